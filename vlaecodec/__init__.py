@@ -1,0 +1,28 @@
+"""vlaecodec: an image codec built on the Variational Lossy Autoencoder (arXiv 1611.02731).
+
+    data = vlaecodec.encode(image, quality=50)
+    image = vlaecodec.decode(data)
+    info = vlaecodec.read_info(data)
+
+torch is imported when the first picture is encoded or decoded, not before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vlaecodec.info import FileInfo, read_info
+
+if TYPE_CHECKING:
+    from vlaecodec.codec import decode, encode
+
+__version__ = "0.1.0"
+__all__ = ["FileInfo", "__version__", "decode", "encode", "read_info"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("encode", "decode"):
+        from vlaecodec import codec
+
+        return getattr(codec, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

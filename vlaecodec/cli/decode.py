@@ -1,0 +1,95 @@
+"""`vlaecodec decode`."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import click
+
+from vlaecodec.cli.files import (
+    STDIO,
+    check_output,
+    output_path,
+    read_input,
+    reports_errors,
+    write_output,
+)
+from vlaecodec.cli.progress import progress_bar
+from vlaecodec.container import MAX_PIXELS
+from vlaecodec.errors import OutputError
+
+
+@click.command(short_help="Decode a .vlae file to a picture.")
+@click.argument("input")
+@click.argument("output", required=False)
+@click.option("-o", "--output", "option", metavar="OUTPUT", help="Same as the second argument.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
+@click.option("--keep-going", is_flag=True, help="Show damaged tiles grey instead of giving up.")
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger pictures.",
+)
+@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+@reports_errors
+def decode(
+    input: str,
+    output: str | None,
+    option: str | None,
+    force: bool,
+    keep_going: bool,
+    max_pixels: int,
+    quiet: bool,
+) -> None:
+    """Decode INPUT, a .vlae file, to OUTPUT, in the format that its suffix names.
+
+    OUTPUT is INPUT with the suffix .png unless given. "-" is standard input or output (PNG).
+
+    \b
+    Examples:
+      vlaecodec decode photo.vlae
+      vlaecodec decode photo.vlae photo.tif
+      vlaecodec decode --keep-going damaged.vlae rescued.png
+    """
+    target = output_path(input, output, option, ".png")
+    check_output(target, force=force)
+    pillow_format = _pillow_format(target)
+    data = read_input(input)
+
+    from vlaecodec.codec import decode as decode_image
+
+    start = time.perf_counter()
+    with progress_bar("decoding", quiet=quiet) as progress:
+        image = decode_image(data, keep_going=keep_going, max_pixels=max_pixels, progress=progress)
+    seconds = time.perf_counter() - start
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, pillow_format)
+    except (OSError, ValueError, KeyError) as error:
+        raise OutputError(f"{target}: {error}") from error
+    write_output(target, buffer.getvalue(), force=force)
+    if not quiet:
+        name = "standard output" if target == STDIO else target
+        bpp = 8 * len(data) / (image.width * image.height)
+        click.echo(
+            f"{name}: {image.width} x {image.height}, from {len(data)} bytes, {bpp:.3f} bpp, "
+            f"{seconds:.2f} s",
+            err=True,
+        )
+
+
+def _pillow_format(target: str) -> str:
+    """Pillow's name for the format of an output, from its suffix."""
+    if target == STDIO:
+        return "PNG"
+    from PIL import Image
+
+    suffix = Path(target).suffix.lower()
+    pillow_format = Image.registered_extensions().get(suffix)
+    if pillow_format is None or pillow_format not in Image.SAVE:
+        raise OutputError(f"{target}: no picture format has the suffix {suffix or '(none)'!r}")
+    return pillow_format

@@ -1,0 +1,50 @@
+"""The command line: one file a command, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "encode": "Encode a picture to a .vlae file.",
+    "decode": "Decode a .vlae file to a picture.",
+    "info": "Show what a file says about itself.",
+    "verify": "Check that a file is intact and decodes here exactly.",
+    "models": "List the installed models.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command runs, so that each starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"vlaecodec.cli.{name}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 2 usage, 3 not an image, 4 damaged file, 5 model missing or "
+    "different, 6 cannot write, 7 this machine computes differently.",
+)
+@click.version_option(package_name="vlaecodec")
+def main() -> None:
+    """Encode photos to small .vlae files with a learned codec, and decode them.
+
+    \b
+    Examples:
+      vlaecodec encode photo.png                  writes photo.vlae
+      vlaecodec encode -q 30 photo.jpg small.vlae
+      vlaecodec decode photo.vlae                 writes photo.png
+    """

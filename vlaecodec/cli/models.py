@@ -1,0 +1,40 @@
+"""`vlaecodec models`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from vlaecodec.cli.files import reports_errors
+from vlaecodec.registry import list_models
+
+
+@click.command(short_help="List the installed models.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@reports_errors
+def models(as_json: bool) -> None:
+    """List the models that `encode -m` takes; the default one is marked with a star.
+
+    \b
+    Examples:
+      vlaecodec models
+      vlaecodec models --json
+      vlaecodec encode -m photo-small photo.png
+    """
+    default, entries = list_models()
+    if as_json:
+        rows = [
+            {
+                "name": e.name,
+                "default": e.name == default,
+                "fingerprint": e.fingerprint.hex(),
+                "summary": e.summary,
+            }
+            for e in entries
+        ]
+        click.echo(json.dumps(rows))
+        return
+    for entry in entries:
+        star = "*" if entry.name == default else " "
+        click.echo(f"{star} {entry.name:16} {entry.fingerprint.hex()}  {entry.summary}")

@@ -1,0 +1,30 @@
+"""`vlaecodec verify`."""
+
+from __future__ import annotations
+
+import click
+
+from vlaecodec.cli.files import read_input, reports_errors
+
+
+@click.command(short_help="Check that a file is intact and decodes here exactly.")
+@click.argument("file")
+@reports_errors
+def verify(file: str) -> None:
+    """Decode FILE and compare every tile with the checksums that its encoder stored.
+
+    Exit code 4: the file is damaged. 5: its model is not installed. 7: the file is intact, but this
+    machine computes something else than the encoder's did.
+
+    \b
+    Examples:
+      vlaecodec verify photo.vlae
+      vlaecodec verify photo.vlae && rm photo.png
+      cat photo.vlae | vlaecodec verify -
+    """
+    data = read_input(file)
+
+    from vlaecodec.codec import decode
+
+    image = decode(data)
+    click.echo(f"{file}: intact, {image.width} x {image.height}, decodes here exactly")

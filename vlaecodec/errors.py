@@ -1,0 +1,53 @@
+"""Every error this package raises on purpose. Each has an exit code of its own."""
+
+from __future__ import annotations
+
+
+class VlaeError(Exception):
+    """Base of all errors of vlaecodec; `str(error)` is one line meant for a person."""
+
+    exit_code = 1
+
+
+class ParameterError(VlaeError, ValueError):
+    """An argument is out of its range."""
+
+    exit_code = 2
+
+
+class ImageError(VlaeError):
+    """The input is not an image, or not one that can be encoded."""
+
+    exit_code = 3
+
+
+class DamagedError(VlaeError):
+    """The stream is truncated, altered, or was never a .vlae file."""
+
+    exit_code = 4
+
+
+class ModelError(VlaeError):
+    """The model that a file needs is missing, or is not the one the file was written with."""
+
+    exit_code = 5
+
+
+class UnsupportedError(ModelError):
+    """The file is well-formed but written by a newer format version or with unknown features."""
+
+
+class OutputError(VlaeError):
+    """The output cannot be written."""
+
+    exit_code = 6
+
+
+class ReproductionError(VlaeError):
+    """The file is intact, but this machine computed something else than the encoder's did."""
+
+    exit_code = 7
+
+
+class LossWarning(UserWarning):
+    """Something of the input is not kept in the file."""

@@ -1,0 +1,59 @@
+"""The sizes that tell one photo VLAE from another."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Channel counts and depths. Everything else about the networks follows from these.
+
+    The image is folded to 1/8, most work happens at 1/8 and 1/16, the latent y lives at 1/16 and
+    the top latent h at 1/64.
+    """
+
+    eighth_channels: int
+    sixteenth_channels: int
+    prior_channels: int
+    latent_channels: int
+    top_channels: int
+    encoder_eighth_blocks: int
+    encoder_sixteenth_blocks: int
+    decoder_sixteenth_blocks: int
+    decoder_eighth_blocks: int
+    prior_blocks: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+ARCHITECTURES = {
+    # About 24 kMAC per pixel for encoding and decoding together; trains on a CPU in hours.
+    "small": Architecture(
+        eighth_channels=160,
+        sixteenth_channels=256,
+        prior_channels=160,
+        latent_channels=256,
+        top_channels=16,
+        encoder_eighth_blocks=3,
+        encoder_sixteenth_blocks=2,
+        decoder_sixteenth_blocks=2,
+        decoder_eighth_blocks=4,
+        prior_blocks=2,
+    ),
+    # About 100 kMAC per pixel; for a GPU.
+    "medium": Architecture(
+        eighth_channels=320,
+        sixteenth_channels=448,
+        prior_channels=256,
+        latent_channels=320,
+        top_channels=16,
+        encoder_eighth_blocks=4,
+        encoder_sixteenth_blocks=3,
+        decoder_sixteenth_blocks=3,
+        decoder_eighth_blocks=6,
+        prior_blocks=2,
+    ),
+}

@@ -1,0 +1,174 @@
+"""Fixed-point formats and the convolution that stays exact in float32.
+
+Every tensor on the decoding path holds whole numbers in float32. A number format says how many
+fractional bits such a number has and the range it is clamped to. A convolution whose every partial
+sum is a whole number below 2**24 has one possible float32 result, whatever the order of summation,
+so it gives the same bits on every machine, thread count and instruction set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EXACT_LIMIT = 2**24
+"""Whole numbers up to this magnitude are exact in float32."""
+
+WEIGHT_LIMIT = 127
+"""Weights are stored as int8, symmetric about zero."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A number format: a value v is stored as the whole number round(v * 2**frac_bits)."""
+
+    frac_bits: int
+    low: int
+    high: int
+
+    @property
+    def scale(self) -> float:
+        """Whole-number units per unit of value."""
+        return float(2**self.frac_bits)
+
+    @property
+    def magnitude(self) -> int:
+        """The largest absolute value, in whole-number units."""
+        return max(-self.low, self.high)
+
+    def clamp(self, x: Tensor) -> Tensor:
+        """Clamp x (whole-number units, any shape) to the format's range."""
+        return x.clamp(self.low, self.high)
+
+
+LATENT = Format(frac_bits=5, low=-2047, high=2047)
+"""Dequantised latents y and their predicted means."""
+
+STREAM = Format(frac_bits=8, low=-8191, high=8191)
+"""The residual stream: wide, and still exact as input of a depthwise 3x3 convolution."""
+
+SIGNED = Format(frac_bits=6, low=-1023, high=1023)
+"""Input of a pointwise convolution."""
+
+POSITIVE = Format(frac_bits=6, low=0, high=1023)
+"""Hidden units after ReLU; the clamp at zero is the ReLU."""
+
+
+def ste_round(x: Tensor) -> Tensor:
+    """Round half up, with the gradient of the identity (straight-through estimator)."""
+    return x + (torch.floor(x + 0.5) - x).detach()
+
+
+class ExactConv2d(nn.Module):
+    """A convolution from one fixed-point format to another.
+
+    Input and output are float32 [B, C, H, W] in whole-number units of `source` and `target`. Three
+    states share this one module:
+
+    - float training: no rounding, only the target's clamp;
+    - quantisation-aware training (`quantised = True`): weights, bias and output rounded with the
+      straight-through estimator, numerically equal to the frozen state;
+    - frozen (`freeze`, `load_frozen`): whole-number weights with the rescaling folded in.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        source: Format,
+        target: Format,
+        kernel_size: int = 1,
+        groups: int = 1,
+    ) -> None:
+        super().__init__()
+        self.source = source
+        self.target = target
+        self.padding = kernel_size // 2
+        self.groups = groups
+        self.quantised = False
+        self.frozen = False
+        shape = (out_channels, in_channels // groups, kernel_size, kernel_size)
+        fan_in = shape[1] * kernel_size**2
+        self.weight = nn.Parameter(torch.empty(shape).normal_(0.0, fan_in**-0.5))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.register_buffer("folded_weight", torch.empty(0), persistent=False)
+        self.register_buffer("folded_bias", torch.empty(0), persistent=False)
+
+    def weight_exponents(self) -> Tensor:
+        """Per output channel, the k for which weights are stored as round(w * 2**k).
+
+        The largest k that keeps the weights in int8, the whole sum below 2**24 for every input the
+        source format can hold, and the rescaling a right shift of at least one bit: the overflow
+        proof holds by construction. Shape [out_channels], whole numbers in float32.
+        """
+        weight = self.weight.detach().flatten(1).double()
+        bias = self.bias.detach().double().abs()
+        fan_in = weight.shape[1]
+        by_width = torch.floor(torch.log2(WEIGHT_LIMIT / weight.abs().amax(1).clamp_min(1e-9)))
+        # The worst sum is sum|w|*max|a| + |b| with each rounded weight off by half a step at most.
+        unit = weight.abs().sum(1) * self.source.magnitude + bias * self.source.scale
+        slack = 0.5 * fan_in * self.source.magnitude + 1.0
+        by_sum = torch.floor(torch.log2((EXACT_LIMIT - slack) / unit.clamp_min(1e-9)))
+        # The rounding offset, half a target unit, is part of the sum too: see `whole_parameters`.
+        largest = 24 + self.target.frac_bits - self.source.frac_bits
+        smallest = 1 + self.target.frac_bits - self.source.frac_bits
+        return torch.minimum(by_width, by_sum).clamp(smallest, largest - 2).float()
+
+    def whole_parameters(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights (int8 range), biases and right shifts, as whole numbers.
+
+        The layer computes clamp(floor((sum(w * a) + b + 2**(shift - 1)) / 2**shift)).
+        """
+        exponents = self.weight_exponents()
+        per_weight = torch.exp2(exponents).view(-1, 1, 1, 1)
+        weight = torch.floor(self.weight.detach() * per_weight + 0.5)
+        weight = weight.clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+        bias = torch.floor(self.bias.detach() * torch.exp2(exponents) * self.source.scale + 0.5)
+        shift = exponents + self.source.frac_bits - self.target.frac_bits
+        return weight, bias, shift
+
+    def load_frozen(self, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
+        """Take whole-number parameters, prove that no sum can overflow, and freeze.
+
+        Raises ValueError if some input in the source format could make a partial sum inexact.
+        """
+        weight, bias, shift = weight.float(), bias.float(), shift.float()
+        half = torch.exp2(shift - 1)
+        worst = weight.double().abs().flatten(1).sum(1) * self.source.magnitude
+        worst = worst + bias.double().abs() + half.double()
+        if not bool((worst < EXACT_LIMIT).all()) or not bool((shift >= 1).all()):
+            raise ValueError("a convolution could leave the exact range of float32")
+        scale = torch.exp2(-shift)
+        self.folded_weight = (weight * scale.view(-1, 1, 1, 1)).contiguous()
+        self.folded_bias = (bias + half) * scale
+        self.frozen = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.frozen:
+            x = F.conv2d(
+                x, self.folded_weight, self.folded_bias, padding=self.padding, groups=self.groups
+            )
+            return x.floor_().clamp_(self.target.low, self.target.high)
+        gain = self.target.scale / self.source.scale
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
+        if self.quantised:
+            exponents = self.weight_exponents()
+            step = torch.exp2(exponents)
+            rounded = ste_round(weight * step.view(-1, 1, 1, 1)).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+            weight = rounded / step.view(-1, 1, 1, 1)
+            step = step * self.source.scale
+            bias = ste_round(bias * step) / step
+        x = F.conv2d(
+            x, weight * gain, bias * self.target.scale, padding=self.padding, groups=self.groups
+        )
+        return self.target.clamp(ste_round(x) if self.quantised else x)
+
+
+def requantise(x: Tensor, source: Format, target: Format, *, rounding: bool) -> Tensor:
+    """Move x (whole-number units of `source`) to the coarser format `target`."""
+    x = x * (target.scale / source.scale)
+    return target.clamp(ste_round(x) if rounding else x)

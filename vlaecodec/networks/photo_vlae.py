@@ -1,0 +1,39 @@
+"""The photo VLAE: every network in one module, and the two ways between y and its quantised values.
+
+Posterior, autoregressive prior and decoder of a Variational Lossy Autoencoder (arXiv 1611.02731).
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from vlaecodec.networks.architecture import Architecture
+from vlaecodec.networks.encoder import AnalysisNetwork
+from vlaecodec.networks.fixed_point import ExactConv2d
+from vlaecodec.networks.global_decoder import GlobalDecoder
+from vlaecodec.networks.prior import PASSES, AnchorPrior, PassPrior, TopPosterior
+from vlaecodec.networks.quality import QuantisationStep
+
+
+class PhotoVLAE(nn.Module):
+    """Analysis network, q(h | y1), p(y1 | h), p(y2 | y1), quantisation steps, global decoder."""
+
+    def __init__(self, arch: Architecture) -> None:
+        super().__init__()
+        self.arch = arch
+        self.analysis = AnalysisNetwork(arch)
+        self.step = QuantisationStep(arch.latent_channels)
+        self.posterior = TopPosterior(arch)
+        self.anchor_prior = AnchorPrior(arch)
+        self.pass_priors = nn.ModuleList(PassPrior(arch, k) for k in range(1, PASSES))
+        self.decoder = GlobalDecoder(arch)
+
+    def set_quantised(self, quantised: bool) -> None:
+        """Switch quantisation-aware training on or off."""
+        for module in self.modules():
+            if hasattr(module, "quantised"):
+                module.quantised = quantised  # type: ignore[assignment]
+
+    def exact_layers(self) -> dict[str, ExactConv2d]:
+        """Every convolution of the decoding path, by name."""
+        return {n: m for n, m in self.named_modules() if isinstance(m, ExactConv2d)}

@@ -1,0 +1,67 @@
+"""Which models there are: found by name or fingerprint, without loading any."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlaecodec.container import FINGERPRINT_BYTES
+from vlaecodec.errors import ModelError
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One line of models/index.json."""
+
+    name: str
+    sha256: str
+    summary: str
+    folder: Path
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What files carry to name their model: a prefix of the weights' SHA-256."""
+        return bytes.fromhex(self.sha256)[:FINGERPRINT_BYTES]
+
+
+def models_folder() -> Path:
+    """Where models live: $VLAECODEC_MODELS, inside the package, or beside it in a checkout."""
+    if chosen := os.environ.get("VLAECODEC_MODELS"):
+        return Path(chosen)
+    package = Path(__file__).parent
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parent / "models"
+
+
+def list_models() -> tuple[str, list[ModelEntry]]:
+    """The default model's name, and every model there is."""
+    folder = models_folder()
+    try:
+        index = json.loads((folder / "index.json").read_text())
+        entries = [
+            ModelEntry(name, row["sha256"], row["summary"], folder / name)
+            for name, row in index["models"].items()
+        ]
+        return str(index["default"]), entries
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"no usable model index in {folder}: {error}") from error
+
+
+def find_model(name: str | None = None) -> ModelEntry:
+    """The model of that name, or the default one. Raises ModelError if there is none."""
+    default, entries = list_models()
+    for entry in entries:
+        if entry.name == (name or default):
+            return entry
+    known = ", ".join(e.name for e in entries)
+    raise ModelError(f"no model named {name or default!r}; there are: {known}")
+
+
+def find_fingerprint(fingerprint: bytes) -> ModelEntry:
+    """The model that a file names. Raises ModelError if it is not here."""
+    for entry in list_models()[1]:
+        if entry.fingerprint == fingerprint:
+            return entry
+    raise ModelError(f"the file needs model {fingerprint.hex()}, which is not installed")

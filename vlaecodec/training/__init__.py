@@ -1,0 +1,1 @@
+"""Training and export. Needs no entropy coder."""

@@ -1,0 +1,46 @@
+"""`bin/train`: train a photo model, or export one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vlaecodec.networks.architecture import ARCHITECTURES
+from vlaecodec.training.loop import TrainingConfig, train
+
+PATH = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+def main() -> None:
+    """Train photo models and export them for the codec."""
+
+
+@main.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--validation", multiple=True, required=True, type=PATH, help="Shard or folder.")
+@click.option("--checkpoint", required=True, type=PATH, help="Resumed if it exists.")
+@click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="small")
+@click.option("--minutes", type=float, default=60.0, help="Time box.")
+@click.option("--crop", type=int, default=192, help="Side of a training crop, pixels.")
+@click.option("--batch", type=int, default=6, help="Crops per step.")
+@click.option("--learning-rate", type=float, default=1e-3)
+@click.option("--decay-fraction", type=float, default=0.3, help="Part of the time the rate falls.")
+@click.option("--quantised", is_flag=True, help="Quantisation-aware: the last phase of training.")
+@click.option("--bf16", is_flag=True, help="bfloat16 autocast; not with --quantised.")
+@click.option("--device", default="cpu")
+@click.option("--threads", type=int, default=0, help="0: torch's choice.")
+@click.option("--seed", type=int, default=0)
+@click.option("--report-seconds", type=float, default=20.0)
+@click.option("--validation-minutes", type=float, default=10.0)
+def run(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) -> None:
+    """Train on PHOTOS: tar shards, or folders of images."""
+    if options["bf16"] and options["quantised"]:
+        raise click.UsageError("--quantised needs float32; leave --bf16 out")
+    train(TrainingConfig(train=list(photos), validation=list(validation), **options))
+
+
+if __name__ == "__main__":
+    main()

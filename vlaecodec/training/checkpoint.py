@@ -1,0 +1,73 @@
+"""Everything a training run needs to go on, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn, optim
+
+from vlaecodec.networks.architecture import Architecture
+from vlaecodec.networks.photo_vlae import PhotoVLAE
+
+
+@dataclass
+class Progress:
+    """How far a run has come, and its learning curve on the validation photos."""
+
+    steps: int = 0
+    pixels: int = 0
+    seconds: float = 0.0
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+def save_checkpoint(
+    path: Path, model: PhotoVLAE, average: PhotoVLAE, optimizer: optim.Adam, progress: Progress
+) -> None:
+    """Write weights, their running average, the optimiser's moments and the progress."""
+    tensors = {f"model.{n}": p.detach() for n, p in model.named_parameters()}
+    tensors |= {f"average.{n}": p.detach() for n, p in average.named_parameters()}
+    for name, parameter in model.named_parameters():
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"adam.{key}.{name}"] = value
+    tensors = {n: t.cpu().contiguous() for n, t in tensors.items()}
+    metadata = {
+        "architecture": json.dumps(model.arch.to_dict()),
+        "progress": json.dumps(asdict(progress)),
+    }
+    temporary = path.with_suffix(".tmp")
+    save_file(tensors, temporary, metadata)
+    temporary.replace(path)
+
+
+def read_progress(path: Path) -> tuple[Architecture, Progress]:
+    """The architecture and the progress of a checkpoint, without its weights."""
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    architecture = Architecture(**json.loads(metadata["architecture"]))
+    return architecture, Progress(**json.loads(metadata["progress"]))
+
+
+def load_weights(path: Path, model: nn.Module, prefix: str = "average") -> None:
+    """Load one set of weights: "model" as trained, "average" as exported."""
+    with safe_open(path, "pt") as file:
+        names = dict(model.named_parameters())
+        weights = {n: file.get_tensor(f"{prefix}.{n}") for n in names}
+    model.load_state_dict(weights)
+
+
+def load_optimizer(path: Path, model: nn.Module, optimizer: optim.Adam) -> None:
+    """Load the optimiser's moments."""
+    with safe_open(path, "pt") as file:
+        known = set(file.keys())
+        for name, parameter in model.named_parameters():
+            state: dict[str, Tensor] = {}
+            for key in ("step", "exp_avg", "exp_avg_sq"):
+                if f"adam.{key}.{name}" in known:
+                    value = file.get_tensor(f"adam.{key}.{name}")
+                    state[key] = value if key == "step" else value.to(parameter.device)
+            if state:
+                optimizer.state[parameter] = state

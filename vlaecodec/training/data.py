@@ -1,0 +1,91 @@
+"""Photos for training: tar shards or folders, decoded once and kept in memory as uint8."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+Photo = NDArray[np.uint8]
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".bmp", ".tif", ".tiff"}
+
+
+def read_photos(sources: list[Path], minimum_side: int = 64) -> list[Photo]:
+    """Every photo in tar shards and folders (searched recursively): uint8 [H, W, 3] each.
+
+    Photos with a side under `minimum_side` pixels are left out. Raises ValueError if none is left.
+    """
+    photos = []
+    for source in sources:
+        for data in _read_files(source):
+            with Image.open(io.BytesIO(data)) as image:
+                photo = np.asarray(image.convert("RGB"))
+            if min(photo.shape[:2]) >= minimum_side:
+                photos.append(photo)
+    if not photos:
+        raise ValueError(f"no photos found in {', '.join(map(str, sources))}")
+    return photos
+
+
+def _read_files(source: Path) -> Iterator[bytes]:
+    if source.is_dir():
+        for path in sorted(source.rglob("*")):
+            if path.suffix.lower() in SUFFIXES:
+                yield path.read_bytes()
+        return
+    with tarfile.open(source) as shard:
+        for member in shard:
+            handle = shard.extractfile(member)
+            if handle is not None and Path(member.name).suffix.lower() in SUFFIXES:
+                yield handle.read()
+
+
+class Crops:
+    """Random square crops, flipped and transposed at random, each photo weighted by its area."""
+
+    def __init__(self, photos: list[Photo], size: int, batch: int, seed: int) -> None:
+        self.photos = [_pad_to(photo, size) for photo in photos]
+        areas = np.array([p.shape[0] * p.shape[1] for p in self.photos], np.float64)
+        self.weights = areas / areas.sum()
+        self.size, self.batch = size, batch
+        self.rng = np.random.default_rng(seed)
+
+    def draw(self) -> Tensor:
+        """The next batch: uint8 [batch, 3, size, size]."""
+        crops = []
+        for index in self.rng.choice(len(self.photos), self.batch, p=self.weights):
+            photo = self.photos[index]
+            top = self.rng.integers(photo.shape[0] - self.size + 1)
+            left = self.rng.integers(photo.shape[1] - self.size + 1)
+            crop = photo[top : top + self.size, left : left + self.size]
+            if self.rng.random() < 0.5:
+                crop = crop[:, ::-1]
+            if self.rng.random() < 0.25:
+                crop = crop.transpose(1, 0, 2)
+            crops.append(crop.transpose(2, 0, 1))
+        return torch.from_numpy(np.stack(crops))
+
+
+def center_crops(photos: list[Photo], size: int) -> Tensor:
+    """The middle of every photo: uint8 [N, 3, size, size]."""
+    crops = []
+    for photo in (_pad_to(p, size) for p in photos):
+        top, left = (photo.shape[0] - size) // 2, (photo.shape[1] - size) // 2
+        crops.append(photo[top : top + size, left : left + size].transpose(2, 0, 1))
+    return torch.from_numpy(np.stack(crops))
+
+
+def _pad_to(photo: Photo, size: int) -> Photo:
+    """Mirror a photo with a side under `size` outwards."""
+    below, right = max(0, size - photo.shape[0]), max(0, size - photo.shape[1])
+    if below or right:
+        photo = np.pad(photo, ((0, below), (0, right), (0, 0)), mode="symmetric")
+    return photo

@@ -1,0 +1,58 @@
+"""From a checkpoint to a model folder that the codec can load."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from vlaecodec.model import WEIGHTS_NAME, table_tensors, whole_tensors
+from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.tables import flag_tables, latent_tables, posterior_tables, top_tables
+from vlaecodec.training.checkpoint import load_weights, read_progress
+
+
+def export_model(checkpoint: Path, folder: Path, summary: str, *, default: bool) -> str:
+    """Write folder/weights.safetensors and list the model in the index beside the folder.
+
+    The averaged weights are exported: whole numbers for the decoding path, float16 for the analysis
+    network. Returns the weights' SHA-256.
+    """
+    architecture, _ = read_progress(checkpoint)
+    network = PhotoVLAE(architecture)
+    load_weights(checkpoint, network, "average")
+    tensors = {
+        f"analysis.{n}": p.detach().to(torch.float16)
+        for n, p in network.analysis.named_parameters()
+    }
+    tensors |= whole_tensors(network)
+    tensors |= table_tensors(
+        {
+            "latent": latent_tables(),
+            "posterior": posterior_tables(),
+            "top": top_tables(),
+            "flag": flag_tables(),
+        }
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / WEIGHTS_NAME
+    metadata = {"architecture": json.dumps(architecture.to_dict())}
+    save_file({n: t.contiguous() for n, t in tensors.items()}, path, metadata)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    _list_model(folder, digest, summary, default=default)
+    return digest
+
+
+def _list_model(folder: Path, sha256: str, summary: str, *, default: bool) -> None:
+    path = folder.parent / "index.json"
+    index: dict[str, Any] = {"default": "", "models": {}}
+    if path.exists():
+        index = json.loads(path.read_text())
+    index["models"][folder.name] = {"sha256": sha256, "summary": summary}
+    if default or not index["default"]:
+        index["default"] = folder.name
+    path.write_text(json.dumps(index, indent=2) + "\n")

@@ -1,0 +1,186 @@
+"""The training loop: time-boxed, resumable, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlaecodec.networks.architecture import ARCHITECTURES
+from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.training.checkpoint import (
+    Progress,
+    load_optimizer,
+    load_weights,
+    read_progress,
+    save_checkpoint,
+)
+from vlaecodec.training.data import Crops, center_crops, read_photos
+from vlaecodec.training.loss import Losses, forward_losses, objective
+from vlaecodec.training.report import Report
+
+VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
+AVERAGE_DECAY = 0.999
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What `bin/train` can be told."""
+
+    train: list[Path]
+    validation: list[Path]
+    checkpoint: Path
+    architecture: str = "small"
+    minutes: float = 60.0
+    crop: int = 192
+    batch: int = 6
+    learning_rate: float = 1e-3
+    decay_fraction: float = 0.3
+    quantised: bool = False
+    bf16: bool = False
+    device: str = "cpu"
+    threads: int = 0
+    seed: int = 0
+    report_seconds: float = 20.0
+    validation_minutes: float = 10.0
+
+
+def learning_rate_at(config: TrainingConfig, elapsed_fraction: float, steps_done: int) -> float:
+    """Warm up over 200 steps, hold, then fall along a cosine in the last part of the time box."""
+    rate = config.learning_rate * min(1.0, (steps_done + 1) / 200)
+    start = 1.0 - config.decay_fraction
+    if elapsed_fraction > start:
+        part = min(1.0, (elapsed_fraction - start) / config.decay_fraction)
+        rate *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * part))
+    return rate
+
+
+def train(config: TrainingConfig) -> Progress:
+    """Train until the time box is full, starting from the checkpoint if there is one.
+
+    Writes the checkpoint at every validation and at the end.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    device = torch.device(config.device)
+    model, average, optimizer, progress = _start(config, device)
+    torch.manual_seed(config.seed + progress.steps)
+    crops = Crops(
+        read_photos(config.train), config.crop, config.batch, config.seed + progress.steps
+    )
+    validation = center_crops(read_photos(config.validation), 256)
+
+    begin, steps_before = time.monotonic(), progress.steps
+    seconds_before, last_validation = progress.seconds, begin
+    with Report(config.minutes * 60, config.report_seconds) as report:
+        while (elapsed := time.monotonic() - begin) < config.minutes * 60:
+            fraction = elapsed / (config.minutes * 60)
+            rate = learning_rate_at(config, fraction, progress.steps - steps_before)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            image = _to_network(crops.draw(), device)
+            quality = _stratified(config.batch, device)
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
+                losses, _ = forward_losses(model, image, quality, quantised=config.quantised)
+                loss = objective(losses, quality)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 20.0)
+            if torch.isfinite(norm):
+                optimizer.step()
+                _follow(average, model, progress.steps)
+            progress.steps += 1
+            progress.pixels += config.batch * config.crop**2
+            progress.seconds = seconds_before + time.monotonic() - begin
+            report.add(loss, losses, rate, progress)
+            if time.monotonic() - last_validation > config.validation_minutes * 60:
+                _validate(average, validation, config, device, progress, report)
+                save_checkpoint(config.checkpoint, model, average, optimizer, progress)
+                last_validation = time.monotonic()
+        _validate(average, validation, config, device, progress, report)
+        save_checkpoint(config.checkpoint, model, average, optimizer, progress)
+    return progress
+
+
+def _start(
+    config: TrainingConfig, device: torch.device
+) -> tuple[PhotoVLAE, PhotoVLAE, torch.optim.Adam, Progress]:
+    """A fresh model, or the one in the checkpoint."""
+    resume = config.checkpoint.exists()
+    torch.manual_seed(config.seed)
+    if resume:
+        architecture, progress = read_progress(config.checkpoint)
+    else:
+        architecture, progress = ARCHITECTURES[config.architecture], Progress()
+    model = PhotoVLAE(architecture)
+    average = copy.deepcopy(model)
+    if resume:
+        load_weights(config.checkpoint, model, "model")
+        load_weights(config.checkpoint, average, "average")
+    for module in (model, average):
+        module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average.requires_grad_(False)
+    model.set_quantised(config.quantised)
+    average.set_quantised(config.quantised)
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
+    )
+    if resume:
+        load_optimizer(config.checkpoint, model, optimizer)
+    return model, average, optimizer, progress
+
+
+def _to_network(image: Tensor, device: torch.device) -> Tensor:
+    return image.to(device).float().contiguous(memory_format=torch.channels_last)
+
+
+def _stratified(batch: int, device: torch.device) -> Tensor:
+    """Quality positions [batch], one at random in each of `batch` equal parts of [0, 1]."""
+    return (torch.arange(batch, device=device) + torch.rand(batch, device=device)) / batch
+
+
+@torch.no_grad()
+def _follow(average: PhotoVLAE, model: PhotoVLAE, steps: int) -> None:
+    """Move the running average (Polyak averaging) towards the weights."""
+    decay = min(AVERAGE_DECAY, (steps + 1) / (steps + 10))
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+
+
+@torch.no_grad()
+def _validate(
+    model: PhotoVLAE,
+    photos: Tensor,
+    config: TrainingConfig,
+    device: torch.device,
+    progress: Progress,
+    report: Report,
+) -> None:
+    """Add a point to the learning curve: the objective, bpp and PSNR on the validation photos."""
+    row: dict[str, float] = {"pixels": progress.pixels, "seconds": round(progress.seconds)}
+    total = 0.0
+    for position in VALIDATION_POSITIONS:
+        rates, psnrs, costs = [], [], []
+        for image in photos.split(8):
+            quality = torch.full((len(image),), position, device=device)
+            losses, _ = forward_losses(
+                model, _to_network(image, device), quality, quantised=config.quantised
+            )
+            rates.append(losses.rate_bpp)
+            psnrs.append(_psnr_db(losses))
+            costs.append(objective(losses, quality))
+        row[f"bpp@{position}"] = round(float(torch.cat(rates).mean()), 4)
+        row[f"psnr_db@{position}"] = round(float(torch.cat(psnrs).mean()), 3)
+        total += float(np.mean([c.item() for c in costs]))
+    row["loss"] = round(total / len(VALIDATION_POSITIONS), 4)
+    progress.curve.append(row)
+    report.validation(row)
+
+
+def _psnr_db(losses: Losses) -> Tensor:
+    return 10 * torch.log10(255**2 / losses.mse)
