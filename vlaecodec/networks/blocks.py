@@ -81,10 +81,19 @@ class Head(nn.Module):
             ExactConv2d(channels, outputs, SIGNED, target) for target in targets
         )
 
-    def start_at(self, index: int, value: float) -> None:
-        """Let one of the outputs begin its training near a value."""
+    def start_at(self, index: int, value: float | Tensor) -> None:
+        """Let one of the outputs begin its training near a value, or one value per channel."""
         with torch.no_grad():
-            self.layers[index].bias.fill_(value)  # type: ignore[operator]
+            self._exact_layers()[index].bias.copy_(torch.as_tensor(value))
+
+    def scale_weights(self, factor: float) -> None:
+        """Multiply all weights; a small factor makes the biases decide at first."""
+        with torch.no_grad():
+            for layer in self._exact_layers():
+                layer.weight.mul_(factor)
+
+    def _exact_layers(self) -> list[ExactConv2d]:
+        return [layer for layer in self.layers if isinstance(layer, ExactConv2d)]
 
     def forward(self, stream: Tensor) -> list[Tensor]:
         narrow = requantise(stream, STREAM, SIGNED, rounding=self.quantised)

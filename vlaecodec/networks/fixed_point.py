@@ -44,7 +44,7 @@ class Format:
         return x.clamp(self.low, self.high)
 
 
-LATENT = Format(frac_bits=5, low=-2047, high=2047)
+LATENT = Format(frac_bits=6, low=-2047, high=2047)
 """Dequantised latents y and their predicted means."""
 
 STREAM = Format(frac_bits=8, low=-8191, high=8191)

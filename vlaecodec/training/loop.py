@@ -21,7 +21,8 @@ from vlaecodec.training.checkpoint import (
     read_progress,
     save_checkpoint,
 )
-from vlaecodec.training.data import Crops, center_crops, read_photos
+from vlaecodec.training.data import Crops, Photo, center_crops, read_photos
+from vlaecodec.training.initialise import initialise_as_transform
 from vlaecodec.training.loss import Losses, forward_losses, objective
 from vlaecodec.training.report import Report
 
@@ -69,11 +70,10 @@ def train(config: TrainingConfig) -> Progress:
     if config.threads:
         torch.set_num_threads(config.threads)
     device = torch.device(config.device)
-    model, average, optimizer, progress = _start(config, device)
+    photos = read_photos(config.train)
+    model, average, optimizer, progress = _start(config, photos, device)
     torch.manual_seed(config.seed + progress.steps)
-    crops = Crops(
-        read_photos(config.train), config.crop, config.batch, config.seed + progress.steps
-    )
+    crops = Crops(photos, config.crop, config.batch, config.seed + progress.steps)
     validation = center_crops(read_photos(config.validation), 256)
 
     begin, steps_before = time.monotonic(), progress.steps
@@ -109,7 +109,7 @@ def train(config: TrainingConfig) -> Progress:
 
 
 def _start(
-    config: TrainingConfig, device: torch.device
+    config: TrainingConfig, photos: list[Photo], device: torch.device
 ) -> tuple[PhotoVLAE, PhotoVLAE, torch.optim.Adam, Progress]:
     """A fresh model, or the one in the checkpoint."""
     resume = config.checkpoint.exists()
@@ -119,6 +119,8 @@ def _start(
     else:
         architecture, progress = ARCHITECTURES[config.architecture], Progress()
     model = PhotoVLAE(architecture)
+    if not resume:
+        initialise_as_transform(model, photos, config.seed)
     average = copy.deepcopy(model)
     if resume:
         load_weights(config.checkpoint, model, "model")
