@@ -15,6 +15,12 @@ class ParameterError(VlaeError, ValueError):
     exit_code = 2
 
 
+class InputError(VlaeError):
+    """The input file is missing or cannot be read."""
+
+    exit_code = 2
+
+
 class ImageError(VlaeError):
     """The input is not an image, or not one that can be encoded."""
 

@@ -112,6 +112,7 @@ def freeze(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
 
     Raises ValueError where a convolution could overflow the exact range.
     """
+    network.set_quantised(True)
     for name, layer in network.exact_layers().items():
         parts = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
         layer.load_frozen(*parts)

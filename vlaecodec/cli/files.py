@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from vlaecodec.errors import ImageError, LossWarning, OutputError, ParameterError, VlaeError
+from vlaecodec.errors import InputError, LossWarning, OutputError, ParameterError, VlaeError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,13 +46,13 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def read_input(path: str) -> bytes:
-    """The bytes of a file, or of standard input for "-". Raises ImageError if there is no such."""
+    """The bytes of a file, or of standard input for "-". Raises InputError if there is none."""
     try:
         if path == STDIO:
             return sys.stdin.buffer.read()
         return Path(path).read_bytes()
     except OSError as error:
-        raise ImageError(f"{path}: {error.strerror}") from error
+        raise InputError(f"{path}: {error.strerror}") from error
 
 
 def output_path(input_path: str, output: str | None, option: str | None, suffix: str) -> str:

@@ -20,7 +20,7 @@ def models(as_json: bool) -> None:
     Examples:
       vlaecodec models
       vlaecodec models --json
-      vlaecodec encode -m photo-small photo.png
+      VLAECODEC_MODELS=/my/models vlaecodec models
     """
     default, entries = list_models()
     if as_json:

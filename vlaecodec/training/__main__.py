@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from vlaecodec.networks.architecture import ARCHITECTURES
+from vlaecodec.training.checkpoint import read_progress
+from vlaecodec.training.export import export_model
 from vlaecodec.training.loop import TrainingConfig, train
 
 PATH = click.Path(path_type=Path)
@@ -40,6 +43,25 @@ def run(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) 
     if options["bf16"] and options["quantised"]:
         raise click.UsageError("--quantised needs float32; leave --bf16 out")
     train(TrainingConfig(train=list(photos), validation=list(validation), **options))
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
+@click.argument("folder", type=PATH)
+@click.option("--summary", required=True, help="One line for `vlaecodec models`.")
+@click.option("--default", is_flag=True, help="Make it the model that `encode` uses.")
+def export(checkpoint: Path, folder: Path, summary: str, default: bool) -> None:
+    """Write the averaged weights of CHECKPOINT to the model FOLDER and list it in the index."""
+    digest = export_model(checkpoint, folder, summary, default=default)
+    click.echo(f"{folder.name}: {digest}")
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
+def curve(checkpoint: Path) -> None:
+    """Print CHECKPOINT's learning curve as JSON lines."""
+    for row in read_progress(checkpoint)[1].curve:
+        click.echo(json.dumps(row))
 
 
 if __name__ == "__main__":

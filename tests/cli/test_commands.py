@@ -1,0 +1,180 @@
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from tests.conftest import photo
+from vlaecodec.cli.main import COMMANDS, main
+
+
+def run(*arguments: object, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments], input=stdin)
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+@pytest.fixture
+def picture(tmp_path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.fromarray(photo(48, 64)).save(path)
+    return path
+
+
+def test_encode_and_decode_name_their_outputs(picture) -> None:
+    encoded = run("encode", picture)
+    assert encoded.exit_code == 0, encoded.output
+    file = picture.with_suffix(".vlae")
+    assert f"{file.stat().st_size} bytes" in encoded.stderr
+    assert "64 x 48" in encoded.stderr
+    assert encoded.stdout == ""
+    picture.unlink()
+    assert run("decode", file).exit_code == 0
+    assert opened(picture).size == (64, 48)
+
+
+@pytest.mark.parametrize("as_option", [True, False])
+def test_output_as_argument_or_option(picture, tmp_path, as_option) -> None:
+    target = tmp_path / "small.vlae"
+    arguments = ["-o", target] if as_option else [target]
+    assert run("encode", picture, *arguments, "-q", "12.5").exit_code == 0
+    info = json.loads(run("info", "--json", target).stdout)
+    assert (info["width"], info["height"], info["quality"]) == (64, 48, 12.5)
+    assert info["size_bytes"] == target.stat().st_size
+
+
+def test_both_ways_to_name_the_output_at_once_are_refused(picture) -> None:
+    assert run("encode", picture, "a.vlae", "-o", "b.vlae").exit_code == 2
+
+
+def test_nothing_is_overwritten_without_force(picture, tmp_path) -> None:
+    target = tmp_path / "photo.vlae"
+    target.write_bytes(b"precious")
+    refused = run("encode", picture)
+    assert refused.exit_code == 6
+    assert "-f" in refused.stderr
+    assert target.read_bytes() == b"precious"
+    assert run("encode", "-f", picture).exit_code == 0
+    assert target.read_bytes() != b"precious"
+
+
+def test_standard_streams(picture) -> None:
+    encoded = run("encode", "-", "-", stdin=picture.read_bytes())
+    assert encoded.exit_code == 0
+    decoded = run("decode", "-", stdin=encoded.stdout_bytes)
+    assert decoded.exit_code == 0
+    image = Image.open(io.BytesIO(decoded.stdout_bytes))
+    assert (image.format, image.size) == ("PNG", (64, 48))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "format_name"), [(".png", "PNG"), (".tif", "TIFF"), (".webp", "WEBP")]
+)
+def test_decode_writes_what_the_suffix_says(picture, tmp_path, suffix, format_name) -> None:
+    run("encode", picture)
+    target = tmp_path / f"decoded{suffix}"
+    assert run("decode", picture.with_suffix(".vlae"), target).exit_code == 0
+    assert opened(target).format == format_name
+
+
+def test_quality_changes_the_size(picture, tmp_path) -> None:
+    sizes = []
+    for quality in (5, 50, 95):
+        target = tmp_path / f"{quality}.vlae"
+        run("encode", picture, target, "-q", quality)
+        sizes.append(target.stat().st_size)
+    assert sizes == sorted(set(sizes))
+
+
+def test_verify_tells_intact_from_damaged(picture) -> None:
+    run("encode", picture)
+    file = picture.with_suffix(".vlae")
+    intact = run("verify", file)
+    assert intact.exit_code == 0
+    assert "intact" in intact.stdout
+    data = bytearray(file.read_bytes())
+    data[40] ^= 1
+    file.write_bytes(data)
+    assert run("verify", file).exit_code == 4
+    data[40] ^= 1
+    file.write_bytes(data[:-4] + b"\0\0\0\0")
+    differs = run("verify", file)
+    assert differs.exit_code == 7
+    assert "this machine computes differently" in differs.stderr
+
+
+def test_exit_codes(picture, tmp_path) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("not a picture")
+    assert run("encode", text).exit_code == 3
+    assert run("encode", tmp_path / "missing.png").exit_code == 2
+    assert run("encode", picture, "-q", "0").exit_code == 2
+    assert run("encode", picture, "-m", "nothing").exit_code == 5
+    assert run("encode", picture, tmp_path / "no" / "where.vlae").exit_code == 6
+    assert run("encode", picture, tmp_path).exit_code == 6
+    assert run("decode", text, tmp_path / "a.png").exit_code == 4
+    assert run("decode", tmp_path / "missing.vlae").exit_code == 2
+    run("encode", picture)
+    file = picture.with_suffix(".vlae")
+    assert run("decode", file, tmp_path / "a.unknown").exit_code == 6
+    data = bytearray(file.read_bytes())
+    assert run("decode", file, tmp_path / "b.png", "--max-pixels", "10").exit_code == 2
+    file.write_bytes(data[:30])
+    assert run("decode", file, tmp_path / "b.png").exit_code == 4
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_a_failed_run_leaves_nothing_behind(picture, tmp_path) -> None:
+    run("encode", picture)
+    file = picture.with_suffix(".vlae")
+    file.write_bytes(file.read_bytes()[:-1])
+    before = sorted(p.name for p in tmp_path.iterdir())
+    assert run("decode", file, "-o", tmp_path / "out.png").exit_code == 4
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_warnings_are_one_line(tmp_path) -> None:
+    path = tmp_path / "clear.png"
+    Image.new("RGBA", (20, 20), (10, 20, 30, 40)).save(path)
+    result = run("encode", path)
+    assert result.exit_code == 0
+    assert "warning: transparency is flattened" in result.stderr
+
+
+def test_models_lists_the_default(picture) -> None:
+    rows = json.loads(run("models", "--json").stdout)
+    assert sum(row["default"] for row in rows) == 1
+    assert "*" in run("models").stdout
+    assert run("encode", picture, "-m", rows[0]["name"]).exit_code == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_three_examples(command) -> None:
+    text = run(command, "--help").stdout
+    assert text.count(f"vlaecodec {command}") >= 3
+    assert COMMANDS[command]
+
+
+def test_a_process_of_its_own(picture) -> None:
+    """The real entry point: a summary but no progress bar when standard error is no terminal."""
+    command = [sys.executable, "-m", "vlaecodec", "encode", str(picture), "-q", "30"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert opened(picture).size == (64, 48)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_unwritable_folders_are_reported(picture, tmp_path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    assert run("encode", picture, folder / "a.vlae").exit_code == 6

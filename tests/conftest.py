@@ -1,0 +1,72 @@
+"""Pictures and small models that tests share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from vlaecodec.model import PhotoModel, freeze, whole_tensors
+from vlaecodec.networks.architecture import Architecture
+from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.tables import flag_tables, latent_tables, posterior_tables, top_tables
+
+TINY = Architecture(
+    eighth_channels=16,
+    sixteenth_channels=16,
+    prior_channels=16,
+    latent_channels=16,
+    top_channels=4,
+    encoder_eighth_blocks=1,
+    encoder_sixteenth_blocks=1,
+    decoder_sixteenth_blocks=1,
+    decoder_eighth_blocks=1,
+    prior_blocks=1,
+)
+
+
+def photo(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Something like a photo: coloured 1/f noise with an edge across it, uint8 [H, W, 3]."""
+    rng = np.random.default_rng(seed)
+    side = max(height, width, 8)
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)[None, :])
+    amplitude = 1 / np.maximum(frequency, 1 / side) ** 1.2
+    planes = []
+    for _ in range(3):
+        spectrum = np.fft.fft2(rng.normal(size=(side, side))) * amplitude
+        plane = np.fft.ifft2(spectrum).real[:height, :width]
+        planes.append(plane)
+    mixed = np.stack([planes[0], planes[0] + 0.3 * planes[1], planes[0] + 0.3 * planes[2]], axis=2)
+    mixed = mixed / (np.abs(mixed).max() + 1e-9) * 90 + 128
+    mixed[:, width // 2 :] += 30
+    return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+
+
+def random_network(seed: int = 0) -> PhotoVLAE:
+    """A tiny untrained network with lively activations."""
+    torch.manual_seed(seed)
+    network = PhotoVLAE(TINY)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return network
+
+
+@pytest.fixture
+def network() -> PhotoVLAE:
+    return random_network()
+
+
+@pytest.fixture
+def tiny_model() -> PhotoModel:
+    """A frozen tiny model with real probability tables."""
+    trained, frozen = random_network(), random_network()
+    freeze(frozen, whole_tensors(trained))
+    tables = {
+        "latent": latent_tables(),
+        "posterior": posterior_tables(),
+        "top": top_tables(),
+        "flag": flag_tables(),
+    }
+    return PhotoModel(frozen.eval(), tables)

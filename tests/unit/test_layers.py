@@ -1,0 +1,87 @@
+"""The laws of ARCHITECTURE.md: imports point one way, and heavy ones stay where they belong."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "vlaecodec"
+
+# Each module may import only from the ones above it in this list, or its own folder.
+ORDER = [
+    "errors",
+    "container",
+    "image",
+    "tables",
+    "metrics",
+    "registry",
+    "info",
+    "entropy",
+    "networks",
+    "model",
+    "latent_coder",
+    "codec",
+    "training",
+    "cli",
+]
+
+FORBIDDEN = {
+    "container": {"torch", "numpy", "constriction"},
+    "networks": {"constriction", "PIL", "vlaecodec.entropy"},
+    "training": {"constriction", "vlaecodec.entropy", "vlaecodec.codec", "vlaecodec.latent_coder"},
+}
+
+
+def module_files() -> list[Path]:
+    return [p for p in PACKAGE.rglob("*.py") if p.name not in ("__init__.py", "__main__.py")]
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def layer(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", module_files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    own = layer(path)
+    for name in imports(path):
+        if name.startswith("vlaecodec.") and name.split(".")[1] in ORDER:
+            other = name.split(".")[1]
+            assert other == own or ORDER.index(other) < ORDER.index(own), f"{path}: {name}"
+    for name in FORBIDDEN.get(own, ()):
+        assert not any(i == name or i.startswith(name + ".") for i in imports(path)), name
+    if own != "entropy":
+        assert not any(i.startswith("constriction") for i in imports(path))
+
+
+def test_every_module_has_its_place() -> None:
+    assert {layer(p) for p in module_files()} == set(ORDER)
+
+
+def test_reading_a_header_needs_no_heavy_import() -> None:
+    code = (
+        "import sys, vlaecodec, vlaecodec.cli.main, vlaecodec.cli.info, vlaecodec.cli.models;"
+        "heavy = {'torch', 'numpy', 'constriction', 'PIL', 'rich'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_training_needs_no_entropy_coder() -> None:
+    code = (
+        "import sys; sys.modules['constriction'] = None;"
+        "import vlaecodec.training.loop, vlaecodec.training.export, vlaecodec.training.__main__"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
