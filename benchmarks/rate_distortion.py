@@ -6,6 +6,7 @@ python -m benchmarks.rate_distortion IMAGES... --output results.json
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -90,6 +91,13 @@ def mean_curve(rows: list[dict[str, float]]) -> list[tuple[float, float]]:
     return curve
 
 
+def rises_with_quality(rows: list[dict[str, float]]) -> bool:
+    """Whether each higher quality gave a larger file and a better picture."""
+    rows = sorted(rows, key=lambda row: row["quality"])
+    pairs = list(itertools.pairwise(rows))
+    return all(a[key] < b[key] for a, b in pairs for key in ("size_bytes", "psnr_db"))
+
+
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Write all figures as JSON.")
@@ -111,7 +119,10 @@ def main(
         curve = mean_curve([row for rows in results[name].values() for row in rows])
         click.echo(f"{name:10} " + "  ".join(f"{r:.3f}:{p:.2f}" for r, p in curve))
     summary: dict[str, float] = {}
+    rises: dict[str, bool] = {}
     if "vlaecodec" in results:
+        rises = {stem: rises_with_quality(rows) for stem, rows in results["vlaecodec"].items()}
+        click.echo(f"rate and PSNR rise with quality on {sum(rises.values())} of {len(rises)}")
         tested = mean_curve([row for rows in results["vlaecodec"].values() for row in rows])
         for name in results:
             if name != "vlaecodec":
@@ -123,6 +134,7 @@ def main(
             "model": find_model().fingerprint.hex(),
             "rates_bpp": [low, high],
             "bd_rate_percent": summary,
+            "rises_with_quality": rises,
             "results": results,
         }
         output.write_text(json.dumps(record, indent=1) + "\n")

@@ -30,7 +30,7 @@ from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.registry import find_fingerprint, find_model
 
 ProgressCallback = Callable[[float], None]
-"""Called with the part done, 0..1."""
+"""Called after each tile with the part done, 0..1; the mean image is the last part."""
 
 SYNTHESIS_BLOCK_PX = 2048
 """Mean images are computed in blocks of this size; any size gives the same picture."""
@@ -115,7 +115,7 @@ def _encode_latents(
         latent[_latent_window(box)] = tile_latent
         payloads.append(words.astype("<u4").tobytes())
         if progress:
-            progress((done + 1) / len(boxes))
+            progress((done + 1) / (len(boxes) + 1))
     return latent, payloads
 
 
@@ -142,25 +142,28 @@ def _decode_latents(
                 model, words, header.quality_code, rows, columns
             )
         except DamagedError as error:
-            if tile is not None and not keep_going:
+            if not keep_going:
                 raise ReproductionError(
                     f"tile {index + 1} is intact but does not decode here: this machine computes "
                     f"differently from the encoder's, or the file was forged ({error})"
                 ) from error
             broken.add(index)
         if progress:
-            progress((index + 1) / len(boxes))
+            progress((index + 1) / (len(boxes) + 1))
     return latent, broken
 
 
 def _check_pixels(decoded: Pixels, container: Container, broken: set[int]) -> None:
     """Compare every tile with the encoder's checksum; paint broken tiles grey."""
     boxes = list(_boxes(decoded.shape))
+    if len(broken) == len(boxes):
+        raise DamagedError("every tile is damaged")
     for index, (tile, box) in enumerate(zip(container.tiles, boxes, strict=True)):
         if index in broken:
             decoded[box.top : box.bottom, box.left : box.right] = _GREY
-        # Near a broken tile the picture differs rightly: its neighbours' latents are missing.
-        elif not broken and tile is not None and tile.pixel_crc != _pixel_crc(decoded, box):
+        elif tile is None or any(_touch(box, boxes[other]) for other in broken):
+            continue  # next to a broken tile, whose missing latents it sees, it differs rightly
+        elif tile.pixel_crc != _pixel_crc(decoded, box):
             raise ReproductionError(
                 f"tile {index + 1} is intact but decodes to another picture than the encoder saw: "
                 "this machine computes differently"
@@ -231,6 +234,16 @@ def _latent_window(box: TileBox) -> tuple[slice, slice, slice]:
     rows = slice(box.top // LATENT_FACTOR, -(-box.bottom // LATENT_FACTOR))
     columns = slice(box.left // LATENT_FACTOR, -(-box.right // LATENT_FACTOR))
     return slice(None), rows, columns
+
+
+def _touch(first: TileBox, second: TileBox) -> bool:
+    """Whether two tiles share an edge or a corner."""
+    return (
+        first.left <= second.right
+        and second.left <= first.right
+        and first.top <= second.bottom
+        and second.top <= first.bottom
+    )
 
 
 def _pixel_crc(decoded: Pixels, box: TileBox) -> int:

@@ -29,7 +29,10 @@ FINGERPRINT_BYTES = 4
 
 _FIXED = struct.Struct(f"<4sBB{FINGERPRINT_BYTES}sHHH")
 _HEADER_CHECK = struct.Struct("<H")
-_TILE_CHECKS = struct.Struct("<II")
+_CRC = struct.Struct("<I")
+TILE_CHECK_BYTES = 2 * _CRC.size
+"""Follow each payload: the CRC-32 of the decoded pixels, then that of all before it."""
+
 _CRITICAL_FLAGS = 0x0F
 
 
@@ -76,8 +79,8 @@ class Container:
 
 def quality_to_code(quality: float) -> int:
     """The code that stands for a quality in 1..100. Raises ParameterError outside that range."""
-    if not 1 <= quality <= 100:
-        raise ParameterError(f"quality must be between 1 and 100, not {quality:g}")
+    if not isinstance(quality, int | float) or not 1 <= quality <= 100:
+        raise ParameterError(f"quality must be a number from 1 to 100, not {quality!r}")
     return round(quality * QUALITY_UNIT)
 
 
@@ -107,7 +110,8 @@ def write_container(header: Header, tiles: list[Tile]) -> bytes:
     head += b"".join(_write_varint(len(t.payload) // WORD_BYTES) for t in tiles)
     parts = [head, _HEADER_CHECK.pack(binascii.crc_hqx(head, 0xFFFF))]
     for tile in tiles:
-        parts += [tile.payload, _TILE_CHECKS.pack(zlib.crc32(tile.payload), tile.pixel_crc)]
+        body = tile.payload + _CRC.pack(tile.pixel_crc)
+        parts += [body, _CRC.pack(zlib.crc32(body))]
     return b"".join(parts)
 
 
@@ -117,6 +121,9 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, list
     Raises DamagedError, or UnsupportedError for a version or feature that is not known here, or
     ParameterError if the picture has more than max_pixels.
     """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ParameterError(f"expected the bytes of a file, not {type(data).__name__}")
+    data = bytes(data)
     if len(data) < _FIXED.size:
         short = data[: len(MAGIC)] == MAGIC[: len(data)] and len(data) > 0
         raise DamagedError("the file ends within its header" if short else "not a .vlae file")
@@ -156,16 +163,15 @@ def read_container(
     header, sizes, offset = read_header(data, max_pixels)
     tiles: list[Tile | None] = []
     for index, size in enumerate(sizes):
-        payload = data[offset : offset + size]
-        checks = data[offset + size : offset + size + _TILE_CHECKS.size]
-        offset += size + _TILE_CHECKS.size
-        if len(checks) < _TILE_CHECKS.size:
+        body = data[offset : offset + size + _CRC.size]
+        check = data[offset + len(body) : offset + size + TILE_CHECK_BYTES]
+        offset += size + TILE_CHECK_BYTES
+        if len(check) < _CRC.size:
             problem = "is cut off"
+        elif _CRC.unpack(check)[0] == zlib.crc32(body):
+            tiles.append(Tile(body[:size], _CRC.unpack(body[size:])[0]))
+            continue
         else:
-            crc, pixel_crc = _TILE_CHECKS.unpack(checks)
-            if crc == zlib.crc32(payload):
-                tiles.append(Tile(payload, pixel_crc))
-                continue
             problem = "is damaged"
         if not keep_going:
             raise DamagedError(f"tile {index + 1} of {len(sizes)} {problem}")

@@ -45,7 +45,11 @@ class CodingTables:
 
 
 class AnsStack:
-    """A stack of symbols, held as 32-bit words."""
+    """A stack of symbols, held as 32-bit words.
+
+    words: the content to start from, uint32 [n], bottom first. Raises DamagedError if the last
+    word is 0, which no stack ends in.
+    """
 
     def __init__(self, words: NDArray[np.uint32] | None = None) -> None:
         if words is None or len(words) == 0:
@@ -69,9 +73,11 @@ class AnsStack:
         return bool(self._coder.is_empty())
 
     def push(self, symbols: Symbols, indices: NDArray[np.integer], tables: CodingTables) -> None:
-        """Push symbols [n], each with the table of its index [n].
+        """Push symbols, int32 [n], each with the table of its index [n].
 
-        A symbol outside its table is escaped, or raises DamagedError where tables have no escape.
+        A symbol outside its table is escaped. Where tables have no escape, or beyond what escapes
+        can hold, raises DamagedError and leaves the stack as it was: when decoding, pushing happens
+        to give bits back, and only damaged data can ask for an impossible symbol.
         """
         order, groups = _group(indices)
         place = symbols.astype(np.int64) - tables.tables.lows[indices]
@@ -89,7 +95,10 @@ class AnsStack:
             self._push_run(place[start:stop], tables.model(index))
 
     def pop(self, indices: NDArray[np.integer], tables: CodingTables) -> Symbols:
-        """Pop symbols [n], each with the table of its index [n]."""
+        """Pop symbols, int32 [n], each with the table of its index [n].
+
+        A stack that runs out does not raise; it is `is_empty` at the end that tells.
+        """
         order, groups = _group(indices)
         place = np.empty(len(indices), np.int32)
         for index, start, stop in groups:
@@ -108,7 +117,7 @@ class AnsStack:
     def _push_run(self, symbols: Symbols, model: object) -> None:
         try:
             self._coder.encode_reverse(np.ascontiguousarray(symbols), model)
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except BaseException as error:  # constriction's panics do not derive from Exception
             raise DamagedError("the entropy coder refused a symbol") from error
@@ -116,7 +125,7 @@ class AnsStack:
     def _pop_run(self, model: object, count: int) -> Symbols:
         try:
             return np.asarray(self._coder.decode(model, count), dtype=np.int32)
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except BaseException as error:  # constriction's panics do not derive from Exception
             raise DamagedError("the entropy-coded data is damaged") from error

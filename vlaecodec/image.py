@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from typing import Any
 
@@ -11,73 +10,90 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from vlaecodec.container import MAX_SIDE_PX
 from vlaecodec.errors import ImageError, LossWarning
 
 Pixels = NDArray[np.uint8]
 """uint8 [H, W, 3], RGB."""
 
-MAX_SIDE_PX = 65536
-
 
 def read_image(data: bytes) -> Image.Image:
     """Open and fully decode an image file, turned as its EXIF orientation says.
 
-    Raises ImageError if it is none, is damaged, or is too large.
+    Raises ImageError if it is none, is damaged, or is too large; warns with LossWarning of frames
+    after the first and of samples that Pillow reduces from 16 bits to 8.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            if getattr(image, "n_frames", 1) > 1:
-                warnings.warn("only the first frame is kept", LossWarning, stacklevel=2)
-            image.load()
-            return ImageOps.exif_transpose(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                animated = getattr(image, "n_frames", 1) > 1
+                reduced = any(";16" in str(tile) for tile in image.tile)
+                image.load()
+                upright = ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
         raise ImageError("not an image in a format that can be read here") from None
-    except Image.DecompressionBombError as error:
-        raise ImageError(str(error)) from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's readers raise whatever they meet
         raise ImageError(f"the image cannot be read: {error}") from error
+    if animated:
+        warnings.warn("only the first frame is kept", LossWarning, stacklevel=2)
+    if reduced and not upright.mode.startswith("I"):
+        warnings.warn("16-bit samples are reduced to 8 bits", LossWarning, stacklevel=2)
+    return upright
 
 
 def to_pixels(image: Image.Image | NDArray[Any]) -> Pixels:
     """RGB bytes [H, W, 3] of a PIL image, or of a uint8 array [H, W, 3] or [H, W].
 
-    Transparency is flattened on white and 16-bit samples are rounded to 8, each with a LossWarning.
-    Raises ImageError for anything else.
+    A PIL image is turned as its EXIF orientation says. Transparency is flattened on white and
+    16-bit samples are rounded to 8, each with a LossWarning. Raises ImageError for anything else.
     """
     if isinstance(image, np.ndarray):
-        pixels = _from_array(image)
-    elif isinstance(image, Image.Image):
-        pixels = _from_pillow(image)
-    else:
+        return _from_array(image)
+    if not isinstance(image, Image.Image):
         raise ImageError(f"expected a PIL image or a uint8 array, not {type(image).__name__}")
-    height, width = pixels.shape[:2]
+    _check_size(*image.size)
+    try:
+        return _from_pillow(image)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # Pillow raises whatever it meets in a file it reads lazily
+        raise ImageError(f"the image cannot be read: {error}") from error
+
+
+def _check_size(width: int, height: int) -> None:
     if not 1 <= width <= MAX_SIDE_PX or not 1 <= height <= MAX_SIDE_PX:
         raise ImageError(f"{width} x {height} pixels: each side must be 1 to {MAX_SIDE_PX}")
-    return np.ascontiguousarray(pixels)
 
 
 def _from_array(array: NDArray[Any]) -> Pixels:
     if array.dtype != np.uint8:
         raise ImageError(f"the array must be uint8, not {array.dtype}")
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)):
+        raise ImageError(f"the array must have shape [H, W, 3] or [H, W], not {list(array.shape)}")
+    _check_size(array.shape[1], array.shape[0])
     if array.ndim == 2:
-        return np.repeat(array[:, :, None], 3, axis=2)
-    if array.ndim == 3 and array.shape[2] == 3:
-        return array
-    raise ImageError(f"the array must have shape [H, W, 3] or [H, W], not {list(array.shape)}")
+        array = np.repeat(array[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(array)
 
 
 def _from_pillow(image: Image.Image) -> Pixels:
+    image.load()
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
-        warnings.warn("16-bit samples are rounded to 8 bits", LossWarning, stacklevel=3)
-        samples = np.asarray(image).astype(np.int64)
+        samples = np.asarray(image)
         if samples.min() < 0 or samples.max() > 65535:
             raise ImageError("samples of more than 16 bits cannot be encoded")
-        return _from_array(((samples * 255 + 32767) // 65535).astype(np.uint8))
+        warnings.warn("16-bit samples are rounded to 8 bits", LossWarning, stacklevel=4)
+        return _from_array(((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
     if image.mode == "F":
         raise ImageError("floating-point samples cannot be encoded")
     if image.has_transparency_data:
-        warnings.warn("transparency is flattened on white", LossWarning, stacklevel=3)
         image = image.convert("RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            warnings.warn("transparency is flattened on white", LossWarning, stacklevel=4)
         ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(ground, image)
-    return np.asarray(image.convert("RGB"))
+    return _from_array(np.asarray(image.convert("RGB")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vlaecodec.container import VERSION, read_header
+from vlaecodec.container import MAX_SIDE_PX, TILE_CHECK_BYTES, VERSION, read_header
 from vlaecodec.errors import ModelError
 from vlaecodec.registry import find_fingerprint
 
@@ -18,6 +18,8 @@ class FileInfo:
     quality: float
     tiles: int
     size_bytes: int
+    complete: bool
+    """Whether the file has the size that its header says."""
     rate_bpp: float
     format_version: int
     model_fingerprint: str
@@ -27,7 +29,7 @@ class FileInfo:
 
 def read_info(data: bytes) -> FileInfo:
     """Read a file's header. Raises DamagedError or UnsupportedError; decodes nothing."""
-    header, sizes, _ = read_header(data, max_pixels=2**32)
+    header, sizes, start = read_header(data, max_pixels=MAX_SIDE_PX**2)
     try:
         model = find_fingerprint(header.fingerprint).name
     except ModelError:
@@ -38,6 +40,7 @@ def read_info(data: bytes) -> FileInfo:
         quality=header.quality,
         tiles=len(sizes),
         size_bytes=len(data),
+        complete=len(data) == start + sum(sizes) + len(sizes) * TILE_CHECK_BYTES,
         rate_bpp=8 * len(data) / (header.width * header.height),
         format_version=VERSION,
         model_fingerprint=header.fingerprint.hex(),

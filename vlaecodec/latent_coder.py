@@ -22,7 +22,7 @@ from torch import Tensor
 
 from vlaecodec.entropy import AnsStack, CodingTables, Symbols
 from vlaecodec.errors import DamagedError
-from vlaecodec.model import LatentArray, PhotoModel
+from vlaecodec.model import LatentArray, PhotoModel, exactly
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.prior import PASSES, TOP, TOP_FACTOR, gather_pass, scatter_pass
 from vlaecodec.networks.quality import SCALE_FRAC_BITS, STEP_FRAC_BITS
@@ -46,6 +46,11 @@ class RateSplit:
     rest_bits: float
     bits_back: bool
 
+    @property
+    def total_bits(self) -> float:
+        """All of the tile's bits."""
+        return self.top_bits + self.anchor_bits + self.rest_bits
+
 
 @lru_cache(maxsize=4)
 def _coding_tables(model: PhotoModel) -> dict[str, CodingTables]:
@@ -58,8 +63,9 @@ def encode_latent(
     """Quantise and code one tile.
 
     y: float32 [1, C, rows, columns] from the analysis network. `bits_back` forces or forbids
-    bits-back coding of h; by default it is used when the reservoir suffices. Returns the words, the
-    dequantised latents the decoder will see, and the split of the rate.
+    bits-back coding of h; by default it is used when the reservoir suffices. Returns the words,
+    uint32, bottom of the stack first; the dequantised latents that the decoder will see; and the
+    split of the rate.
     """
     return _TileCoder(model, quality_code, *y.shape[-2:]).encode(y, bits_back)
 
@@ -78,7 +84,7 @@ class _TileCoder:
         self.network = model.network
         self.tables = _coding_tables(model)
         self.rows, self.columns = rows, columns
-        self.code = torch.tensor([quality_code])
+        self.code = torch.tensor([quality_code], dtype=torch.int64)
         channels = self.network.arch.latent_channels
         self.shape = (1, channels // 4, rows, columns)
         everywhere = (1, channels, rows, columns)
@@ -87,7 +93,7 @@ class _TileCoder:
         self.steps = [gather_pass(steps, k).numpy() for k in range(PASSES)]
         self.offsets = [gather_pass(offsets, k).numpy() for k in range(PASSES)]
 
-    @torch.inference_mode()
+    @exactly
     def encode(self, y: Tensor, bits_back: bool | None) -> tuple[Words, LatentArray, RateSplit]:
         anchor = self._quantise_anchor(y)
         known = scatter_pass(self._dequantise(anchor, np.zeros_like(anchor), 0), 0)
@@ -120,7 +126,7 @@ class _TileCoder:
         )
         return stack.words(), _to_array(known), split
 
-    @torch.inference_mode()
+    @exactly
     def decode(self, words: Words) -> LatentArray:
         stack = AnsStack(words)
         top, bits_back = self._pop_top_prior(stack)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from pathlib import Path
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from vlaecodec.container import QUALITY_UNIT
@@ -22,16 +24,39 @@ from vlaecodec.networks.global_decoder import PIXEL_UNITS
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import QUALITIES, QualityBias
 from vlaecodec.registry import ModelEntry
-from vlaecodec.tables import FrequencyTables
+from vlaecodec.tables import FRACTIONS, SCALES, TOP_SCALES, FrequencyTables
 
 WEIGHTS_NAME = "weights.safetensors"
-TABLE_KINDS = ("latent", "posterior", "top", "flag")
 
 LatentArray = NDArray[np.int16]
 """Dequantised latents in LATENT units, int16 [C, rows, columns]."""
 
-# NNPACK's Winograd convolutions reorder sums beyond what exactness allows.
-torch.backends.nnpack.set_flags(False)
+MODEL_KIND = "photo-vlae/1"
+"""Names the structure that the weights are for."""
+
+TABLE_COUNTS = {"latent": SCALES * FRACTIONS, "posterior": TOP_SCALES, "top": 2, "flag": 1}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def exactly(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a function without anything in torch that trades exactness for speed.
+
+    Autocast rounds operands; NNPACK's Winograd convolutions reorder sums
+    beyond what whole numbers below 2**24 allow. Whatever the caller had set is put back.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        with (
+            torch.inference_mode(),
+            torch.autocast("cpu", enabled=False),
+            torch.backends.nnpack.flags(enabled=False),
+        ):
+            return function(*args, **kwargs)
+
+    return wrapped
 
 
 class PhotoModel:
@@ -51,7 +76,7 @@ class PhotoModel:
         """How many pixels outside a box its latents depend on, on each side; whole latents."""
         return self.network.analysis.halo * LATENT_FACTOR
 
-    @torch.inference_mode()
+    @exactly
     def analyse(self, pixels: Pixels, quality_code: int) -> Tensor:
         """y before quantisation: float32 [1, C, rows, columns].
 
@@ -60,10 +85,10 @@ class PhotoModel:
         image = torch.from_numpy(pixels).permute(2, 0, 1).float().unsqueeze(0)
         image = image.contiguous(memory_format=torch.channels_last)
         position = (quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)
-        y: Tensor = self.network.analysis(image, torch.tensor([position]))
+        y: Tensor = self.network.analysis(image, torch.tensor([position], dtype=torch.float32))
         return y
 
-    @torch.inference_mode()
+    @exactly
     def synthesise(self, latent: LatentArray, quality_code: int) -> Pixels:
         """The mean image, uint8 [16 rows, 16 columns, 3], of latents [C, rows, columns]."""
         y = torch.from_numpy(latent).float().unsqueeze(0)
@@ -81,30 +106,39 @@ def load_model(entry: ModelEntry) -> PhotoModel:
     """
     path = entry.folder / WEIGHTS_NAME
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"model {entry.name!r} cannot be read: {error}") from error
-    if digest != entry.sha256:
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise ModelError(f"model {entry.name!r} is not the one in the index; reinstall it")
-    return read_model(path)
+    return read_model(data)
 
 
-def read_model(path: Path) -> PhotoModel:
-    """Read a weights file as it is."""
+def read_model(data: bytes) -> PhotoModel:
+    """The model in the bytes of a weights file. Raises ModelError."""
     try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            arch = Architecture(**json.loads(file.metadata()["architecture"]))
-        network = PhotoVLAE(arch)
-        network.analysis.load_state_dict(
-            {n: tensors[f"analysis.{n}"].float() for n in network.analysis.state_dict()}
-        )
+        tensors = load(data)
+        metadata = _read_metadata(data)
+        if metadata["kind"] != MODEL_KIND:
+            raise ModelError(f"a model of kind {metadata['kind']!r}; this is for {MODEL_KIND!r}")
+        # On the meta device nothing is allocated or drawn at random: all of it is replaced.
+        with torch.device("meta"):
+            network = PhotoVLAE(Architecture(**json.loads(metadata["architecture"])))
+        analysis = {n: tensors[f"analysis.{n}"].float() for n in network.analysis.state_dict()}
+        network.analysis.load_state_dict(analysis, assign=True)
         freeze(network, tensors)
-        tables = {kind: _read_tables(tensors, kind) for kind in TABLE_KINDS}
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path} is not a usable model: {error}") from error
+        tables = {kind: _read_tables(tensors, kind) for kind in TABLE_COUNTS}
+    except (SafetensorError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise ModelError(f"not a usable model: {error}") from error
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return PhotoModel(network, tables)
+
+
+def _read_metadata(data: bytes) -> dict[str, str]:
+    """The metadata of a safetensors file: in the JSON header that its first 8 bytes measure."""
+    size = int.from_bytes(data[:8], "little")
+    metadata: dict[str, str] = json.loads(data[8 : 8 + size])["__metadata__"]
+    return metadata
 
 
 def freeze(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
@@ -158,6 +192,8 @@ def _read_tables(tensors: dict[str, Tensor], kind: str) -> FrequencyTables:
         escape=kind == "latent",
     )
     tables.check()
+    if len(tables) != TABLE_COUNTS[kind]:
+        raise ValueError(f"{len(tables)} probability tables of the {kind} family")
     return tables
 
 

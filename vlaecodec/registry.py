@@ -20,10 +20,8 @@ class ModelEntry:
     summary: str
     folder: Path
 
-    @property
-    def fingerprint(self) -> bytes:
-        """What files carry to name their model: a prefix of the weights' SHA-256."""
-        return bytes.fromhex(self.sha256)[:FINGERPRINT_BYTES]
+    fingerprint: bytes
+    """What files carry to name their model: a prefix of the weights' SHA-256."""
 
 
 def models_folder() -> Path:
@@ -41,11 +39,17 @@ def list_models() -> tuple[str, list[ModelEntry]]:
     try:
         index = json.loads((folder / "index.json").read_text())
         entries = [
-            ModelEntry(name, row["sha256"], row["summary"], folder / name)
+            ModelEntry(
+                name=name,
+                sha256=row["sha256"],
+                summary=row["summary"],
+                folder=folder / name,
+                fingerprint=bytes.fromhex(row["sha256"])[:FINGERPRINT_BYTES],
+            )
             for name, row in index["models"].items()
         ]
         return str(index["default"]), entries
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"no usable model index in {folder}: {error}") from error
 
 

@@ -63,7 +63,9 @@ class FrequencyTables:
 
     def check(self) -> None:
         """Raise ValueError unless every table is usable."""
-        if len(self.starts) != len(self.lows) + 1 or self.starts[-1] != len(self.frequencies):
+        sizes = np.diff(self.starts)
+        ends = self.starts[0], self.starts[-1]
+        if len(sizes) != len(self.lows) or ends != (0, len(self.frequencies)) or sizes.min() < 2:
             raise ValueError("frequency tables have inconsistent sizes")
         sums = np.add.reduceat(self.frequencies.astype(np.int64), self.starts[:-1])
         if np.any(self.frequencies < 1) or np.any(sums != FREQUENCY_SUM):

@@ -14,11 +14,17 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
+from tests.forge import forge_header, forge_pixel_crc, forge_words
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import TILE_PX
+from vlaecodec.container import TILE_PX, read_header
+from vlaecodec.model import load_model
+from vlaecodec.registry import find_model
 
 HERE = Path(__file__).parent
 DECODE, ERRORS = HERE / "decode", HERE / "errors"
+FORMAT = HERE.parents[1] / "FORMAT.md"
+EXAMPLE_BEGIN = "<!-- example: written by tests/golden/regenerate.py -->\n"
+EXAMPLE_END = "<!-- end of example -->"
 
 
 def main() -> None:
@@ -54,10 +60,65 @@ def main() -> None:
         "payload-bit.4": good[:60] + bytes([good[60] ^ 4]) + good[61:],
         "header-bit.4": good[:10] + bytes([good[10] ^ 1]) + good[11:],
         "newer-version.5": good[:4] + b"\x63" + good[5:],
-        "pixel-checksum.7": good[:-4] + bytes(4),
+        "reserved-flag.5": forge_header(good, 5, b"\x01"),
+        "unknown-model.5": forge_header(good, 6, b"\0\0\0\0"),
+        "quality-zero.4": forge_header(good, 14, b"\0\0"),
+        "other-pixels.7": forge_pixel_crc(good),
+        "zero-last-word.7": forge_words(good, lambda words: np.append(words, np.uint32(0))),
+        "extra-word.7": forge_words(good, lambda words: np.append(words, np.uint32(9))),
+        "word-missing.7": forge_words(good, lambda words: words[1:]),
     }
     for name, data in broken.items():
         (ERRORS / f"{name}.vlae").write_bytes(data)
+    FORMAT.write_text(insert_example(FORMAT.read_text()))
+
+
+def format_example() -> str:
+    """The worked example of FORMAT.md: the bytes of a one-pixel picture, and its first symbol."""
+    data = (DECODE / "pixel.vlae").read_bytes()
+    header, (size,), start = read_header(data)
+    pieces = [
+        (4, "magic"),
+        (1, "version 1"),
+        (1, "flags"),
+        (4, "model"),
+        (2, f"width - 1: {header.width} pixel"),
+        (2, f"height - 1: {header.height} pixel"),
+        (2, f"quality: {header.quality_code} / 256 = {header.quality:g}"),
+        (start - 18, f"payload: {size // 4} words"),
+        (2, "header check"),
+        (size, "payload"),
+        (4, "CRC-32 of the three bytes of the decoded pixel"),
+        (4, "CRC-32 of the payload and the pixel's CRC"),
+    ]
+    lines, offset = [], 0
+    for count, meaning in pieces:
+        lines.append(f"    {offset:3}  {data[offset : offset + count].hex(' '):47}  {meaning}")
+        offset += count
+    words = [int(w) for w in np.frombuffer(data[start : start + size], "<u4")]
+    state = words[-1] << 32 | words[-2]
+    rest = state % 2**24
+    sums = np.cumsum(load_model(find_model()).tables["flag"].table(0)).tolist()
+    flag = int(rest >= sums[0])
+    pixel = decode_pixels(data)[0, 0].tolist()
+    return "\n".join(
+        [
+            f"A picture of one pixel, `tests/golden/decode/pixel.vlae`, {len(data)} bytes:",
+            "",
+            *lines,
+            "",
+            f"The state begins as {state:#018x}. The flag's table is {sums[0]},",
+            f"{sums[1] - sums[0]}; r = {rest} gives entry {flag}, {'no ' if flag else ''}bits-back.",
+            f"After all pops the state is 0; the pixel is R, G, B = {pixel[0]}, {pixel[1]}, {pixel[2]}.",
+            "",
+        ]
+    )
+
+
+def insert_example(text: str) -> str:
+    """FORMAT.md with a fresh example."""
+    before, rest = text.split(EXAMPLE_BEGIN)
+    return before + EXAMPLE_BEGIN + format_example() + EXAMPLE_END + rest.split(EXAMPLE_END)[1]
 
 
 if __name__ == "__main__":

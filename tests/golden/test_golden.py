@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import vlaecodec
+from tests.golden import regenerate
 from vlaecodec.codec import decode_pixels
 from vlaecodec.errors import VlaeError
 
@@ -20,6 +21,11 @@ DIGESTS: dict[str, str] = json.loads((HERE / "decode" / "digests.json").read_tex
 def test_golden_files_decode_to_the_same_pixels(name) -> None:
     pixels = decode_pixels((HERE / "decode" / name).read_bytes())
     assert hashlib.sha256(pixels.tobytes()).hexdigest() == DIGESTS[name]
+
+
+def test_the_example_in_the_format_document_is_this_very_file() -> None:
+    text = regenerate.FORMAT.read_text()
+    assert regenerate.insert_example(text) == text
 
 
 @pytest.mark.parametrize("path", sorted((HERE / "errors").iterdir()), ids=lambda p: p.stem)

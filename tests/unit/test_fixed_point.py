@@ -63,10 +63,14 @@ def test_quantised_training_equals_the_frozen_network() -> None:
     position, code = torch.tensor([0.0, 1.0]), torch.tensor([256, 25600])
     with torch.no_grad():
         assert torch.equal(trained.decoder(y, position), frozen.decoder(y, code))
-        for name in ("posterior", "pass_priors.0", "pass_priors.2"):
+        for name in ("posterior", "pass_priors.0", "pass_priors.1", "pass_priors.2"):
             expected = trained.get_submodule(name)(y, position)
             for first, second in zip(expected, frozen.get_submodule(name)(y, code), strict=True):
                 assert torch.equal(first, second)
+        h = torch.randint(-40, 41, (2, trained.arch.top_channels, 2, 2)).float()
+        expected = trained.anchor_prior(h, position, 5, 6)
+        for first, second in zip(expected, frozen.anchor_prior(h, code, 5, 6), strict=True):
+            assert torch.equal(first, second)
 
 
 def test_batch_split_and_memory_layout_change_nothing(network: PhotoVLAE) -> None:

@@ -1,5 +1,7 @@
 import io
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -50,6 +52,45 @@ def test_orientation_is_applied() -> None:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", exif=exif)
     assert read_image(buffer.getvalue()).size == (4, 6)
+
+
+def test_orientation_is_applied_to_images_too() -> None:
+    image = Image.fromarray(photo(4, 6))
+    image.getexif()[0x0112] = 6
+    assert to_pixels(image).shape == (6, 4, 3)
+
+
+def test_opaque_transparency_is_no_loss() -> None:
+    pixels = photo(5, 7)
+    image = Image.fromarray(pixels).convert("RGBA")
+    assert np.array_equal(to_pixels(image), pixels)
+
+
+def test_sixteen_bit_colour_is_reduced_with_a_warning() -> None:
+    # A 1 x 1 PNG of 16-bit RGB; Pillow itself cannot write one.
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    samples = zlib.compress(b"\0" + struct.pack(">HHH", 65535, 0, 32768))
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", samples)
+        + chunk(b"IEND", b"")
+    )
+    with pytest.warns(LossWarning, match="16-bit"):
+        assert read_image(data).size == (1, 1)
+
+
+def test_only_the_first_frame_of_an_animation_is_kept() -> None:
+    buffer = io.BytesIO()
+    frames = [Image.fromarray(photo(8, 9, seed)) for seed in (1, 2)]
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    with pytest.warns(LossWarning, match="first frame"):
+        assert read_image(buffer.getvalue()).size == (9, 8)
 
 
 @pytest.mark.parametrize(

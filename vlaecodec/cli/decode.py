@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,15 +14,25 @@ from vlaecodec.cli.files import (
     check_output,
     output_path,
     read_input,
-    reports_errors,
     write_output,
 )
 from vlaecodec.cli.progress import progress_bar
+from vlaecodec.cli.reporting import reports_errors
 from vlaecodec.container import MAX_PIXELS
 from vlaecodec.errors import OutputError
 
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "TIFF": {"compression": "tiff_lzw"},
+    "WEBP": {"lossless": True},
+    "BMP": {},
+    "PPM": {},
+    "JPEG": {"quality": 95, "subsampling": 0},
+}
+"""Formats to decode to. All but JPEG keep every sample."""
 
-@click.command(short_help="Decode a .vlae file to a picture.")
+
+@click.command()
 @click.argument("input")
 @click.argument("output", required=False)
 @click.option("-o", "--output", "option", metavar="OUTPUT", help="Same as the second argument.")
@@ -45,7 +56,7 @@ def decode(
     max_pixels: int,
     quiet: bool,
 ) -> None:
-    """Decode INPUT, a .vlae file, to OUTPUT, in the format that its suffix names.
+    """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
 
     OUTPUT is INPUT with the suffix .png unless given. "-" is standard input or output (PNG).
 
@@ -56,7 +67,7 @@ def decode(
       vlaecodec decode --keep-going damaged.vlae rescued.png
     """
     target = output_path(input, output, option, ".png")
-    check_output(target, force=force)
+    check_output(target, input, force=force)
     pillow_format = _pillow_format(target)
     data = read_input(input)
 
@@ -68,9 +79,9 @@ def decode(
     seconds = time.perf_counter() - start
     buffer = io.BytesIO()
     try:
-        image.save(buffer, pillow_format)
-    except (OSError, ValueError, KeyError) as error:
-        raise OutputError(f"{target}: {error}") from error
+        image.save(buffer, pillow_format, **SAVE_OPTIONS[pillow_format])
+    except Exception as error:  # Pillow's writers raise whatever they meet
+        raise OutputError(f"{target}: {pillow_format} cannot hold it: {error}") from error
     write_output(target, buffer.getvalue(), force=force)
     if not quiet:
         name = "standard output" if target == STDIO else target
@@ -90,6 +101,6 @@ def _pillow_format(target: str) -> str:
 
     suffix = Path(target).suffix.lower()
     pillow_format = Image.registered_extensions().get(suffix)
-    if pillow_format is None or pillow_format not in Image.SAVE:
-        raise OutputError(f"{target}: no picture format has the suffix {suffix or '(none)'!r}")
+    if pillow_format not in SAVE_OPTIONS:
+        raise OutputError(f"{target}: cannot write pictures with the suffix {suffix or '(none)'!r}")
     return pillow_format

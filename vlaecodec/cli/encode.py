@@ -11,13 +11,13 @@ from vlaecodec.cli.files import (
     check_output,
     output_path,
     read_input,
-    reports_errors,
     write_output,
 )
 from vlaecodec.cli.progress import progress_bar
+from vlaecodec.cli.reporting import reports_errors
 
 
-@click.command(short_help="Encode a picture to a .vlae file.")
+@click.command()
 @click.argument("input")
 @click.argument("output", required=False)
 @click.option("-o", "--output", "option", metavar="OUTPUT", help="Same as the second argument.")
@@ -53,7 +53,7 @@ def encode(
       cat photo.webp | vlaecodec encode - - > photo.vlae
     """
     target = output_path(input, output, option, ".vlae")
-    check_output(target, force=force)
+    check_output(target, input, force=force)
     data = read_input(input)
 
     from vlaecodec.codec import encode as encode_image

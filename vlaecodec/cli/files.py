@@ -1,105 +1,135 @@
-"""Files for commands: standard streams, atomic replacement, errors as exit codes."""
+"""Files for commands: reading, naming, and writing all or nothing."""
 
 from __future__ import annotations
 
-import functools
 import os
+import secrets
 import sys
-import tempfile
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
-import click
-
-from vlaecodec.errors import InputError, LossWarning, OutputError, ParameterError, VlaeError
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from vlaecodec.errors import InputError, OutputError, ParameterError
 
 STDIO = "-"
-
-
-def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn our errors into one line on standard error and an exit code, and warnings into lines."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", LossWarning)
-            warnings.showwarning = _show_warning
-            try:
-                return command(*args, **kwargs)
-            except VlaeError as error:
-                click.echo(f"vlaecodec: {error}", err=True)
-                sys.exit(error.exit_code)
-            except MemoryError:
-                click.echo("vlaecodec: not enough memory for this picture", err=True)
-                sys.exit(1)
-
-    return wrapped
-
-
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    click.echo(f"vlaecodec: warning: {message}", err=True)
 
 
 def read_input(path: str) -> bytes:
     """The bytes of a file, or of standard input for "-". Raises InputError if there is none."""
     try:
         if path == STDIO:
+            if sys.stdin is None:
+                raise InputError("standard input is closed")
             return sys.stdin.buffer.read()
         return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {_reason(error)}") from error
 
 
 def output_path(input_path: str, output: str | None, option: str | None, suffix: str) -> str:
-    """Where to write: the argument, the option, or the input's name with another suffix."""
+    """Where to write: the argument, the option, or the input's name with another suffix.
+
+    Raises ParameterError if both are given, or if the input has no name to derive one from.
+    """
     if output is not None and option is not None:
         raise ParameterError("give the output once: as an argument or with -o")
     chosen = output if output is not None else option
     if chosen is not None:
         return chosen
-    return STDIO if input_path == STDIO else str(Path(input_path).with_suffix(suffix))
+    if input_path == STDIO:
+        return STDIO
+    try:
+        return str(Path(input_path).with_suffix(suffix))
+    except ValueError as error:
+        raise ParameterError(f"{input_path!r} is not the name of a file") from error
 
 
-def check_output(path: str, *, force: bool) -> None:
-    """Raise OutputError if writing to path would fail or overwrite; done before any hard work."""
+def check_output(path: str, input_path: str, *, force: bool) -> None:
+    """Raise OutputError if writing to path would fail or overwrite; done before any hard work.
+
+    Never lets the output replace the input, force or not.
+    """
     if path == STDIO:
         return
-    target = Path(path)
-    if target.is_dir():
-        raise OutputError(f"{path}: is a folder")
-    if target.exists() and not force:
-        raise OutputError(f"{path}: exists already; give -f to overwrite")
-    if not target.absolute().parent.is_dir():
-        raise OutputError(f"{path}: no such folder")
+    try:
+        target = Path(path)
+        if target.is_dir():
+            raise OutputError(f"{path}: is a folder")
+        if _is_special(target):
+            return
+        if _same_file(target, input_path):
+            raise OutputError(f"{path}: is the input itself; name another output")
+        if os.path.lexists(target) and not force:
+            raise OutputError(f"{path}: exists already; give -f to overwrite")
+        if not Path(os.path.realpath(target)).parent.is_dir():
+            raise OutputError(f"{path}: no such folder")
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: {_reason(error)}") from error
 
 
 def write_output(path: str, data: bytes, *, force: bool) -> None:
-    """Write all or nothing: to a temporary file in the same folder, then moved into place."""
-    if path == STDIO:
+    """Write all or nothing: to a temporary file in the same folder, then moved into place.
+
+    Devices and pipes are written to directly. Raises OutputError.
+    """
+    try:
+        if path == STDIO:
+            _write_standard_output(data)
+        elif _is_special(Path(path)):
+            Path(path).write_bytes(data)
+        else:
+            _replace(Path(os.path.realpath(path)), data, force=force)
+    except FileExistsError as error:
+        raise OutputError(f"{path}: exists already; give -f to overwrite") from error
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: {_reason(error)}") from error
+
+
+def _write_standard_output(data: bytes) -> None:
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
+    try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-        return
-    check_output(path, force=force)
-    target = Path(path)
-    temporary = None
+    except BrokenPipeError:
+        # The interpreter flushes once more at exit; give it somewhere to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _replace(target: Path, data: bytes, *, force: bool) -> None:
+    temporary = target.with_name(f".vlaecodec-{secrets.token_hex(8)}.tmp")
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".vlaecodec-", dir=target.absolute().parent)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(target)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise OutputError(f"{path}: {error.strerror}") from error
+            file.flush()
+            os.fsync(file.fileno())
+        if force:
+            temporary.replace(target)
+        else:
+            _move_unless_exists(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _move_unless_exists(temporary: Path, target: Path) -> None:
+    """Unlike a rename, a link fails if the target has appeared meanwhile."""
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        temporary.replace(target)
+
+
+def _same_file(target: Path, input_path: str) -> bool:
+    both_exist = input_path != STDIO and target.exists() and Path(input_path).exists()
+    return both_exist and target.samefile(input_path)
+
+
+def _is_special(target: Path) -> bool:
+    """Whether target is a device, pipe or socket."""
+    return target.exists() and not target.is_file()
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

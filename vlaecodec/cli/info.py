@@ -7,11 +7,12 @@ from dataclasses import asdict
 
 import click
 
-from vlaecodec.cli.files import read_input, reports_errors
+from vlaecodec.cli.files import read_input
+from vlaecodec.cli.reporting import reports_errors
 from vlaecodec.info import read_info
 
 
-@click.command(short_help="Show what a file says about itself.")
+@click.command()
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @reports_errors
@@ -31,7 +32,8 @@ def info(file: str, as_json: bool) -> None:
     rows = {
         "size": f"{details.width} x {details.height}",
         "quality": f"{details.quality:g}",
-        "file": f"{details.size_bytes} bytes, {details.rate_bpp:.3f} bpp",
+        "file": f"{details.size_bytes} bytes, {details.rate_bpp:.3f} bpp"
+        + ("" if details.complete else ", not the size its header says"),
         "tiles": str(details.tiles),
         "format": f"version {details.format_version}",
         "model": f"{details.model or 'not installed'} ({details.model_fingerprint})",

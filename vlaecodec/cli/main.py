@@ -6,6 +6,8 @@ import importlib
 
 import click
 
+from vlaecodec import __version__
+
 COMMANDS = {
     "encode": "Encode a picture to a .vlae file.",
     "decode": "Decode a .vlae file to a picture.",
@@ -35,10 +37,11 @@ class LazyGroup(click.Group):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 usage, 3 not an image, 4 damaged file, 5 model missing or "
-    "different, 6 cannot write, 7 this machine computes differently.",
+    epilog="Exit codes: 0 done, 1 out of memory or interrupted, 2 usage or missing input, 3 not an "
+    "image, 4 damaged file, 5 model missing or different or a newer format, 6 cannot write, 7 this "
+    "machine computes differently.",
 )
-@click.version_option(package_name="vlaecodec")
+@click.version_option(__version__)
 def main() -> None:
     """Encode photos to small .vlae files with a learned codec, and decode them.
 

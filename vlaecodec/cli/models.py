@@ -6,11 +6,11 @@ import json
 
 import click
 
-from vlaecodec.cli.files import reports_errors
+from vlaecodec.cli.reporting import reports_errors
 from vlaecodec.registry import list_models
 
 
-@click.command(short_help="List the installed models.")
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @reports_errors
 def models(as_json: bool) -> None:

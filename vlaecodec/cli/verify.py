@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from vlaecodec.cli.files import read_input, reports_errors
+from vlaecodec.cli.files import read_input
+from vlaecodec.cli.reporting import reports_errors
 
 
-@click.command(short_help="Check that a file is intact and decodes here exactly.")
+@click.command()
 @click.argument("file")
 @reports_errors
 def verify(file: str) -> None:

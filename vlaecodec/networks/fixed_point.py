@@ -71,7 +71,7 @@ class ExactConv2d(nn.Module):
     - float training: no rounding, only the target's clamp;
     - quantisation-aware training (`quantised = True`): weights, bias and output rounded with the
       straight-through estimator, numerically equal to the frozen state;
-    - frozen (`freeze`, `load_frozen`): whole-number weights with the rescaling folded in.
+    - frozen (`load_frozen`): whole-number weights with the rescaling folded in.
     """
 
     def __init__(
@@ -109,10 +109,11 @@ class ExactConv2d(nn.Module):
         fan_in = weight.shape[1]
         by_width = torch.floor(torch.log2(WEIGHT_LIMIT / weight.abs().amax(1).clamp_min(1e-9)))
         # The worst sum is sum|w|*max|a| + |b| with each rounded weight off by half a step at most.
+        # The offset that rounds to nearest, half a target unit, is part of the sum.
         unit = weight.abs().sum(1) * self.source.magnitude + bias * self.source.scale
+        unit = unit + 0.5 * self.source.scale / self.target.scale
         slack = 0.5 * fan_in * self.source.magnitude + 1.0
         by_sum = torch.floor(torch.log2((EXACT_LIMIT - slack) / unit.clamp_min(1e-9)))
-        # The rounding offset, half a target unit, is part of the sum too: see `whole_parameters`.
         largest = 24 + self.target.frac_bits - self.source.frac_bits
         smallest = 1 + self.target.frac_bits - self.source.frac_bits
         return torch.minimum(by_width, by_sum).clamp(smallest, largest - 2).float()
@@ -120,12 +121,14 @@ class ExactConv2d(nn.Module):
     def whole_parameters(self) -> tuple[Tensor, Tensor, Tensor]:
         """Weights (int8 range), biases and right shifts, as whole numbers.
 
-        The layer computes clamp(floor((sum(w * a) + b + 2**(shift - 1)) / 2**shift)).
+        The layer computes clamp(floor((sum(w * a) + b + 2**(shift - 1)) / 2**shift)). Raises
+        ValueError if weights are too large to be held at any resolution.
         """
         exponents = self.weight_exponents()
         per_weight = torch.exp2(exponents).view(-1, 1, 1, 1)
         weight = torch.floor(self.weight.detach() * per_weight + 0.5)
-        weight = weight.clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+        if weight.abs().max() > WEIGHT_LIMIT:
+            raise ValueError("a convolution's weights are too large for int8")
         bias = torch.floor(self.bias.detach() * torch.exp2(exponents) * self.source.scale + 0.5)
         shift = exponents + self.source.frac_bits - self.target.frac_bits
         return weight, bias, shift
@@ -133,8 +136,11 @@ class ExactConv2d(nn.Module):
     def load_frozen(self, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
         """Take whole-number parameters, prove that no sum can overflow, and freeze.
 
-        Raises ValueError if some input in the source format could make a partial sum inexact.
+        Raises ValueError if some input in the source format could make a partial sum inexact, or if
+        the weights are not this layer's.
         """
+        if weight.shape != self.weight.shape or not bias.shape == shift.shape == self.bias.shape:
+            raise ValueError("a convolution's weights have another shape")
         weight, bias, shift = weight.float(), bias.float(), shift.float()
         half = torch.exp2(shift - 1)
         worst = weight.double().abs().flatten(1).sum(1) * self.source.magnitude

@@ -39,11 +39,12 @@ class GlobalDecoder(nn.Module):
         self.up = Upsample(sixteenth, eighth)
         self.eighth_bias = QualityBias(eighth)
         self.eighth = residual_blocks(eighth, arch.decoder_eighth_blocks)
-        self.leave = ExactConv2d(eighth, 3 * FOLD**2, SIGNED, PIXEL)
+        # 3x3, so that the blocks of pixels it makes overlap.
+        self.leave = ExactConv2d(eighth, 3 * FOLD**2, SIGNED, PIXEL, kernel_size=3)
         with torch.no_grad():
             self.leave.bias.fill_(128 / 64)
         # In latents, along each side: how far the mean image can depend on y.
-        self.halo = arch.decoder_sixteenth_blocks + -(-arch.decoder_eighth_blocks // 2)
+        self.halo = arch.decoder_sixteenth_blocks + -(-(arch.decoder_eighth_blocks + 1) // 2)
 
     def features(self, latent: Tensor, quality: Tensor) -> Tensor:
         """latent: LATENT [B, C, H, W]. Returns SIGNED [B, eighth_channels, 2H, 2W]."""

@@ -1,4 +1,4 @@
-"""The photo VLAE: every network in one module, and the two ways between y and its quantised values.
+"""The photo VLAE: every network in one module.
 
 Posterior, autoregressive prior and decoder of a Variational Lossy Autoencoder (arXiv 1611.02731).
 """

@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from vlaecodec.container import QUALITY_UNIT
 from vlaecodec.networks.fixed_point import LATENT, STREAM, ste_round
 from vlaecodec.tables import SCALE_RATIO
 
@@ -19,9 +20,6 @@ KNOTS = 9
 
 QUALITIES = 100
 """Frozen tables hold one row for each of the qualities 1..100."""
-
-QUALITY_UNIT = 256
-"""Quality codes per unit of quality."""
 
 STEP_FRAC_BITS = 8
 """A quantisation step is stored in units of 2**-8 of a LATENT unit."""
@@ -52,6 +50,11 @@ def interpolate_table(table: Tensor, code: Tensor) -> Tensor:
     return (table[left] + rise)[:, :, None, None]
 
 
+def _check_table(table: Tensor, knots: Tensor) -> None:
+    if table.shape != (QUALITIES, knots.shape[1]):
+        raise ValueError("a table of qualities has another shape")
+
+
 class QualityBias(nn.Module):
     """Adds a per-channel bias that depends on quality. STREAM [B, C, H, W] in and out."""
 
@@ -68,7 +71,8 @@ class QualityBias(nn.Module):
         return torch.floor(values[:, :, 0, 0] * STREAM.scale + 0.5).long()
 
     def load_frozen(self, table: Tensor) -> None:
-        """Take a whole-number table [100, C] and freeze."""
+        """Take a whole-number table [100, C], or raise ValueError if it is none, and freeze."""
+        _check_table(table, self.knots)
         self.table = table.long()
         self.frozen = True
 
@@ -110,7 +114,14 @@ class QuantisationStep(nn.Module):
         return steps, torch.floor(offsets + 0.5).long()
 
     def load_frozen(self, steps: Tensor, offsets: Tensor) -> None:
-        """Take whole-number tables [100, C] and freeze."""
+        """Take whole-number tables [100, C] and freeze.
+
+        Raises ValueError if they have no such shape or a step is not positive.
+        """
+        _check_table(steps, self.log_step)
+        _check_table(offsets, self.log_step)
+        if bool((steps < 1).any()):
+            raise ValueError("a quantisation step is not positive")
         self.table, self.offsets = steps.long(), offsets.long()
         self.frozen = True
 

@@ -42,7 +42,10 @@ def run(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) 
     """Train on PHOTOS: tar shards, or folders of images."""
     if options["bf16"] and options["quantised"]:
         raise click.UsageError("--quantised needs float32; leave --bf16 out")
-    train(TrainingConfig(train=list(photos), validation=list(validation), **options))
+    try:
+        train(TrainingConfig(train=list(photos), validation=list(validation), **options))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

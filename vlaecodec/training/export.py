@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
-from vlaecodec.model import WEIGHTS_NAME, table_tensors, whole_tensors
+from vlaecodec.model import MODEL_KIND, WEIGHTS_NAME, read_model, table_tensors, whole_tensors
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.tables import flag_tables, latent_tables, posterior_tables, top_tables
 from vlaecodec.training.checkpoint import load_weights, read_progress
@@ -40,9 +40,13 @@ def export_model(checkpoint: Path, folder: Path, summary: str, *, default: bool)
     )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / WEIGHTS_NAME
-    metadata = {"architecture": json.dumps(architecture.to_dict())}
-    save_file({n: t.contiguous() for n, t in tensors.items()}, path, metadata)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    metadata = {"kind": MODEL_KIND, "architecture": json.dumps(architecture.to_dict())}
+    data = save({n: t.contiguous() for n, t in tensors.items()}, metadata)
+    read_model(data)  # refuses what the codec would refuse, before anything is replaced
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+    digest = hashlib.sha256(data).hexdigest()
     _list_model(folder, digest, summary, default=default)
     return digest
 
@@ -55,4 +59,6 @@ def _list_model(folder: Path, sha256: str, summary: str, *, default: bool) -> No
     index["models"][folder.name] = {"sha256": sha256, "summary": summary}
     if default or not index["default"]:
         index["default"] = folder.name
-    path.write_text(json.dumps(index, indent=2) + "\n")
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(index, indent=2) + "\n")
+    temporary.replace(path)

@@ -97,9 +97,10 @@ def _interleave(channels: int) -> Tensor:
 
 
 def _set(layer: nn.Conv2d | ExactConv2d, weight: Tensor) -> None:
-    """Give a pointwise layer this matrix; rows and columns beyond it keep small random values."""
+    """Give a layer this matrix at its middle tap; what it leaves out keeps small random values."""
     rows, columns = weight.shape
     layer.weight.mul_(_SMALL)
-    layer.weight[:rows, :columns, 0, 0] = weight
+    middle = layer.weight.shape[-1] // 2
+    layer.weight[:rows, :columns, middle, middle] = weight
     if layer.bias is not None:
         layer.bias.zero_()

@@ -28,6 +28,7 @@ from vlaecodec.training.report import Report
 
 VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 AVERAGE_DECAY = 0.999
+GRADIENT_LIMIT = 20.0
 
 
 @dataclass(frozen=True)
@@ -79,32 +80,24 @@ def train(config: TrainingConfig) -> Progress:
     begin, steps_before = time.monotonic(), progress.steps
     seconds_before, last_validation = progress.seconds, begin
     with Report(config.minutes * 60, config.report_seconds) as report:
-        while (elapsed := time.monotonic() - begin) < config.minutes * 60:
-            fraction = elapsed / (config.minutes * 60)
-            rate = learning_rate_at(config, fraction, progress.steps - steps_before)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            image = _to_network(crops.draw(), device)
-            quality = _stratified(config.batch, device)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
-                losses, _ = forward_losses(model, image, quality, quantised=config.quantised)
-                loss = objective(losses, quality)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 20.0)
-            if torch.isfinite(norm):
-                optimizer.step()
+        try:
+            while (elapsed := time.monotonic() - begin) < config.minutes * 60:
+                fraction = elapsed / (config.minutes * 60)
+                rate = learning_rate_at(config, fraction, progress.steps - steps_before)
+                losses, loss = _step(model, optimizer, crops.draw(), config, device, rate)
                 _follow(average, model, progress.steps)
-            progress.steps += 1
-            progress.pixels += config.batch * config.crop**2
-            progress.seconds = seconds_before + time.monotonic() - begin
-            report.add(loss, losses, rate, progress)
-            if time.monotonic() - last_validation > config.validation_minutes * 60:
-                _validate(average, validation, config, device, progress, report)
-                save_checkpoint(config.checkpoint, model, average, optimizer, progress)
-                last_validation = time.monotonic()
-        _validate(average, validation, config, device, progress, report)
-        save_checkpoint(config.checkpoint, model, average, optimizer, progress)
+                progress.steps += 1
+                progress.pixels += config.batch * config.crop**2
+                progress.seconds = seconds_before + time.monotonic() - begin
+                report.add(loss, losses, rate, progress)
+                if time.monotonic() - last_validation > config.validation_minutes * 60:
+                    _validate(average, validation, config, device, progress, report)
+                    save_checkpoint(config.checkpoint, model, average, optimizer, progress)
+                    last_validation = time.monotonic()
+            _validate(average, validation, config, device, progress, report)
+        finally:
+            # An interrupted run loses nothing but its last validation.
+            save_checkpoint(config.checkpoint, model, average, optimizer, progress)
     return progress
 
 
@@ -116,6 +109,8 @@ def _start(
     torch.manual_seed(config.seed)
     if resume:
         architecture, progress = read_progress(config.checkpoint)
+        if architecture != ARCHITECTURES[config.architecture]:
+            raise ValueError(f"{config.checkpoint} is not of architecture {config.architecture!r}")
     else:
         architecture, progress = ARCHITECTURES[config.architecture], Progress()
     model = PhotoVLAE(architecture)
@@ -136,6 +131,30 @@ def _start(
     if resume:
         load_optimizer(config.checkpoint, model, optimizer)
     return model, average, optimizer, progress
+
+
+def _step(
+    model: PhotoVLAE,
+    optimizer: torch.optim.Adam,
+    crops: Tensor,
+    config: TrainingConfig,
+    device: torch.device,
+    rate: float,
+) -> tuple[Losses, Tensor]:
+    """One step on uint8 crops [B, 3, H, W]; left out if a gradient is not finite."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    image = _to_network(crops, device)
+    quality = _stratified(len(crops), device)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
+        losses, _ = forward_losses(model, image, quality, quantised=config.quantised)
+        loss = objective(losses, quality)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_LIMIT)
+    if torch.isfinite(norm):
+        optimizer.step()
+    return losses, loss
 
 
 def _to_network(image: Tensor, device: torch.device) -> Tensor:

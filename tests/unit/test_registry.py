@@ -1,0 +1,77 @@
+import json
+import shutil
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+import vlaecodec
+from tests.conftest import photo
+from vlaecodec.errors import ModelError
+from vlaecodec.model import MODEL_KIND, WEIGHTS_NAME, load_model, read_model
+from vlaecodec.registry import find_fingerprint, find_model, models_folder
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    folder = tmp_path / "models"
+    shutil.copytree(models_folder(), folder)
+    monkeypatch.setenv("VLAECODEC_MODELS", str(folder))
+    load_model.cache_clear()
+    yield folder
+    load_model.cache_clear()
+
+
+def test_models_are_found_by_name_and_fingerprint() -> None:
+    entry = find_model()
+    assert find_model(entry.name) == entry
+    assert find_fingerprint(entry.fingerprint) == entry
+
+
+def test_a_missing_model_is_named(copied) -> None:
+    data = vlaecodec.encode(photo(16, 16))
+    (copied / "index.json").write_text(json.dumps({"default": "x", "models": {}}))
+    with pytest.raises(ModelError, match="not installed"):
+        vlaecodec.decode(data)
+    assert vlaecodec.read_info(data).model is None
+
+
+def test_no_index_is_an_error(copied) -> None:
+    (copied / "index.json").unlink()
+    with pytest.raises(ModelError, match="index"):
+        vlaecodec.encode(photo(16, 16))
+
+
+def test_altered_weights_are_refused(copied) -> None:
+    path = copied / find_model().name / WEIGHTS_NAME
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="not the one in the index"):
+        vlaecodec.encode(photo(16, 16))
+    path.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        vlaecodec.encode(photo(16, 16))
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"default": "a", "models": []}', "no json"])
+def test_a_malformed_index_is_one_clear_error(copied, content) -> None:
+    (copied / "index.json").write_text(content)
+    with pytest.raises(ModelError, match="index"):
+        vlaecodec.encode(photo(16, 16))
+
+
+def test_a_file_that_is_no_model_is_refused() -> None:
+    for data in (b"", b"12345678{}", b"\xff" * 100):
+        with pytest.raises(ModelError):
+            read_model(data)
+
+
+def test_weights_that_could_overflow_are_refused(copied) -> None:
+    path = copied / find_model().name / WEIGHTS_NAME
+    tensors = load_file(path)
+    tensors["decoder.enter.weight"].fill_(127)
+    arch = load_model(find_model()).network.arch
+    metadata = {"kind": MODEL_KIND, "architecture": json.dumps(arch.to_dict())}
+    save_file(tensors, path, metadata)
+    with pytest.raises(ModelError, match="exact range"):
+        read_model(path.read_bytes())

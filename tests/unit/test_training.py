@@ -1,0 +1,149 @@
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+import vlaecodec
+from tests.conftest import TINY, photo
+from vlaecodec.metrics import psnr_db
+from vlaecodec.networks import architecture
+from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.training import loop
+from vlaecodec.training.__main__ import main
+from vlaecodec.training.checkpoint import load_weights, read_progress
+from vlaecodec.training.data import Crops, center_crops, read_photos
+from vlaecodec.training.initialise import initialise_as_transform
+from vlaecodec.training.loop import TrainingConfig, learning_rate_at, train
+from vlaecodec.training.loss import forward_losses, gaussian_bits
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    for index in range(3):
+        Image.fromarray(photo(90, 120, index)).save(folder / f"{index}.png")
+    Image.fromarray(photo(70, 70, 9)).save(folder / "deep" / "a.jpg")
+    Image.fromarray(photo(20, 200, 9)).save(folder / "small.png")
+    (folder / "notes.txt").write_text("not a photo")
+    return folder
+
+
+@pytest.fixture
+def shard(tmp_path, folder) -> Path:
+    path = tmp_path / "shard.tar"
+    with tarfile.open(path, "w") as tar:
+        for picture in sorted(folder.glob("*.png")):
+            data = picture.read_bytes()
+            member = tarfile.TarInfo(picture.name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+def test_photos_come_from_shards_and_folders(folder, shard) -> None:
+    assert len(read_photos([folder])) == 4
+    assert len(read_photos([shard])) == 3
+    assert len(read_photos([folder, shard])) == 7
+    with pytest.raises(ValueError, match="no photos"):
+        read_photos([folder], minimum_side=5000)
+
+
+def test_crops_have_their_size_even_of_small_photos() -> None:
+    photos = [photo(90, 120), photo(64, 70)]
+    crops = Crops(photos, 96, 5, seed=0)
+    assert crops.draw().shape == (5, 3, 96, 96)
+    assert center_crops(photos, 100).shape == (2, 3, 100, 100)
+    again = Crops(photos, 96, 5, seed=0)
+    assert torch.equal(again.draw(), Crops(photos, 96, 5, seed=0).draw())
+
+
+def test_gaussian_bits_are_the_information_content() -> None:
+    scale = torch.tensor([0.11, 1.0, 30.0])
+    steps = torch.arange(-400.0, 401.0).unsqueeze(1)
+    bits = gaussian_bits(steps, scale)
+    likely = bits < 16
+    total = torch.where(likely, torch.exp2(-bits), 0.0).sum(0)
+    assert torch.allclose(total, torch.ones(3), atol=2e-3)
+    far = gaussian_bits(torch.tensor([50.0, 100.0]), torch.tensor(1.0))
+    assert far[1] > far[0] > 1000
+
+
+def test_the_transform_start_is_a_good_linear_codec() -> None:
+    photos = [photo(128, 128, seed) for seed in range(4)]
+    torch.manual_seed(0)
+    model = PhotoVLAE(TINY)
+    initialise_as_transform(model, photos, seed=0)
+    image = center_crops(photos, 128).float()
+    with torch.no_grad():
+        losses, mean = forward_losses(model, image, torch.full((4,), 0.9), quantised=False)
+    assert mean.shape == image.shape
+    assert 10 * torch.log10(255**2 / losses.mse).min() > 25
+
+
+def test_the_learning_rate_warms_up_holds_and_falls() -> None:
+    config = TrainingConfig([], [], Path("x"), learning_rate=1.0, decay_fraction=0.5)
+    assert learning_rate_at(config, 0.0, 0) < 0.01
+    assert learning_rate_at(config, 0.3, 1000) == 1.0
+    assert 0.02 <= learning_rate_at(config, 1.0, 1000) < 0.03
+
+
+@pytest.fixture
+def tiny_preset(monkeypatch) -> None:
+    monkeypatch.setitem(architecture.ARCHITECTURES, "small", TINY)
+    monkeypatch.setitem(loop.ARCHITECTURES, "small", TINY)
+    monkeypatch.setattr(loop, "VALIDATION_POSITIONS", (0.5,))
+
+
+@pytest.mark.usefixtures("tiny_preset")
+def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None:
+    checkpoint = tmp_path / "run.safetensors"
+    common = {
+        "train": [folder],
+        "validation": [folder],
+        "checkpoint": checkpoint,
+        "crop": 64,
+        "batch": 4,
+        "report_seconds": 0.5,
+        "learning_rate": 5e-3,
+    }
+    first = train(TrainingConfig(minutes=0.05, **common))
+    second = train(TrainingConfig(minutes=0.05, quantised=True, seed=1, **common))
+    assert second.steps > first.steps > 0
+    assert second.pixels == second.steps * 4 * 64**2
+    assert second.seconds > first.seconds
+    assert len(second.curve) == 2
+    assert second.curve[1]["loss"] < second.curve[0]["loss"]
+
+    arch, progress = read_progress(checkpoint)
+    assert (arch, progress.steps) == (TINY, second.steps)
+    model, average = PhotoVLAE(arch), PhotoVLAE(arch)
+    load_weights(checkpoint, model, "model")
+    load_weights(checkpoint, average, "average")
+    assert not torch.equal(model.analysis.enter.weight, average.analysis.enter.weight)
+
+    target = tmp_path / "models" / "tiny"
+    exported = CliRunner().invoke(
+        main, ["export", str(checkpoint), str(target), "--summary", "tiny"]
+    )
+    assert exported.exit_code == 0, exported.output
+    monkeypatch.setenv("VLAECODEC_MODELS", str(tmp_path / "models"))
+    pixels = photo(50, 66)
+    data = vlaecodec.encode(pixels, 80)
+    assert vlaecodec.read_info(data).model == "tiny"
+    assert psnr_db(pixels, np.asarray(vlaecodec.decode(data))) > 15
+
+    curve = CliRunner().invoke(main, ["curve", str(checkpoint)])
+    assert [json.loads(line) for line in curve.output.splitlines()] == second.curve
+
+
+def test_bf16_and_quantisation_exclude_each_other(folder) -> None:
+    arguments = ["run", str(folder), "--validation", str(folder), "--checkpoint", "x.safetensors"]
+    result = CliRunner().invoke(main, [*arguments, "--bf16", "--quantised"])
+    assert result.exit_code == 2
