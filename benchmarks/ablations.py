@@ -82,6 +82,7 @@ def main(checkpoint: Path, images: tuple[Path, ...], output: Path | None) -> Non
     network.eval()
     curves = [estimated_curve(network, pictures, quantised=q) for q in (False, True)]
     record = {
+        "model": find_model().fingerprint.hex(),
         "integer_cost_bd_rate_percent": bd_rate_percent(curves[0], curves[1]),
         "float_curve": curves[0],
         "integer_curve": curves[1],

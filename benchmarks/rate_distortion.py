@@ -108,7 +108,12 @@ def main(
     images: tuple[Path, ...], output: Path | None, names: tuple[str, ...], low: float, high: float
 ) -> None:
     """Measure codecs on IMAGES, files or folders, and print mean curves and BD-rates."""
-    pictures = {path.stem: Image.open(path).convert("RGB") for path in find_images(images)}
+    paths = find_images(images)
+    pictures = {path.stem: Image.open(path).convert("RGB") for path in paths}
+    if len(pictures) != len(paths):
+        raise click.UsageError("two pictures have the same name")
+    if output is not None and not output.absolute().parent.is_dir():
+        raise click.UsageError(f"{output.parent}: no such folder")
     results: dict[str, dict[str, list[dict[str, float]]]] = {}
     for name in names or CODERS:
         coder, qualities = CODERS[name]

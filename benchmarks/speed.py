@@ -5,6 +5,7 @@ python -m benchmarks.speed PHOTO --output benchmarks/results/speed.json
 
 from __future__ import annotations
 
+import concurrent.futures
 import io
 import json
 import multiprocessing
@@ -24,6 +25,7 @@ from PIL import Image
 
 import vlaecodec
 from benchmarks.serial_context import load_mbt2018, seconds_mbt2018
+from vlaecodec.registry import find_model
 
 SIZES = ((768, 512), (1216, 832), (2400, 1600), (6000, 4000))
 """Pixels: 0.4, 1, 3.8 and 24 megapixels."""
@@ -77,22 +79,19 @@ def measure_serial_context(image: Image.Image, runs: int) -> dict[str, float] | 
     return {"encode_s": encode_s, "decode_s": decode_s}
 
 
-def _peak_memory(pixels: Any, quality: float, queue: Any) -> None:
+def _peak_memory(pixels: Any, quality: float) -> tuple[int, int]:
     image = Image.fromarray(pixels)
     data = vlaecodec.encode(image, quality)
     encoded_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     vlaecodec.decode(data)
-    queue.put((encoded_kib, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    return encoded_kib, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def measure_memory(image: Image.Image, quality: float) -> dict[str, float]:
     """Peak resident memory of a fresh process that encodes, then decodes."""
     context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    process = context.Process(target=_peak_memory, args=(np.asarray(image), quality, queue))
-    process.start()
-    encoded_kib, both_kib = queue.get()
-    process.join()
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        encoded_kib, both_kib = pool.submit(_peak_memory, np.asarray(image), quality).result()
     return {"encode_gib": encoded_kib / 2**20, "encode_and_decode_gib": both_kib / 2**20}
 
 
@@ -114,6 +113,7 @@ def main(photo: Path, quality: float, runs: int, output: Path | None) -> None:
     file = Path(output or "speed.json").with_suffix(".vlae")
     file.write_bytes(vlaecodec.encode(small, quality))
     record: dict[str, Any] = {
+        "model": find_model().fingerprint.hex(),
         "threads": torch.get_num_threads(),
         "ours": [],
         "rivals": {

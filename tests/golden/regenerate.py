@@ -100,7 +100,8 @@ def format_example() -> str:
     rest = state % 2**24
     sums = np.cumsum(load_model(find_model()).tables["flag"].table(0)).tolist()
     flag = int(rest >= sums[0])
-    pixel = decode_pixels(data)[0, 0].tolist()
+    mode = "deterministic" if flag else "bits-back"
+    pixel = ", ".join(str(s) for s in decode_pixels(data)[0, 0])
     return "\n".join(
         [
             f"A picture of one pixel, `tests/golden/decode/pixel.vlae`, {len(data)} bytes:",
@@ -108,8 +109,8 @@ def format_example() -> str:
             *lines,
             "",
             f"The state begins as {state:#018x}. The flag's table is {sums[0]},",
-            f"{sums[1] - sums[0]}; r = {rest} gives entry {flag}, {'no ' if flag else ''}bits-back.",
-            f"After all pops the state is 0; the pixel is R, G, B = {pixel[0]}, {pixel[1]}, {pixel[2]}.",
+            f"{sums[1] - sums[0]}; r = {rest} gives entry {flag}: {mode}.",
+            f"After all pops the state is 0; the pixel is R, G, B = {pixel}.",
             "",
         ]
     )

@@ -23,6 +23,7 @@ ORDER = [
     "model",
     "latent_coder",
     "codec",
+    "pillow_plugin",
     "training",
     "cli",
 ]

@@ -130,9 +130,12 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
 
     target = tmp_path / "models" / "tiny"
     exported = CliRunner().invoke(
-        main, ["export", str(checkpoint), str(target), "--summary", "tiny"]
+        main, ["export", str(checkpoint), str(target), "--summary", "tiny", "--data", "noise"]
     )
     assert exported.exit_code == 0, exported.output
+    card = (target / "MODEL_CARD.md").read_text()
+    assert "noise" in card
+    assert f"{second.steps:,} steps" in card
     monkeypatch.setenv("VLAECODEC_MODELS", str(tmp_path / "models"))
     pixels = photo(50, 66)
     data = vlaecodec.encode(pixels, 80)

@@ -52,10 +52,11 @@ def run(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) 
 @click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
 @click.argument("folder", type=PATH)
 @click.option("--summary", required=True, help="One line for `vlaecodec models`.")
+@click.option("--data", required=True, help="What it was trained on, for the model card.")
 @click.option("--default", is_flag=True, help="Make it the model that `encode` uses.")
-def export(checkpoint: Path, folder: Path, summary: str, default: bool) -> None:
+def export(checkpoint: Path, folder: Path, summary: str, data: str, default: bool) -> None:
     """Write the averaged weights of CHECKPOINT to the model FOLDER and list it in the index."""
-    digest = export_model(checkpoint, folder, summary, default=default)
+    digest = export_model(checkpoint, folder, summary, data, default=default)
     click.echo(f"{folder.name}: {digest}")
 
 

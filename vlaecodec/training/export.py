@@ -13,16 +13,17 @@ from safetensors.torch import save
 from vlaecodec.model import MODEL_KIND, WEIGHTS_NAME, read_model, table_tensors, whole_tensors
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.tables import flag_tables, latent_tables, posterior_tables, top_tables
+from vlaecodec.training.card import model_card
 from vlaecodec.training.checkpoint import load_weights, read_progress
 
 
-def export_model(checkpoint: Path, folder: Path, summary: str, *, default: bool) -> str:
-    """Write folder/weights.safetensors and list the model in the index beside the folder.
+def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, default: bool) -> str:
+    """Write weights and model card to the folder, and list the model in the index beside it.
 
     The averaged weights are exported: whole numbers for the decoding path, float16 for the analysis
-    network. Returns the weights' SHA-256.
+    network. `data` says what the model was trained on. Returns the weights' SHA-256.
     """
-    architecture, _ = read_progress(checkpoint)
+    architecture, progress = read_progress(checkpoint)
     network = PhotoVLAE(architecture)
     load_weights(checkpoint, network, "average")
     tensors = {
@@ -41,12 +42,14 @@ def export_model(checkpoint: Path, folder: Path, summary: str, *, default: bool)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / WEIGHTS_NAME
     metadata = {"kind": MODEL_KIND, "architecture": json.dumps(architecture.to_dict())}
-    data = save({n: t.contiguous() for n, t in tensors.items()}, metadata)
-    read_model(data)  # refuses what the codec would refuse, before anything is replaced
+    weights = save({n: t.contiguous() for n, t in tensors.items()}, metadata)
+    read_model(weights)  # refuses what the codec would refuse, before anything is replaced
     temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(data)
+    temporary.write_bytes(weights)
     temporary.replace(path)
-    digest = hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(weights).hexdigest()
+    card = model_card(folder.name, summary, data, digest, len(weights), architecture, progress)
+    (folder / "MODEL_CARD.md").write_text(card)
     _list_model(folder, digest, summary, default=default)
     return digest
 

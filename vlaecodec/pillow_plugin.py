@@ -1,0 +1,85 @@
+"""Lets Pillow, and so any program built on it, open and save .vlae files.
+
+    import vlaecodec.pillow_plugin
+    image = Image.open("photo.vlae")         # lazy: size and mode from the header
+    image.save("smaller.vlae", quality=30)
+
+Importing this module registers the plugin; torch is imported when pixels are first needed.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import IO, Any
+
+from PIL import Image, ImageFile
+
+from vlaecodec.container import MAGIC
+from vlaecodec.errors import VlaeError
+from vlaecodec.info import read_info
+
+FORMAT = "VLAE"
+MIME = "image/x-vlae"
+
+
+class VlaeImageFile(ImageFile.ImageFile):
+    """A .vlae file as Pillow sees it. Errors appear as SyntaxError and OSError, Pillow's own."""
+
+    format = FORMAT
+    format_description = "Variational Lossy Autoencoder image"
+
+    def _open(self) -> None:
+        if self.fp is None:
+            raise SyntaxError("the file is closed")
+        self._data = self.fp.read()
+        try:
+            info = read_info(self._data)
+        except VlaeError as error:
+            raise SyntaxError(str(error)) from error
+        self._size = (info.width, info.height)
+        self._mode = "RGB"
+        self.tile = []
+        self.info["quality"] = info.quality
+        self._decoded = False
+
+    def load(self) -> Any:
+        if not self._decoded:
+            from vlaecodec.codec import decode
+
+            try:
+                pixels = decode(self._data).tobytes()
+            except VlaeError as error:
+                raise OSError(str(error)) from error
+            self._decoded = True
+            self._data = b""
+            if self.fp is not None and self._exclusive_fp:
+                self.fp.close()
+            # Pillow reads the decoded samples as if the file had held them raw.
+            self.fp = io.BytesIO(pixels)
+            self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, self.mode)]
+        return super().load()
+
+
+def _accept(prefix: bytes) -> bool:
+    return prefix.startswith(MAGIC)
+
+
+def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
+    from vlaecodec.codec import encode
+
+    options = getattr(image, "encoderinfo", {})
+    try:
+        file.write(encode(image, options.get("quality", 50), model=options.get("model")))
+    except VlaeError as error:
+        raise OSError(str(error)) from error
+
+
+def register_vlae_opener() -> None:
+    """Register the plugin with Pillow; importing the module has done it already."""
+    Image.register_open(FORMAT, VlaeImageFile, _accept)
+    Image.register_save(FORMAT, _save)
+    Image.register_extension(FORMAT, ".vlae")
+    Image.register_mime(FORMAT, MIME)
+
+
+register_vlae_opener()

@@ -1,0 +1,78 @@
+"""The model card: what a model is, how it was trained, and how it learned."""
+
+from __future__ import annotations
+
+from vlaecodec.networks.architecture import Architecture
+from vlaecodec.training.checkpoint import Progress
+
+_TEMPLATE = """# {name}
+
+{summary}.
+
+| | |
+|---|---|
+| weights | SHA-256 `{sha256}`, {size_mb:.1f} MB |
+| fingerprint in files | `{fingerprint}` |
+| architecture | {architecture} |
+| trained | {steps:,} steps, {gigapixels:.2f} gigapixels, {hours:.2f} hours |
+
+## Data and training
+
+{data}
+
+The exported weights are a Polyak average. Checkpoints are chosen on the validation photos alone.
+
+## Learning curve
+
+Validation photos, 256 x 256 centre crops, estimated rate (no files), averaged weights. The
+objective is rate + lambda * squared error, weighted by lambda**-0.5, averaged over five qualities.
+
+| megapixels seen | seconds | objective | {heads} |
+|---|---|---|{rules}
+{rows}
+
+## Figures
+
+Measured on whole files with this very model: `benchmarks/results/`, each with the fingerprint it
+belongs to; README.md quotes them.
+
+## Limits
+
+- Tuned for PSNR on photographs; line art, text and screenshots cost more than they should.
+- Trained on photos with sides of 256 to 608 pixels; very large smooth areas were rare.
+- The training photos come from public collections of mixed and partly unclear licence; they are not
+  part of this repository.
+"""
+
+
+def model_card(
+    name: str,
+    summary: str,
+    data: str,
+    sha256: str,
+    size_bytes: int,
+    architecture: Architecture,
+    progress: Progress,
+) -> str:
+    """Markdown for models/NAME/MODEL_CARD.md."""
+    positions = sorted({key.split("@")[1] for row in progress.curve for key in row if "@" in key})
+    lines = []
+    for row in progress.curve:
+        points = [f"{row[f'bpp@{p}']:.3f} / {row[f'psnr_db@{p}']:.2f}" for p in positions]
+        start = [f"{row['pixels'] / 1e6:.0f}", f"{row['seconds']:.0f}", f"{row['loss']:.3f}"]
+        lines.append("| " + " | ".join(start + points) + " |")
+    return _TEMPLATE.format(
+        name=name,
+        summary=summary[:1].upper() + summary[1:],
+        data=data,
+        sha256=sha256,
+        fingerprint=sha256[:8],
+        size_mb=size_bytes / 1e6,
+        architecture=", ".join(f"{k} {v}" for k, v in architecture.to_dict().items()),
+        steps=progress.steps,
+        gigapixels=progress.pixels / 1e9,
+        hours=progress.seconds / 3600,
+        heads=" | ".join(f"bpp / dB at {p}" for p in positions),
+        rules="---|" * len(positions),
+        rows="\n".join(lines),
+    )
