@@ -162,7 +162,7 @@ def whole_tensors(network: PhotoVLAE) -> dict[str, Tensor]:
     tensors = {}
     for name, layer in network.exact_layers().items():
         weight, bias, shift = layer.whole_parameters()
-        tensors[f"{name}.weight"] = weight.to(torch.int8)
+        tensors[f"{name}.weight"] = weight.to(torch.int16)
         tensors[f"{name}.bias"] = bias.to(torch.int32)
         tensors[f"{name}.shift"] = shift.to(torch.int8)
     for name, module in network.named_modules():

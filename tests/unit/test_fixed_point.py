@@ -9,6 +9,7 @@ from vlaecodec.networks.fixed_point import (
     POSITIVE,
     SIGNED,
     STREAM,
+    WEIGHT_LIMIT,
     ExactConv2d,
     Format,
 )
@@ -34,7 +35,7 @@ def test_parameters_satisfy_the_proof_for_any_weights(source: Format, scale: flo
         layer.bias.normal_().mul_(scale)
     weight, bias, shift = layer.whole_parameters()
     layer.load_frozen(weight, bias, shift)
-    assert weight.abs().max() <= 127
+    assert weight.abs().max() <= WEIGHT_LIMIT
     x = whole_input(layer, 192, 0)
     exact = torch.nn.functional.conv2d(
         x.double(), weight.double(), bias.double(), padding=layer.padding, groups=layer.groups

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 EXACT_LIMIT = 2**24
 """Whole numbers up to this magnitude are exact in float32."""
 
-WEIGHT_LIMIT = 127
-"""Weights are stored as int8, symmetric about zero."""
+WEIGHT_LIMIT = 2047
+"""Weights are stored as int16. Twelve bits keep the small weights of rows with a few large ones."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class ExactConv2d(nn.Module):
     def weight_exponents(self) -> Tensor:
         """Per output channel, the k for which weights are stored as round(w * 2**k).
 
-        The largest k that keeps the weights in int8, the whole sum below 2**24 for every input the
+        The largest k that keeps the weights within limits, the sum below 2**24 for every input the
         source format can hold, and the rescaling a right shift of at least one bit: the overflow
         proof holds by construction. Shape [out_channels], whole numbers in float32.
         """
@@ -119,7 +119,7 @@ class ExactConv2d(nn.Module):
         return torch.minimum(by_width, by_sum).clamp(smallest, largest - 2).float()
 
     def whole_parameters(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights (int8 range), biases and right shifts, as whole numbers.
+        """Weights (within WEIGHT_LIMIT), biases and right shifts, as whole numbers.
 
         The layer computes clamp(floor((sum(w * a) + b + 2**(shift - 1)) / 2**shift)). Raises
         ValueError if weights are too large to be held at any resolution.
@@ -128,7 +128,7 @@ class ExactConv2d(nn.Module):
         per_weight = torch.exp2(exponents).view(-1, 1, 1, 1)
         weight = torch.floor(self.weight.detach() * per_weight + 0.5)
         if weight.abs().max() > WEIGHT_LIMIT:
-            raise ValueError("a convolution's weights are too large for int8")
+            raise ValueError("a convolution's weights are too large to be held")
         bias = torch.floor(self.bias.detach() * torch.exp2(exponents) * self.source.scale + 0.5)
         shift = exponents + self.source.frac_bits - self.target.frac_bits
         return weight, bias, shift
