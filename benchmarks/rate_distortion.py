@@ -36,7 +36,8 @@ def pillow(pillow_format: str, **options: object) -> Coder:
     def code(image: Image.Image, quality: float) -> tuple[bytes, Image.Image]:
         buffer = io.BytesIO()
         if pillow_format == "JPEG2000":
-            image.save(buffer, pillow_format, quality_mode="rates", quality_layers=[quality])
+            layers = {"quality_mode": "rates", "quality_layers": [quality]}
+            image.save(buffer, pillow_format, **layers, **options)
         else:
             image.save(buffer, pillow_format, quality=round(quality), **options)
         return buffer.getvalue(), Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
@@ -48,7 +49,10 @@ CODERS: dict[str, tuple[Coder, tuple[float, ...]]] = {
     "vlaecodec": (ours, (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)),
     "JPEG": (pillow("JPEG", optimize=True), (5, 8, 12, 18, 27, 40, 55, 70, 80, 88, 93)),
     "WebP": (pillow("WEBP", method=6), (0, 5, 12, 25, 40, 55, 70, 80, 87, 92, 95)),
-    "JPEG 2000": (pillow("JPEG2000"), (240, 120, 80, 60, 40, 30, 20, 14, 10)),
+    "JPEG 2000": (
+        pillow("JPEG2000", irreversible=True, mct=1),
+        (240, 120, 80, 60, 40, 30, 20, 14, 10),
+    ),
     "AVIF": (
         pillow("AVIF", speed=6, subsampling="4:4:4"),
         (10, 18, 26, 34, 42, 50, 58, 66, 74, 82, 90),

@@ -18,6 +18,7 @@ from vlaecodec.training import loop
 from vlaecodec.training.__main__ import main
 from vlaecodec.training.checkpoint import load_weights, read_progress
 from vlaecodec.training.data import Crops, center_crops, read_photos
+from vlaecodec.training.export import import_model
 from vlaecodec.training.initialise import initialise_as_transform
 from vlaecodec.training.loop import TrainingConfig, learning_rate_at, train
 from vlaecodec.training.loss import forward_losses, gaussian_bits
@@ -141,6 +142,17 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     data = vlaecodec.encode(pixels, 80)
     assert vlaecodec.read_info(data).model == "tiny"
     assert psnr_db(pixels, np.asarray(vlaecodec.decode(data))) > 15
+
+    restored = PhotoVLAE(arch)
+    assert import_model(target, restored) == progress
+    for name, parameter in average.named_parameters():
+        error = (dict(restored.named_parameters())[name] - parameter).abs().max()
+        assert error <= 4e-3 * max(1.0, float(parameter.detach().abs().max())), name
+    third = train(
+        TrainingConfig(minutes=0.01, start_from=target, **common | {"checkpoint": tmp_path / "new"})
+    )
+    assert third.steps > second.steps
+    assert third.curve[:2] == second.curve
 
     curve = CliRunner().invoke(main, ["curve", str(checkpoint)])
     assert [json.loads(line) for line in curve.output.splitlines()] == second.curve

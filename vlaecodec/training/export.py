@@ -1,20 +1,33 @@
-"""From a checkpoint to a model folder that the codec can load."""
+"""From a checkpoint to a model folder that the codec can load, and back to train on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
+from torch import Tensor
 
 from vlaecodec.model import MODEL_KIND, WEIGHTS_NAME, read_model, table_tensors, whole_tensors
+from vlaecodec.networks.fixed_point import LATENT, STREAM, ExactConv2d
 from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.networks.quality import (
+    KNOTS,
+    QUALITIES,
+    STEP_FRAC_BITS,
+    QualityBias,
+    interpolate_knots,
+)
 from vlaecodec.tables import flag_tables, latent_tables, posterior_tables, top_tables
 from vlaecodec.training.card import model_card
-from vlaecodec.training.checkpoint import load_weights, read_progress
+from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
+
+PROGRESS_NAME = "training.json"
+"""Beside the weights: how far the training had come, for the next run to go on from."""
 
 
 def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, default: bool) -> str:
@@ -50,8 +63,46 @@ def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, def
     digest = hashlib.sha256(weights).hexdigest()
     card = model_card(folder.name, summary, data, digest, len(weights), architecture, progress)
     (folder / "MODEL_CARD.md").write_text(card)
+    (folder / PROGRESS_NAME).write_text(json.dumps(asdict(progress), indent=1) + "\n")
     _list_model(folder, digest, summary, default=default)
     return digest
+
+
+def import_model(folder: Path, network: PhotoVLAE) -> Progress:
+    """Give a float network the weights of an exported model, so that training can go on from it.
+
+    The inverse of `export_model` up to rounding; the optimiser's moments are not kept. Raises
+    ValueError if the weights are not the network's.
+    """
+    tensors = load_file(folder / WEIGHTS_NAME)
+    weights = {
+        f"analysis.{n}": tensors[f"analysis.{n}"].float() for n in network.analysis.state_dict()
+    }
+    for name, module in network.named_modules():
+        if isinstance(module, ExactConv2d):
+            shift = tensors[f"{name}.shift"].float()
+            unit = torch.exp2(shift - module.source.frac_bits + module.target.frac_bits)
+            weights[f"{name}.weight"] = tensors[f"{name}.weight"] / unit.view(-1, 1, 1, 1)
+            weights[f"{name}.bias"] = tensors[f"{name}.bias"] / unit / module.source.scale
+        elif isinstance(module, QualityBias):
+            weights[f"{name}.knots"] = _fit_knots(tensors[f"{name}.table"] / STREAM.scale)
+    steps = tensors["step.table"].double() / 2**STEP_FRAC_BITS / LATENT.scale
+    weights["step.log_step"] = _fit_knots(steps.log())
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"{folder} holds another architecture: {error}") from error
+    return Progress(**json.loads((folder / PROGRESS_NAME).read_text()))
+
+
+def _fit_knots(table: Tensor) -> Tensor:
+    """The knots [KNOTS, C] whose linear interpolation is nearest to a table [QUALITIES, C]."""
+    positions = torch.linspace(0, 1, QUALITIES)
+    basis = [
+        interpolate_knots(column[:, None], positions)[:, 0, 0, 0] for column in torch.eye(KNOTS)
+    ]
+    design = torch.stack(basis, dim=1).double()
+    return torch.linalg.lstsq(design, table.double()).solution.float()
 
 
 def _list_model(folder: Path, sha256: str, summary: str, *, default: bool) -> None:

@@ -22,6 +22,7 @@ from vlaecodec.training.checkpoint import (
     save_checkpoint,
 )
 from vlaecodec.training.data import Crops, Photo, center_crops, read_photos
+from vlaecodec.training.export import import_model
 from vlaecodec.training.initialise import initialise_as_transform
 from vlaecodec.training.loss import Losses, forward_losses, objective
 from vlaecodec.training.report import Report
@@ -38,12 +39,14 @@ class TrainingConfig:
     train: list[Path]
     validation: list[Path]
     checkpoint: Path
+    start_from: Path | None = None
     architecture: str = "small"
     minutes: float = 60.0
     crop: int = 192
     batch: int = 6
     learning_rate: float = 1e-3
     decay_fraction: float = 0.3
+    coarse_weight: float = 0.0
     quantised: bool = False
     bf16: bool = False
     device: str = "cpu"
@@ -104,7 +107,7 @@ def train(config: TrainingConfig) -> Progress:
 def _start(
     config: TrainingConfig, photos: list[Photo], device: torch.device
 ) -> tuple[PhotoVLAE, PhotoVLAE, torch.optim.Adam, Progress]:
-    """A fresh model, or the one in the checkpoint."""
+    """The model in the checkpoint, else the exported one to start from, else a fresh one."""
     resume = config.checkpoint.exists()
     torch.manual_seed(config.seed)
     if resume:
@@ -114,7 +117,9 @@ def _start(
     else:
         architecture, progress = ARCHITECTURES[config.architecture], Progress()
     model = PhotoVLAE(architecture)
-    if not resume:
+    if not resume and config.start_from is not None:
+        progress = import_model(config.start_from, model)
+    elif not resume:
         initialise_as_transform(model, photos, config.seed)
     average = copy.deepcopy(model)
     if resume:
@@ -148,7 +153,7 @@ def _step(
     quality = _stratified(len(crops), device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
         losses, _ = forward_losses(model, image, quality, quantised=config.quantised)
-        loss = objective(losses, quality)
+        loss = objective(losses, quality, config.coarse_weight)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_LIMIT)

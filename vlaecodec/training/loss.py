@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from vlaecodec.networks.fixed_point import LATENT, ste_round
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
@@ -26,6 +27,10 @@ LAMBDA_MAX = 0.25
 """Bits per pixel per squared grey level, at quality 1 and at quality 100."""
 
 
+COARSE_PX = 8
+"""Errors of this size and up show as blocks in smooth areas long before they cost much PSNR."""
+
+
 @dataclass
 class Losses:
     """Per-image terms, each float [B]."""
@@ -33,6 +38,8 @@ class Losses:
     latent_bpp: Tensor
     top_bpp: Tensor
     mse: Tensor
+    coarse_mse: Tensor
+    """Of the picture averaged over COARSE_PX x COARSE_PX blocks."""
 
     @property
     def rate_bpp(self) -> Tensor:
@@ -119,16 +126,23 @@ def forward_losses(
             known = known + scatter_pass(value, number)
 
     mean_image = model.decoder(known, quality) / PIXEL_UNITS
+    error = mean_image - image
     losses = Losses(
         latent_bpp=bits / pixels,
         top_bpp=top_bits.sum((1, 2, 3)) / pixels,
-        mse=(mean_image - image).square().mean((1, 2, 3)),
+        mse=error.square().mean((1, 2, 3)),
+        coarse_mse=F.avg_pool2d(error, COARSE_PX).square().mean((1, 2, 3)),
     )
     return losses, mean_image
 
 
-def objective(losses: Losses, quality: Tensor) -> Tensor:
-    """The scalar to minimise; each quality weighted by lambda**-0.5 so that none dominates."""
+def objective(losses: Losses, quality: Tensor, coarse_weight: float = 0.0) -> Tensor:
+    """The scalar to minimise; each quality weighted by lambda**-0.5 so that none dominates.
+
+    `coarse_weight` adds the error of block averages to the distortion, fully at the lowest quality
+    and not at all at the highest. Validation leaves it out.
+    """
     weight = rate_weight(quality)
-    cost = losses.rate_bpp + weight * losses.mse
+    distortion = losses.mse + coarse_weight * (1 - quality) ** 2 * losses.coarse_mse
+    cost = losses.rate_bpp + weight * distortion
     return (cost * (weight / LAMBDA_MAX) ** -0.5).mean()
