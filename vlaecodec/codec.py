@@ -32,8 +32,10 @@ from vlaecodec.registry import find_fingerprint, find_model
 ProgressCallback = Callable[[float], None]
 """Called after each tile with the part done, 0..1; the mean image is the last part."""
 
-SYNTHESIS_BLOCK_PX = 2048
-"""Mean images are computed in blocks of this size; any size gives the same picture."""
+SYNTHESIS_BLOCK_PX = 1024
+"""Mean images are computed in blocks of this size; any size gives the same picture.
+
+Smaller blocks cost more halo, larger ones more time in the memory allocator."""
 
 _GREY = 128
 

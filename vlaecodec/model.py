@@ -121,8 +121,9 @@ def read_model(data: bytes) -> PhotoModel:
         metadata = _read_metadata(data)
         if metadata["kind"] != MODEL_KIND:
             raise ModelError(f"a model of kind {metadata['kind']!r}; this is for {MODEL_KIND!r}")
-        # On the meta device nothing is allocated or drawn at random: all of it is replaced.
-        with torch.device("meta"):
+        # What is drawn here is replaced below; the caller's random numbers go on undisturbed. (The
+        # meta device would draw nothing, but imports a second's worth of torch to do so.)
+        with torch.random.fork_rng(devices=[]):
             network = PhotoVLAE(Architecture(**json.loads(metadata["architecture"])))
         analysis = {n: tensors[f"analysis.{n}"].float() for n in network.analysis.state_dict()}
         network.analysis.load_state_dict(analysis, assign=True)
