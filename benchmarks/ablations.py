@@ -40,7 +40,7 @@ def estimated_curve(
             tensor = torch.from_numpy(image[:height, :width].transpose(2, 0, 1)[None].copy())
             torch.manual_seed(0)
             position = torch.tensor([(quality - 1) / 99])
-            losses, _ = forward_losses(network, tensor.float(), position, quantised=quantised)
+            losses, *_ = forward_losses(network, tensor.float(), position, quantised=quantised)
             rates.append(float(losses.rate_bpp))
             psnrs.append(10 * np.log10(255**2 / float(losses.mse)))
         curve.append((float(np.mean(rates)), float(np.mean(psnrs))))

@@ -42,15 +42,29 @@ def median_seconds(action: Callable[[], object], runs: int) -> float:
     return statistics.median(times)
 
 
+PIXEL_MODES_BELOW_MP = 2.0
+"""Modes that work pixel by pixel are measured on pictures under this size."""
+
+
 def measure_ours(image: Image.Image, quality: float, runs: int) -> dict[str, float]:
     """Encode and decode in process, model loaded."""
     data = vlaecodec.encode(image, quality)
-    return {
+    row = {
         "megapixels": image.width * image.height / 1e6,
         "rate_bpp": 8 * len(data) / (image.width * image.height),
         "encode_s": median_seconds(lambda: vlaecodec.encode(image, quality), runs),
-        "decode_s": median_seconds(lambda: vlaecodec.decode(data), runs),
+        "decode_s": median_seconds(lambda: vlaecodec.decode(data, texture=0), runs),
     }
+    if row["megapixels"] < PIXEL_MODES_BELOW_MP:
+        exact = vlaecodec.encode(image, lossless=True)
+        row |= {
+            "texture_decode_s": median_seconds(lambda: vlaecodec.decode(data, texture=1), runs),
+            "lossless_encode_s": median_seconds(
+                lambda: vlaecodec.encode(image, lossless=True), runs
+            ),
+            "lossless_decode_s": median_seconds(lambda: vlaecodec.decode(exact), runs),
+        }
+    return row
 
 
 def measure_pillow(image: Image.Image, runs: int, name: str, **options: Any) -> dict[str, float]:
@@ -83,7 +97,7 @@ def _peak_memory(pixels: Any, quality: float) -> tuple[int, int]:
     image = Image.fromarray(pixels)
     data = vlaecodec.encode(image, quality)
     encoded_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    vlaecodec.decode(data)
+    vlaecodec.decode(data, texture=0)
     return encoded_kib, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

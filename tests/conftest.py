@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vlaecodec.model import PhotoModel, freeze, whole_tensors
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
-from vlaecodec.tables import flag_tables, latent_tables, posterior_tables, top_tables
+from vlaecodec.tables import model_tables
 
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None)
@@ -28,6 +28,12 @@ TINY = Architecture(
     decoder_sixteenth_blocks=1,
     decoder_eighth_blocks=1,
     prior_blocks=1,
+    window_width=5,
+    window_height=2,
+    local_features=4,
+    local_channels=16,
+    local_layers=1,
+    colour_channels=8,
 )
 
 
@@ -68,10 +74,4 @@ def tiny_model() -> PhotoModel:
     """A frozen tiny model with real probability tables."""
     trained, frozen = random_network(), random_network()
     freeze(frozen, whole_tensors(trained))
-    tables = {
-        "latent": latent_tables(),
-        "posterior": posterior_tables(),
-        "top": top_tables(),
-        "flag": flag_tables(),
-    }
-    return PhotoModel(frozen.eval(), tables)
+    return PhotoModel(frozen.eval(), model_tables())

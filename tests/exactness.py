@@ -8,22 +8,39 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from vlaecodec.codec import decode_pixels
+from vlaecodec.container import read_header
 
 FILES = Path(__file__).parent / "golden" / "decode"
 
 
+def ways_to_decode(data: bytes) -> dict[str, dict[str, Any]]:
+    """Every kind of picture that a file holds: a name and the arguments of decode_pixels."""
+    if read_header(data)[0].max_error is not None:
+        return {"exact": {}, "preview": {"preview": True}}
+    return {"mean": {"texture": 0}, "recommended": {}, "full": {"texture": 1}}
+
+
+def digests_of(name: str, data: bytes, **options: Any) -> dict[str, str]:
+    """The digest of every kind of picture that a file holds."""
+    return {
+        f"{name}:{way}": hashlib.sha256(decode_pixels(data, **chosen, **options)).hexdigest()
+        for way, chosen in ways_to_decode(data).items()
+    }
+
+
 def main() -> None:
-    """Print one line per golden file: its name and the digest of its pixels."""
+    """Print one line per golden file and way to decode it."""
     threads, mkldnn, block_px = (int(a) for a in sys.argv[1:4])
     torch.set_num_threads(threads)
     torch.backends.mkldnn.set_flags(bool(mkldnn))
     for path in sorted(FILES.glob("*.vlae")):
-        pixels = decode_pixels(path.read_bytes(), block_px=block_px)
-        print(path.name, hashlib.sha256(pixels.tobytes()).hexdigest())
+        for name, digest in digests_of(path.name, path.read_bytes(), block_px=block_px).items():
+            print(name, digest)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from vlaecodec.container import Tile, read_container, read_header, write_contain
 
 def forge_header(data: bytes, offset: int, value: bytes) -> bytes:
     """Replace header bytes and make the header check fit again."""
-    start = read_header(data)[2]
+    start = read_header(data)[1].start
     head = data[:offset] + value + data[offset + len(value) : start - 2]
     return head + struct.pack("<H", binascii.crc_hqx(head, 0xFFFF)) + data[start:]
 
@@ -21,7 +21,11 @@ def forge_header(data: bytes, offset: int, value: bytes) -> bytes:
 def forge_tiles(data: bytes, change: Callable[[Tile], Tile]) -> bytes:
     """Replace every tile; all checksums of the container fit again."""
     container = read_container(data)
-    return write_container(container.header, [change(t) for t in container.tiles if t is not None])
+    parts = (
+        [change(t) for t in tiles if t is not None]
+        for tiles in (container.latents, container.pixels)
+    )
+    return write_container(container.header, *parts)
 
 
 def forge_pixel_crc(data: bytes) -> bytes:

@@ -4,89 +4,142 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from vlaecodec import latent_coder
+from vlaecodec import latent_coder, pixel_coder, texture
 from vlaecodec.container import (
     MAX_PIXELS,
+    SEED_MAX,
     Container,
     Header,
     Tile,
     TileBox,
+    check_max_error,
+    check_seed,
     quality_to_code,
     read_container,
-    tile_boxes,
+    texture_to_code,
     write_container,
 )
-from vlaecodec.errors import DamagedError, LossWarning, ReproductionError
+from vlaecodec.errors import DamagedError, LossWarning, ParameterError, ReproductionError
 from vlaecodec.image import Pixels, to_pixels
+from vlaecodec.latent_coder import RateSplit
 from vlaecodec.model import LatentArray, PhotoModel, load_model
-from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.registry import find_fingerprint, find_model
+from vlaecodec.tiling import (
+    SYNTHESIS_BLOCK_PX,
+    analyse_tile,
+    boxes_of,
+    empty_latent,
+    latent_window,
+    pad_edges,
+    pixel_window,
+    synthesise,
+    touch,
+    trunk_window,
+)
 
 ProgressCallback = Callable[[float], None]
-"""Called after each tile with the part done, 0..1; the mean image is the last part."""
+"""Called after each tile and each later stage with the part done, 0..1."""
 
-SYNTHESIS_BLOCK_PX = 1024
-"""Mean images are computed in blocks of this size; any size gives the same picture.
+LOSSY_QUALITY = 50.0
+"""The quality where none is asked for."""
 
-Smaller blocks cost more halo, larger ones more time in the memory allocator."""
+PIXELS_QUALITY = 30.0
+"""The same for files that hold the pixels too: where latents and pixels together are smallest."""
 
 _GREY = 128
 
 
 def encode(
     image: Image.Image | NDArray[np.uint8],
-    quality: float = 50,
+    quality: float | None = None,
     *,
+    lossless: bool = False,
+    max_error: int | None = None,
+    texture: float | None = None,
+    seed: int | None = None,
     model: str | None = None,
     progress: ProgressCallback | None = None,
 ) -> bytes:
     """Encode a picture; the bytes are a whole .vlae file.
 
-    image: a PIL image, or a uint8 array [H, W, 3] or [H, W]. quality: 1 (smallest) to 100 (best).
+    image: a PIL image, or a uint8 array [H, W, 3] or [H, W].
+    quality: 1 (smallest) to 100 (best); by default LOSSY_QUALITY or PIXELS_QUALITY.
+    lossless: keep every sample. max_error: keep every sample to within so many grey levels, 1..15.
+    texture: the strength 0..1 that decoders use by default; measured on the picture if None.
+    seed: of the texture's noise, 0..65535; derived from the picture if None.
     model: a name from `vlaecodec models`; by default the best one for photos.
     Raises ImageError, ParameterError or ModelError.
     """
-    pixels = to_pixels(image)
+    error = _allowed_error(lossless=lossless, max_error=max_error)
+    pixels = to_pixels(image, exact=error is not None)
+    if quality is None:
+        quality = LOSSY_QUALITY if error is None else PIXELS_QUALITY
     code = quality_to_code(quality)
     entry = find_model(model)
     photo_model = load_model(entry)
-    latent, payloads = _encode_latents(photo_model, pixels, code, progress)
-    decoded = _synthesise(photo_model, latent, code, pixels.shape)
-    header = Header(pixels.shape[1], pixels.shape[0], code, entry.fingerprint)
-    tiles = [
-        Tile(payload, _pixel_crc(decoded, box))
-        for payload, box in zip(payloads, _boxes(pixels.shape), strict=True)
-    ]
-    return write_container(header, tiles)
+    stages = _Stages(progress, pixels.shape, with_pixels=error is not None)
+
+    latent, payloads = _encode_latents(photo_model, pixels, code, stages)
+    mean, trunk = synthesise(photo_model, latent, code, pixels.shape)
+    tiles = list(zip(payloads, boxes_of(pixels.shape), strict=True))
+    latents = [Tile(payload, _crc(mean, box)) for payload, box in tiles]
+    exact = []
+    if error is not None:
+        exact = _encode_pixels(photo_model, pixels, mean, trunk, error, stages)
+    seed = zlib.crc32(b"".join(payloads)) % (SEED_MAX + 1) if seed is None else check_seed(seed)
+    strength = _strength_code(photo_model, pixels, mean, trunk, texture, seed, error)
+    stages.finish_one()
+    height, width = pixels.shape[:2]
+    header = Header(width, height, code, entry.fingerprint, strength, seed, error)
+    return write_container(header, latents, exact)
 
 
 def decode(
     data: bytes,
     *,
+    texture: float | None = None,
+    seed: int | None = None,
+    preview: bool = False,
     keep_going: bool = False,
     max_pixels: int = MAX_PIXELS,
     progress: ProgressCallback | None = None,
 ) -> Image.Image:
     """Decode a .vlae file to an RGB picture.
 
-    With `keep_going` a damaged tile becomes grey, with a LossWarning, instead of an error.
-    Raises DamagedError, ModelError, ParameterError (more than max_pixels) or ReproductionError.
+    texture: strength 0..1 of the regenerated texture: 0 is the mean image, 1 a full draw; by
+    default what the file recommends. seed: draws another texture than the file's.
+    preview: of a file that holds exact pixels, show only what its latents tell.
+    With `keep_going` a damaged tile becomes grey and there is no texture, with a LossWarning.
+    Damage to exact pixels alone always leaves the lossy picture there, with a LossWarning.
+    Raises DamagedError, ModelError, ParameterError (also for more than max_pixels) or
+    ReproductionError.
     """
     return Image.fromarray(
-        decode_pixels(data, keep_going=keep_going, max_pixels=max_pixels, progress=progress)
+        decode_pixels(
+            data,
+            texture=texture,
+            seed=seed,
+            preview=preview,
+            keep_going=keep_going,
+            max_pixels=max_pixels,
+            progress=progress,
+        )
     )
 
 
 def decode_pixels(
     data: bytes,
     *,
+    texture: float | None = None,
+    seed: int | None = None,
+    preview: bool = False,
     keep_going: bool = False,
     max_pixels: int = MAX_PIXELS,
     progress: ProgressCallback | None = None,
@@ -95,81 +148,208 @@ def decode_pixels(
     """Like `decode`, but returns uint8 [H, W, 3]. `block_px` bounds memory, a multiple of 16."""
     container = read_container(data, max_pixels, keep_going=keep_going)
     header = container.header
+    exact = bool(container.pixels) and not preview
+    if exact and (texture is not None or seed is not None):
+        raise ParameterError("texture and seed are for lossy pictures: ask for a preview")
+    strength = header.texture_code if texture is None else texture_to_code(texture)
+    seed = header.seed if seed is None else check_seed(seed)
     shape = (header.height, header.width, 3)
     photo_model = load_model(find_fingerprint(header.fingerprint))
-    latent, broken = _decode_latents(photo_model, container, progress, keep_going=keep_going)
-    decoded = _synthesise(photo_model, latent, header.quality_code, shape, block_px)
-    _check_pixels(decoded, container, broken)
+    stages = _Stages(progress, shape, with_pixels=exact)
+
+    latent, broken, _ = _decode_latents(photo_model, container, stages, keep_going=keep_going)
+    mean, trunk = synthesise(photo_model, latent, header.quality_code, shape, block_px)
+    _check_mean(mean, container, broken)
+    if exact:
+        decoded = _decode_pixels(photo_model, container, mean, trunk, broken, stages)
+    else:
+        # Draws go on from one pixel to the next, and would carry damage across the picture.
+        strength = 0 if broken else strength
+        decoded = _textured(photo_model, mean, trunk, strength, seed, block_px)
+    stages.finish_one()
+    _paint_broken(decoded, broken)
     return decoded
 
 
+def verify(data: bytes, *, progress: ProgressCallback | None = None) -> Header:
+    """Decode a file and compare every part with its checksums; returns the header.
+
+    Raises DamagedError also where only exact pixels are damaged, and ReproductionError where this
+    machine computes something else than the encoder's did.
+    """
+    container = read_container(data)
+    if lost := sum(tile is None for tile in container.pixels):
+        raise DamagedError(f"the pixels of {lost} of {len(container.pixels)} tiles are damaged")
+    decode_pixels(data, texture=None if container.pixels else 0, progress=progress)
+    return container.header
+
+
+def read_layers(data: bytes) -> tuple[RateSplit, int]:
+    """Where a file's bits went: the latents' layers, all tiles together, and the pixels' bits."""
+    container = read_container(data)
+    model = load_model(find_fingerprint(container.header.fingerprint))
+    shape = (container.header.height, container.header.width, 3)
+    stages = _Stages(None, shape, with_pixels=False)
+    _, _, split = _decode_latents(model, container, stages, keep_going=False)
+    return split, sum(8 * len(tile.payload) for tile in container.pixels if tile is not None)
+
+
+def _allowed_error(*, lossless: bool, max_error: int | None) -> int | None:
+    """The largest error of a file with pixels, 0 for lossless; None for a file of latents alone."""
+    if max_error is None:
+        return 0 if lossless else None
+    if lossless:
+        raise ParameterError("lossless or max_error: not both")
+    return check_max_error(max_error)
+
+
+def _strength_code(
+    model: PhotoModel,
+    pixels: Pixels,
+    mean: Pixels,
+    trunk: Tensor,
+    strength: float | None,
+    seed: int,
+    error: int | None,
+) -> int:
+    """The recommended strength: as asked for, else measured. None for a preview of exact pixels."""
+    if strength is not None:
+        return texture_to_code(strength)
+    if error is not None:
+        return 0
+    return texture.recommend_strength(model, pixels, mean, trunk, seed)
+
+
+def _textured(
+    model: PhotoModel, mean: Pixels, trunk: Tensor, strength: int, seed: int, block_px: int
+) -> Pixels:
+    """The mean image with a draw blended in."""
+    if strength == 0:
+        return mean
+    residual = texture.draw_residual(model, mean, trunk, seed, min(block_px, texture.BAND_ROWS))
+    return texture.blend(mean, residual, strength)
+
+
+# Pairs: tiles to payloads, and back.
+
+
 def _encode_latents(
-    model: PhotoModel, pixels: Pixels, code: int, progress: ProgressCallback | None
+    model: PhotoModel, pixels: Pixels, code: int, stages: _Stages
 ) -> tuple[LatentArray, list[bytes]]:
     """Every tile's payload, and the latents of the whole picture as the decoder will see them."""
-    padded = _pad(pixels)
-    latent = _empty_latent(model, pixels.shape)
+    padded = pad_edges(pixels)
+    latent = empty_latent(model, pixels.shape)
     payloads = []
-    boxes = list(_boxes(pixels.shape))
-    for done, box in enumerate(boxes):
-        y = _analyse(model, padded, box, code)
-        words, tile_latent, _ = latent_coder.encode_latent(model, y, code)
-        latent[_latent_window(box)] = tile_latent
-        payloads.append(words.astype("<u4").tobytes())
-        if progress:
-            progress((done + 1) / (len(boxes) + 1))
+    for box in boxes_of(pixels.shape):
+        y = analyse_tile(model, padded, box, code)
+        words, latent[latent_window(box)], _ = latent_coder.encode_latent(model, y, code)
+        payloads.append(_to_payload(words))
+        stages.finish_one()
     return latent, payloads
 
 
 def _decode_latents(
-    model: PhotoModel,
-    container: Container,
-    progress: ProgressCallback | None,
-    *,
-    keep_going: bool,
-) -> tuple[LatentArray, set[int]]:
-    """The latents of the whole picture, and which tiles could not be decoded."""
+    model: PhotoModel, container: Container, stages: _Stages, *, keep_going: bool
+) -> tuple[LatentArray, set[int], RateSplit]:
+    """The latents of the whole picture, which tiles are broken, and where the bits went."""
     header = container.header
-    latent = _empty_latent(model, (header.height, header.width, 3))
-    broken = set()
-    boxes = list(tile_boxes(header.width, header.height))
-    for index, (tile, box) in enumerate(zip(container.tiles, boxes, strict=True)):
-        window = _latent_window(box)
+    shape = (header.height, header.width, 3)
+    latent = empty_latent(model, shape)
+    broken, splits = set(), []
+    for index, (tile, box) in enumerate(zip(container.latents, boxes_of(shape), strict=True)):
+        window = latent_window(box)
         rows, columns = latent[window].shape[1:]
         try:
             if tile is None:
                 raise DamagedError("the tile is damaged")
-            words = np.frombuffer(tile.payload, "<u4").astype(np.uint32)
-            latent[window] = latent_coder.decode_latent(
-                model, words, header.quality_code, rows, columns
+            latent[window], split = latent_coder.decode_latent(
+                model, _to_words(tile), header.quality_code, rows, columns
             )
+            splits.append(split)
         except DamagedError as error:
             if not keep_going:
-                raise ReproductionError(
-                    f"tile {index + 1} is intact but does not decode here: this machine computes "
-                    f"differently from the encoder's, or the file was forged ({error})"
-                ) from error
+                raise _not_reproduced(index, str(error)) from error
             broken.add(index)
-        if progress:
-            progress((index + 1) / (len(boxes) + 1))
-    return latent, broken
+        stages.finish_one()
+    return latent, broken, RateSplit.total(splits)
 
 
-def _check_pixels(decoded: Pixels, container: Container, broken: set[int]) -> None:
-    """Compare every tile with the encoder's checksum; paint broken tiles grey."""
-    boxes = list(_boxes(decoded.shape))
+def _encode_pixels(
+    model: PhotoModel, pixels: Pixels, mean: Pixels, trunk: Tensor, error: int, stages: _Stages
+) -> list[Tile]:
+    """Every tile's exact pixels."""
+    tiles = []
+    for box in boxes_of(pixels.shape):
+        window = pixel_window(box)
+        original = pixels[window]
+        words, decoded = pixel_coder.encode_pixels(
+            model, original, mean[window], trunk[trunk_window(box)], error
+        )
+        off = np.abs(original.astype(np.int16) - decoded).max()
+        if off > error:
+            raise ReproductionError(f"a sample would be off by {off}, more than {error}")
+        tiles.append(Tile(_to_payload(words), zlib.crc32(decoded.tobytes())))
+        stages.finish_one()
+    return tiles
+
+
+def _decode_pixels(
+    model: PhotoModel,
+    container: Container,
+    mean: Pixels,
+    trunk: Tensor,
+    broken: set[int],
+    stages: _Stages,
+) -> Pixels:
+    """Every tile's exact pixels; the mean image, with a warning, where they are lost."""
+    error = container.header.max_error or 0
+    decoded = mean.copy()
+    lost = 0
+    boxes = list(boxes_of(mean.shape))
+    for index, (tile, box) in enumerate(zip(container.pixels, boxes, strict=True)):
+        if tile is None or any(touch(box, boxes[other]) for other in broken):
+            lost += 1
+            stages.finish_one()
+            continue
+        window = pixel_window(box)
+        try:
+            decoded[window] = pixel_coder.decode_pixels(
+                model, _to_words(tile), mean[window], trunk[trunk_window(box)], error
+            )
+        except DamagedError as problem:
+            raise _not_reproduced(index, str(problem)) from problem
+        if tile.pixel_crc != _crc(decoded, box):
+            raise _not_reproduced(index, "other pixels than the encoder saw")
+        stages.finish_one()
+    if lost:
+        warnings.warn(
+            f"the exact pixels of {lost} of {len(boxes)} tiles are damaged or missing: "
+            "they show the lossy picture",
+            LossWarning,
+            stacklevel=3,
+        )
+    return decoded
+
+
+# Checks of what was decoded.
+
+
+def _check_mean(mean: Pixels, container: Container, broken: set[int]) -> None:
+    """Compare every tile of the mean image with the encoder's checksum."""
+    boxes = list(boxes_of(mean.shape))
     if len(broken) == len(boxes):
         raise DamagedError("every tile is damaged")
-    for index, (tile, box) in enumerate(zip(container.tiles, boxes, strict=True)):
-        if index in broken:
-            decoded[box.top : box.bottom, box.left : box.right] = _GREY
-        elif tile is None or any(_touch(box, boxes[other]) for other in broken):
+    for index, (tile, box) in enumerate(zip(container.latents, boxes, strict=True)):
+        if tile is None or any(touch(box, boxes[other]) for other in broken):
             continue  # next to a broken tile, whose missing latents it sees, it differs rightly
-        elif tile.pixel_crc != _pixel_crc(decoded, box):
-            raise ReproductionError(
-                f"tile {index + 1} is intact but decodes to another picture than the encoder saw: "
-                "this machine computes differently"
-            )
+        if tile.pixel_crc != _crc(mean, box):
+            raise _not_reproduced(index, "another picture than the encoder saw")
+
+
+def _paint_broken(decoded: Pixels, broken: set[int]) -> None:
+    boxes = list(boxes_of(decoded.shape))
+    for index in broken:
+        decoded[pixel_window(boxes[index])] = _GREY
     if broken:
         warnings.warn(
             f"{len(broken)} of {len(boxes)} tiles are damaged and shown grey",
@@ -178,76 +358,39 @@ def _check_pixels(decoded: Pixels, container: Container, broken: set[int]) -> No
         )
 
 
-def _analyse(model: PhotoModel, padded: Pixels, box: TileBox, code: int) -> Tensor:
-    """y of one tile, seeing the pixels around it."""
-    halo = model.analysis_halo_px
-    top, left = max(0, box.top - halo), max(0, box.left - halo)
-    y = model.analyse(padded[top : box.bottom + halo, left : box.right + halo], code)
-    row, column = (box.top - top) // LATENT_FACTOR, (box.left - left) // LATENT_FACTOR
-    _, rows, columns = _latent_window(box)
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    return y[..., row : row + height, column : column + width]
-
-
-def _synthesise(
-    model: PhotoModel,
-    latent: LatentArray,
-    code: int,
-    shape: tuple[int, ...],
-    block_px: int = SYNTHESIS_BLOCK_PX,
-) -> Pixels:
-    """The mean image [H, W, 3], block by block, each with the halo that hides its edges."""
-    height, width = shape[:2]
-    block, halo = block_px // LATENT_FACTOR, model.synthesis_halo
-    decoded = np.empty((height, width, 3), np.uint8)
-    for row in range(0, latent.shape[1], block):
-        for column in range(0, latent.shape[2], block):
-            top, left = max(0, row - halo), max(0, column - halo)
-            part = latent[:, top : row + block + halo, left : column + block + halo]
-            picture = model.synthesise(part, code)
-            target = decoded[
-                row * LATENT_FACTOR : (row + block) * LATENT_FACTOR,
-                column * LATENT_FACTOR : (column + block) * LATENT_FACTOR,
-            ]
-            y, x = (row - top) * LATENT_FACTOR, (column - left) * LATENT_FACTOR
-            target[:] = picture[y : y + target.shape[0], x : x + target.shape[1]]
-    return decoded
-
-
-def _boxes(shape: tuple[int, ...]) -> Iterator[TileBox]:
-    return tile_boxes(shape[1], shape[0])
-
-
-def _pad(pixels: Pixels) -> Pixels:
-    """Repeat the last row and column up to whole latents."""
-    height, width = pixels.shape[:2]
-    below, right = -height % LATENT_FACTOR, -width % LATENT_FACTOR
-    return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
-
-
-def _empty_latent(model: PhotoModel, shape: tuple[int, ...]) -> LatentArray:
-    """Zeros for the latents of a picture: int16 [C, ceil(H / 16), ceil(W / 16)]."""
-    rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
-    return np.zeros((model.network.arch.latent_channels, rows, columns), np.int16)
-
-
-def _latent_window(box: TileBox) -> tuple[slice, slice, slice]:
-    """A tile's place in the latents."""
-    rows = slice(box.top // LATENT_FACTOR, -(-box.bottom // LATENT_FACTOR))
-    columns = slice(box.left // LATENT_FACTOR, -(-box.right // LATENT_FACTOR))
-    return slice(None), rows, columns
-
-
-def _touch(first: TileBox, second: TileBox) -> bool:
-    """Whether two tiles share an edge or a corner."""
-    return (
-        first.left <= second.right
-        and second.left <= first.right
-        and first.top <= second.bottom
-        and second.top <= first.bottom
+def _not_reproduced(index: int, problem: str) -> ReproductionError:
+    return ReproductionError(
+        f"tile {index + 1} is intact but does not decode here: this machine computes differently "
+        f"from the encoder's, or the file was forged ({problem})"
     )
 
 
-def _pixel_crc(decoded: Pixels, box: TileBox) -> int:
+class _Stages:
+    """Counts what is done and tells the caller."""
+
+    def __init__(
+        self, progress: ProgressCallback | None, shape: tuple[int, ...], *, with_pixels: bool
+    ) -> None:
+        tiles = len(list(boxes_of(shape)))
+        self.total = (2 * tiles if with_pixels else tiles) + 1
+        self.done = 0
+        self.progress = progress
+
+    def finish_one(self) -> None:
+        """One tile's latents or pixels, or the mean image with its texture, are done."""
+        self.done += 1
+        if self.progress:
+            self.progress(self.done / self.total)
+
+
+def _to_payload(words: NDArray[np.uint32]) -> bytes:
+    return words.astype("<u4").tobytes()
+
+
+def _to_words(tile: Tile) -> NDArray[np.uint32]:
+    return np.frombuffer(tile.payload, "<u4").astype(np.uint32)
+
+
+def _crc(pixels: Pixels, box: TileBox) -> int:
     """CRC-32 of a tile's RGB bytes, rows from the top."""
-    return zlib.crc32(decoded[box.top : box.bottom, box.left : box.right].tobytes())
+    return zlib.crc32(pixels[pixel_window(box)].tobytes())

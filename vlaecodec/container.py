@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError
 
 MAGIC = b"\x8bVLA"
-VERSION = 1
+VERSION = 2
 TILE_PX = 1024
 """Tiles are this many pixels square, smaller at the right and bottom edges."""
 
@@ -27,13 +27,24 @@ QUALITY_CODE_MIN, QUALITY_CODE_MAX = 1 * QUALITY_UNIT, 100 * QUALITY_UNIT
 WORD_BYTES = 4
 FINGERPRINT_BYTES = 4
 
-_FIXED = struct.Struct(f"<4sBB{FINGERPRINT_BYTES}sHHH")
+TEXTURE_UNIT = 128
+"""Codes per unit of texture strength."""
+
+SEED_MAX = 2**16 - 1
+"""Seeds of the texture's noise are 0..SEED_MAX."""
+
+MAX_ERROR = 15
+"""The coarsest near-lossless coding, grey levels."""
+
+_FIXED = struct.Struct(f"<4sBB{FINGERPRINT_BYTES}sHHHBH")
+_MAX_ERROR = struct.Struct("<B")
 _HEADER_CHECK = struct.Struct("<H")
 _CRC = struct.Struct("<I")
 TILE_CHECK_BYTES = 2 * _CRC.size
 """Follow each payload: the CRC-32 of the decoded pixels, then that of all before it."""
 
-_CRITICAL_FLAGS = 0x0F
+_HAS_PIXELS = 0x01
+_RESERVED_FLAGS = 0x0E
 
 
 @dataclass(frozen=True)
@@ -44,11 +55,43 @@ class Header:
     height: int
     quality_code: int
     fingerprint: bytes
+    texture_code: int = 0
+    """Recommended strength of the texture, in units of 1 / TEXTURE_UNIT."""
+    seed: int = 0
+    """Of the texture's noise."""
+    max_error: int | None = None
+    """None: the file holds latents alone. Else pixel parts follow, exact to so many levels."""
 
     @property
     def quality(self) -> float:
         """Quality, 1..100."""
         return self.quality_code / QUALITY_UNIT
+
+    @property
+    def texture(self) -> float:
+        """Recommended strength of the texture, 0..1."""
+        return self.texture_code / TEXTURE_UNIT
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a file's parts are: the payload sizes, in bytes, of each tile's latents and pixels."""
+
+    start: int
+    """Where the first part begins."""
+    latent_sizes: list[int]
+    pixel_sizes: list[int]
+    """Empty where the file has no pixel parts."""
+
+    @property
+    def latents_end(self) -> int:
+        """How long a file is that is cut after its latents."""
+        return self.start + sum(self.latent_sizes) + len(self.latent_sizes) * TILE_CHECK_BYTES
+
+    @property
+    def end(self) -> int:
+        """How long the whole file is."""
+        return self.latents_end + sum(self.pixel_sizes) + len(self.pixel_sizes) * TILE_CHECK_BYTES
 
 
 @dataclass(frozen=True)
@@ -63,7 +106,10 @@ class TileBox:
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile's entropy-coded latents and the checksum of its decoded pixels (CRC-32)."""
+    """One tile's entropy-coded latents, or pixels, and the checksum of what they decode to.
+
+    The CRC-32 is that of the mean image, or of the exact pixels.
+    """
 
     payload: bytes
     pixel_crc: int
@@ -74,7 +120,9 @@ class Container:
     """A whole file. A tile is None where its payload did not match its checksum."""
 
     header: Header
-    tiles: list[Tile | None]
+    latents: list[Tile | None]
+    pixels: list[Tile | None]
+    """Empty where the file has no pixel parts."""
 
 
 def quality_to_code(quality: float) -> int:
@@ -82,6 +130,27 @@ def quality_to_code(quality: float) -> int:
     if not isinstance(quality, int | float) or not 1 <= quality <= 100:
         raise ParameterError(f"quality must be a number from 1 to 100, not {quality!r}")
     return round(quality * QUALITY_UNIT)
+
+
+def texture_to_code(texture: float) -> int:
+    """The code that stands for a strength in 0..1. Raises ParameterError outside that range."""
+    if not isinstance(texture, int | float) or not 0 <= texture <= 1:
+        raise ParameterError(f"texture must be a number from 0 to 1, not {texture!r}")
+    return round(texture * TEXTURE_UNIT)
+
+
+def check_seed(seed: int) -> int:
+    """The seed itself. Raises ParameterError unless it is a whole number that a file can hold."""
+    if not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
+        raise ParameterError(f"seed must be a whole number from 0 to {SEED_MAX}, not {seed!r}")
+    return seed
+
+
+def check_max_error(max_error: int) -> int:
+    """The largest error itself. Raises ParameterError outside 0..MAX_ERROR."""
+    if not isinstance(max_error, int) or not 0 <= max_error <= MAX_ERROR:
+        raise ParameterError(f"max_error must be a whole number from 0 to {MAX_ERROR}")
+    return max_error
 
 
 def tile_boxes(width: int, height: int) -> Iterator[TileBox]:
@@ -96,17 +165,22 @@ def tile_count(width: int, height: int) -> int:
     return -(-width // TILE_PX) * -(-height // TILE_PX)
 
 
-def write_container(header: Header, tiles: list[Tile]) -> bytes:
-    """Serialise a file. Payloads are whole 32-bit words."""
+def write_container(header: Header, latents: list[Tile], pixels: list[Tile] | None = None) -> bytes:
+    """Serialise a file. Payloads are whole 32-bit words; `pixels` goes with header.max_error."""
     head = _FIXED.pack(
         MAGIC,
         VERSION,
-        0,
+        0 if header.max_error is None else _HAS_PIXELS,
         header.fingerprint,
         header.width - 1,
         header.height - 1,
         header.quality_code,
+        header.texture_code,
+        header.seed,
     )
+    if header.max_error is not None:
+        head += _MAX_ERROR.pack(header.max_error)
+    tiles = latents + (pixels or [])
     head += b"".join(_write_varint(len(t.payload) // WORD_BYTES) for t in tiles)
     parts = [head, _HEADER_CHECK.pack(binascii.crc_hqx(head, 0xFFFF))]
     for tile in tiles:
@@ -115,8 +189,8 @@ def write_container(header: Header, tiles: list[Tile]) -> bytes:
     return b"".join(parts)
 
 
-def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, list[int], int]:
-    """Parse the header: the fields, each tile's payload size in bytes, where the first tile starts.
+def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layout]:
+    """Parse the header, and where the parts lie that it announces.
 
     Raises DamagedError, or UnsupportedError for a version or feature that is not known here, or
     ParameterError if the picture has more than max_pixels.
@@ -124,33 +198,44 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, list
     if not isinstance(data, bytes | bytearray | memoryview):
         raise ParameterError(f"expected the bytes of a file, not {type(data).__name__}")
     data = bytes(data)
-    if len(data) < _FIXED.size:
-        short = data[: len(MAGIC)] == MAGIC[: len(data)] and len(data) > 0
-        raise DamagedError("the file ends within its header" if short else "not a .vlae file")
-    magic, version, flags, fingerprint, width, height, quality_code = _FIXED.unpack_from(data)
-    if magic != MAGIC:
+    if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
         raise DamagedError("not a .vlae file")
-    if version != VERSION:
-        raise UnsupportedError(f"format version {version}; this vlaecodec reads version {VERSION}")
-    width, height = width + 1, height + 1
-    sizes, offset = [], _FIXED.size
-    for _ in range(tile_count(width, height)):
+    # Other versions may have other headers: say so before anything else is read.
+    if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
+        raise UnsupportedError(
+            f"format version {data[len(MAGIC)]}; this vlaecodec reads version {VERSION}"
+        )
+    if len(data) < _FIXED.size:
+        raise DamagedError("the file ends within its header")
+    _, _, flags, fingerprint, width, height, quality_code, texture_code, seed = _FIXED.unpack_from(
+        data
+    )
+    width, height, offset = width + 1, height + 1, _FIXED.size
+    max_error = None
+    if flags & _HAS_PIXELS:
+        max_error = data[offset] if offset < len(data) else 0
+        offset += _MAX_ERROR.size
+    tiles = tile_count(width, height)
+    sizes = []
+    for _ in range(tiles if max_error is None else 2 * tiles):
         words, offset = _read_varint(data, offset)
         sizes.append(words * WORD_BYTES)
     if len(data) < offset + _HEADER_CHECK.size:
         raise DamagedError("the file ends within its header")
     if _HEADER_CHECK.unpack_from(data, offset)[0] != binascii.crc_hqx(data[:offset], 0xFFFF):
         raise DamagedError("the header is damaged")
-    if flags & _CRITICAL_FLAGS:
+    if flags & _RESERVED_FLAGS:
         raise UnsupportedError(f"the file uses features not known here (flags {flags:#04x})")
     if not QUALITY_CODE_MIN <= quality_code <= QUALITY_CODE_MAX:
         raise DamagedError("the quality is out of range")
+    if texture_code > TEXTURE_UNIT or (max_error or 0) > MAX_ERROR:
+        raise DamagedError("the texture's strength or the largest error is out of range")
     if width * height > max_pixels:
         raise ParameterError(
             f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}"
         )
-    header = Header(width, height, quality_code, fingerprint)
-    return header, sizes, offset + _HEADER_CHECK.size
+    header = Header(width, height, quality_code, fingerprint, texture_code, seed, max_error)
+    return header, Layout(offset + _HEADER_CHECK.size, sizes[:tiles], sizes[tiles:])
 
 
 def read_container(
@@ -158,27 +243,34 @@ def read_container(
 ) -> Container:
     """Parse a whole file.
 
-    Damage to a tile raises DamagedError, or with `keep_going` leaves that tile None.
+    Damage to a tile's latents raises DamagedError, or with `keep_going` leaves that tile None.
+    Damage to a tile's pixels, which refine what the latents tell, always leaves it None.
     """
-    header, sizes, offset = read_header(data, max_pixels)
-    tiles: list[Tile | None] = []
+    header, layout = read_header(data, max_pixels)
+    latents = list(_read_tiles(data, layout.start, layout.latent_sizes))
+    problem = next((p for _, p in latents if p), None)
+    if layout.end < len(data):
+        problem = problem or f"{len(data) - layout.end} bytes follow the last tile"
+    if problem and not keep_going:
+        raise DamagedError(problem)
+    pixels = _read_tiles(data, layout.latents_end, layout.pixel_sizes)
+    return Container(header, [tile for tile, _ in latents], [tile for tile, _ in pixels])
+
+
+def _read_tiles(
+    data: bytes, offset: int, sizes: list[int]
+) -> Iterator[tuple[Tile, None] | tuple[None, str]]:
+    """Each tile, or what is wrong with it."""
     for index, size in enumerate(sizes):
         body = data[offset : offset + size + _CRC.size]
         check = data[offset + len(body) : offset + size + TILE_CHECK_BYTES]
         offset += size + TILE_CHECK_BYTES
         if len(check) < _CRC.size:
-            problem = "is cut off"
-        elif _CRC.unpack(check)[0] == zlib.crc32(body):
-            tiles.append(Tile(body[:size], _CRC.unpack(body[size:])[0]))
-            continue
+            yield None, f"tile {index + 1} of {len(sizes)} is cut off"
+        elif _CRC.unpack(check)[0] != zlib.crc32(body):
+            yield None, f"tile {index + 1} of {len(sizes)} is damaged"
         else:
-            problem = "is damaged"
-        if not keep_going:
-            raise DamagedError(f"tile {index + 1} of {len(sizes)} {problem}")
-        tiles.append(None)
-    if offset < len(data) and not keep_going:
-        raise DamagedError(f"{len(data) - offset} bytes follow the last tile")
-    return Container(header, tiles)
+            yield Tile(body[:size], _CRC.unpack(body[size:])[0]), None
 
 
 def _write_varint(value: int) -> bytes:

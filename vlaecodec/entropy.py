@@ -22,6 +22,10 @@ ESCAPE_LIMIT = 2**15
 Symbols = NDArray[np.int32]
 _Categorical = constriction.stream.model.Categorical
 
+# Families, whose parameters come with the symbols.
+_EACH = _Categorical(perfect=False)
+_UNIFORM = constriction.stream.model.Uniform()
+
 
 class CodingTables:
     """Frequency tables made ready for the coder; each table's model is built when first used."""
@@ -42,6 +46,14 @@ class CodingTables:
             weights = self.tables.table(index).astype(np.float64) - 1.0
             self._models[index] = _Categorical(weights, perfect=False)
         return self._models[index]
+
+
+class DenseTables:
+    """Frequency tables of one size, for symbols that each have another table."""
+
+    def __init__(self, tables: FrequencyTables) -> None:
+        # With weights freq - 1, constriction's rounding lands on the integer frequencies.
+        self.weights = tables.frequencies.reshape(len(tables), -1).astype(np.float64) - 1.0
 
 
 class AnsStack:
@@ -114,17 +126,33 @@ class AnsStack:
         result[order] = symbols
         return result
 
-    def _push_run(self, symbols: Symbols, model: object) -> None:
+    def push_each(self, places: Symbols, indices: NDArray[np.integer], tables: DenseTables) -> None:
+        """Push entries of tables, int32 [n] from 0, each with the table of its index [n]."""
+        self._push_run(places, _EACH, tables.weights.take(indices, axis=0))
+
+    def pop_each(self, indices: NDArray[np.integer], tables: DenseTables) -> Symbols:
+        """Pop entries of tables, int32 [n] from 0, the first entry first."""
+        return self._pop_run(_EACH, tables.weights.take(indices, axis=0))
+
+    def push_uniform(self, symbols: Symbols, sizes: Symbols) -> None:
+        """Push symbols, int32 [n] in 0..size - 1, all as likely; sizes are powers of two."""
+        self._push_run(symbols, _UNIFORM, np.ascontiguousarray(sizes))
+
+    def pop_uniform(self, sizes: Symbols) -> Symbols:
+        """Pop symbols in 0..size - 1, the first symbol first."""
+        return self._pop_run(_UNIFORM, np.ascontiguousarray(sizes))
+
+    def _push_run(self, symbols: Symbols, model: object, *parameters: object) -> None:
         try:
-            self._coder.encode_reverse(np.ascontiguousarray(symbols), model)
+            self._coder.encode_reverse(np.ascontiguousarray(symbols), model, *parameters)
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except BaseException as error:  # constriction's panics do not derive from Exception
             raise DamagedError("the entropy coder refused a symbol") from error
 
-    def _pop_run(self, model: object, count: int) -> Symbols:
+    def _pop_run(self, model: object, *parameters: object) -> Symbols:
         try:
-            return np.asarray(self._coder.decode(model, count), dtype=np.int32)
+            return np.asarray(self._coder.decode(model, *parameters), dtype=np.int32)
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except BaseException as error:  # constriction's panics do not derive from Exception

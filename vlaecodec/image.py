@@ -16,12 +16,15 @@ from vlaecodec.errors import ImageError, LossWarning
 Pixels = NDArray[np.uint8]
 """uint8 [H, W, 3], RGB."""
 
+EXACT_MODES = {"RGB", "RGBX", "L", "P", "1"}
+"""Pillow modes that RGB bytes hold exactly."""
 
-def read_image(data: bytes) -> Image.Image:
+
+def read_image(data: bytes, *, exact: bool = False) -> Image.Image:
     """Open and fully decode an image file, turned as its EXIF orientation says.
 
-    Raises ImageError if it is none, is damaged, or is too large; warns with LossWarning of frames
-    after the first and of samples that Pillow reduces from 16 bits to 8.
+    Raises ImageError if it is none, is damaged, or is too large. Warns with LossWarning of frames
+    after the first and of samples that Pillow reduces from 16 bits to 8; `exact` refuses them.
     """
     try:
         with warnings.catch_warnings():
@@ -38,17 +41,18 @@ def read_image(data: bytes) -> Image.Image:
     except Exception as error:  # Pillow's readers raise whatever they meet
         raise ImageError(f"the image cannot be read: {error}") from error
     if animated:
-        warnings.warn("only the first frame is kept", LossWarning, stacklevel=2)
+        _lose("only the first frame is kept", exact=exact)
     if reduced and not upright.mode.startswith("I"):
-        warnings.warn("16-bit samples are reduced to 8 bits", LossWarning, stacklevel=2)
+        _lose("16-bit samples are reduced to 8 bits", exact=exact)
     return upright
 
 
-def to_pixels(image: Image.Image | NDArray[Any]) -> Pixels:
+def to_pixels(image: Image.Image | NDArray[Any], *, exact: bool = False) -> Pixels:
     """RGB bytes [H, W, 3] of a PIL image, or of a uint8 array [H, W, 3] or [H, W].
 
     A PIL image is turned as its EXIF orientation says. Transparency is flattened on white and
-    16-bit samples are rounded to 8, each with a LossWarning. Raises ImageError for anything else.
+    16-bit samples are rounded to 8, each with a LossWarning; with `exact`, what RGB bytes cannot
+    hold is refused. Raises ImageError for anything else.
     """
     if isinstance(image, np.ndarray):
         return _from_array(image)
@@ -56,11 +60,18 @@ def to_pixels(image: Image.Image | NDArray[Any]) -> Pixels:
         raise ImageError(f"expected a PIL image or a uint8 array, not {type(image).__name__}")
     _check_size(*image.size)
     try:
-        return _from_pillow(image)
+        return _from_pillow(image, exact=exact)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # Pillow raises whatever it meets in a file it reads lazily
         raise ImageError(f"the image cannot be read: {error}") from error
+
+
+def _lose(what: str, *, exact: bool) -> None:
+    """Warn of a loss, or refuse it."""
+    if exact:
+        raise ImageError(f"cannot be encoded exactly: {what}")
+    warnings.warn(what, LossWarning, stacklevel=5)
 
 
 def _check_size(width: int, height: int) -> None:
@@ -79,21 +90,23 @@ def _from_array(array: NDArray[Any]) -> Pixels:
     return np.ascontiguousarray(array)
 
 
-def _from_pillow(image: Image.Image) -> Pixels:
+def _from_pillow(image: Image.Image, *, exact: bool) -> Pixels:
     image.load()
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
         samples = np.asarray(image)
         if samples.min() < 0 or samples.max() > 65535:
             raise ImageError("samples of more than 16 bits cannot be encoded")
-        warnings.warn("16-bit samples are rounded to 8 bits", LossWarning, stacklevel=4)
+        _lose("16-bit samples are rounded to 8 bits", exact=exact)
         return _from_array(((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
     if image.mode == "F":
         raise ImageError("floating-point samples cannot be encoded")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
-            warnings.warn("transparency is flattened on white", LossWarning, stacklevel=4)
+            _lose("transparency is flattened on white", exact=exact)
         ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(ground, image)
+    elif exact and image.mode not in EXACT_MODES:
+        raise ImageError(f"pixels of mode {image.mode} cannot be encoded exactly; convert to RGB")
     return _from_array(np.asarray(image.convert("RGB")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vlaecodec.container import MAX_SIDE_PX, TILE_CHECK_BYTES, VERSION, read_header
+from vlaecodec.container import MAX_SIDE_PX, VERSION, read_header
 from vlaecodec.errors import ModelError
 from vlaecodec.registry import find_fingerprint
 
@@ -20,6 +20,14 @@ class FileInfo:
     size_bytes: int
     complete: bool
     """Whether the file has the size that its header says."""
+    max_error: int | None
+    """0: lossless; more: near-lossless; None: the file holds no pixels, only latents."""
+    latents_size_bytes: int
+    """How long the file is that is cut after its latents."""
+    texture: float
+    """Recommended strength of the texture, 0..1."""
+    seed: int
+    """Of the texture."""
     rate_bpp: float
     format_version: int
     model_fingerprint: str
@@ -29,7 +37,7 @@ class FileInfo:
 
 def read_info(data: bytes) -> FileInfo:
     """Read a file's header. Raises DamagedError or UnsupportedError; decodes nothing."""
-    header, sizes, start = read_header(data, max_pixels=MAX_SIDE_PX**2)
+    header, layout = read_header(data, max_pixels=MAX_SIDE_PX**2)
     try:
         model = find_fingerprint(header.fingerprint).name
     except ModelError:
@@ -38,9 +46,13 @@ def read_info(data: bytes) -> FileInfo:
         width=header.width,
         height=header.height,
         quality=header.quality,
-        tiles=len(sizes),
+        tiles=len(layout.latent_sizes),
         size_bytes=len(data),
-        complete=len(data) == start + sum(sizes) + len(sizes) * TILE_CHECK_BYTES,
+        complete=len(data) == layout.end,
+        max_error=header.max_error,
+        latents_size_bytes=layout.latents_end,
+        texture=header.texture,
+        seed=header.seed,
         rate_bpp=8 * len(data) / (header.width * header.height),
         format_version=VERSION,
         model_fingerprint=header.fingerprint.hex(),

@@ -12,6 +12,7 @@ When the reservoir is too small, h is the posterior's mean on a coarse grid, and
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -51,6 +52,16 @@ class RateSplit:
         """All of the tile's bits."""
         return self.top_bits + self.anchor_bits + self.rest_bits
 
+    @classmethod
+    def total(cls, splits: Sequence[RateSplit]) -> RateSplit:
+        """The sums over tiles; `bits_back` where any tile used it."""
+        return cls(
+            top_bits=sum(s.top_bits for s in splits),
+            anchor_bits=sum(s.anchor_bits for s in splits),
+            rest_bits=sum(s.rest_bits for s in splits),
+            bits_back=any(s.bits_back for s in splits),
+        )
+
 
 @lru_cache(maxsize=4)
 def _coding_tables(model: PhotoModel) -> dict[str, CodingTables]:
@@ -72,8 +83,11 @@ def encode_latent(
 
 def decode_latent(
     model: PhotoModel, words: Words, quality_code: int, rows: int, columns: int
-) -> LatentArray:
-    """Decode one tile's latents. Raises DamagedError if the words are not all used up exactly."""
+) -> tuple[LatentArray, RateSplit]:
+    """Decode one tile's latents, and tell where its bits went.
+
+    Raises DamagedError if the words are not all used up exactly.
+    """
     return _TileCoder(model, quality_code, rows, columns).decode(words)
 
 
@@ -127,21 +141,31 @@ class _TileCoder:
         return stack.words(), _to_array(known), split
 
     @exactly
-    def decode(self, words: Words) -> LatentArray:
+    def decode(self, words: Words) -> tuple[LatentArray, RateSplit]:
         stack = AnsStack(words)
+        total_bits = stack.size_bits()
         top, bits_back = self._pop_top_prior(stack)
         base, indices = self._anchor_prior(top)
+        before_bits = stack.size_bits()
         anchor = base + self._pop(stack, "latent", indices)
+        anchor_bits = before_bits - stack.size_bits()
         known = scatter_pass(self._dequantise(anchor, np.zeros_like(anchor), 0), 0)
         if bits_back:
             self._push_top(stack, self._posterior(known), top)
+        rest_bits = stack.size_bits()
         for number in range(1, PASSES):
             mean, scale = self._pass_prior(known, number)
             symbols = self._pop(stack, "latent", scale * FRACTIONS)
             known = known + scatter_pass(self._dequantise(symbols, mean, number), number)
         if not stack.is_empty():
             raise DamagedError("the entropy-coded data does not end where it should")
-        return _to_array(known)
+        split = RateSplit(
+            top_bits=total_bits - anchor_bits - rest_bits,
+            anchor_bits=anchor_bits,
+            rest_bits=rest_bits,
+            bits_back=bits_back,
+        )
+        return _to_array(known), split
 
     # What the networks predict, as whole numbers.
 

@@ -24,17 +24,26 @@ from vlaecodec.networks.global_decoder import PIXEL_UNITS
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import QUALITIES, QualityBias
 from vlaecodec.registry import ModelEntry
-from vlaecodec.tables import FRACTIONS, SCALES, TOP_SCALES, FrequencyTables
+from vlaecodec.tables import (
+    FRACTIONS,
+    RESIDUAL_ENTRIES,
+    RESIDUAL_ROWS,
+    SCALES,
+    TAIL_LEVELS,
+    TOP_SCALES,
+    FrequencyTables,
+)
 
 WEIGHTS_NAME = "weights.safetensors"
 
 LatentArray = NDArray[np.int16]
 """Dequantised latents in LATENT units, int16 [C, rows, columns]."""
 
-MODEL_KIND = "photo-vlae/1"
+MODEL_KIND = "photo-vlae/2"
 """Names the structure that the weights are for."""
 
 TABLE_COUNTS = {"latent": SCALES * FRACTIONS, "posterior": TOP_SCALES, "top": 2, "flag": 1}
+TABLE_COUNTS["residual"] = TAIL_LEVELS * RESIDUAL_ROWS * FRACTIONS
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,20 +91,34 @@ class PhotoModel:
 
         pixels: uint8 [H, W, 3], both sides multiples of 16.
         """
-        image = torch.from_numpy(pixels).permute(2, 0, 1).float().unsqueeze(0)
+        image = torch.tensor(pixels).permute(2, 0, 1).float().unsqueeze(0)
         image = image.contiguous(memory_format=torch.channels_last)
         position = (quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)
         y: Tensor = self.network.analysis(image, torch.tensor([position], dtype=torch.float32))
         return y
 
     @exactly
-    def synthesise(self, latent: LatentArray, quality_code: int) -> Pixels:
-        """The mean image, uint8 [16 rows, 16 columns, 3], of latents [C, rows, columns]."""
+    def synthesise(self, latent: LatentArray, quality_code: int) -> tuple[Pixels, Tensor]:
+        """The mean image of latents [C, rows, columns], and the features it was made from.
+
+        Returns uint8 [16 rows, 16 columns, 3] and SIGNED, int16 [channels, 2 rows, 2 columns].
+        """
         y = torch.from_numpy(latent).float().unsqueeze(0)
         y = y.contiguous(memory_format=torch.channels_last)
-        mean = self.network.decoder(y, torch.tensor([quality_code]))[0]
+        trunk = self.network.decoder.features(y, torch.tensor([quality_code]))
+        mean = self.network.decoder.mean_image(trunk)[0]
         mean = torch.floor((mean + PIXEL_UNITS // 2) * (1 / PIXEL_UNITS)).clamp_(0, 255)
-        return mean.to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+        picture = mean.to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+        return picture, trunk[0].to(torch.int16)
+
+    @exactly
+    def local_features(self, trunk: Tensor, height: int, width: int) -> NDArray[np.float32]:
+        """The local decoder's features of every pixel, SIGNED float32 [height, width, F].
+
+        trunk: int16 [channels, rows, columns] of the part of the picture that begins with it.
+        """
+        features = self.network.local.features(trunk.float().unsqueeze(0))[0]
+        return features[:height, :width].contiguous().numpy()
 
 
 @functools.lru_cache(maxsize=4)
@@ -190,11 +213,13 @@ def _read_tables(tensors: dict[str, Tensor], kind: str) -> FrequencyTables:
         frequencies=tensors[f"tables.{kind}.frequencies"].numpy(),
         starts=tensors[f"tables.{kind}.starts"].numpy(),
         lows=tensors[f"tables.{kind}.lows"].numpy(),
-        escape=kind == "latent",
+        escape=kind in ("latent", "residual"),
     )
     tables.check()
     if len(tables) != TABLE_COUNTS[kind]:
         raise ValueError(f"{len(tables)} probability tables of the {kind} family")
+    if kind == "residual" and bool(np.any(np.diff(tables.starts) != RESIDUAL_ENTRIES)):
+        raise ValueError("the tables of the residual family differ in size")
     return tables
 
 

@@ -20,6 +20,8 @@ from vlaecodec.info import read_info
 
 FORMAT = "VLAE"
 MIME = "image/x-vlae"
+SAVE_OPTIONS = ("quality", "lossless", "max_error", "texture", "seed", "model")
+"""What `Image.save` passes on to `vlaecodec.encode`."""
 
 
 class VlaeImageFile(ImageFile.ImageFile):
@@ -69,7 +71,8 @@ def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
 
     options = getattr(image, "encoderinfo", {})
     try:
-        file.write(encode(image, options.get("quality", 50), model=options.get("model")))
+        chosen = {name: options[name] for name in SAVE_OPTIONS if name in options}
+        file.write(encode(image, **chosen))
     except VlaeError as error:
         raise OSError(str(error)) from error
 

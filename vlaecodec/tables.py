@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,33 @@ TOP_SCALE_OCTAVE = 5
 
 TOP_LIMIT = 40
 """Means of q(h | y1) stay within this many grid steps of zero."""
+
+RESIDUAL_SCALE_MIN = 1 / 16
+"""The smallest logistic scale of the local decoder, in grey levels."""
+
+RESIDUAL_OCTAVE = 4
+"""Scale indices per doubling of the scale."""
+
+RESIDUAL_INDICES = 41
+"""How many scale indices there are; the widest logistic has a scale of 64 grey levels."""
+
+RESIDUAL_ROWS = 20
+"""Scale rows in the tables. Wider distributions use the last octave's on a coarser grid."""
+
+RESIDUAL_ENTRIES = 64
+
+TAIL_LEVELS = 8
+TAIL_MIDDLE = 4.5
+TAIL_RATIO = 3.0
+
+MEAN_UNITS = FRACTIONS
+"""What the local decoder predicts of a sample: its mean, in these units per grey level."""
+
+SCALE_UNITS = 16
+"""The index of its scale, in these units per index."""
+
+TAIL_UNITS = 128
+"""The level of its heavier tail, in these units per level."""
 
 _TAIL = 4.5
 """Tables reach this many standard deviations; what lies beyond is escaped or impossible."""
@@ -149,3 +177,49 @@ def top_tables() -> FrequencyTables:
 def flag_tables() -> FrequencyTables:
     """One table for a flag that is nearly always 0."""
     return _collect([(0, np.array([63 / 64, 1 / 64]))], escape=False)
+
+
+def residual_scale(index: Any) -> Any:
+    """The logistic scale, in grey levels, that an index (number, array or tensor) stands for."""
+    return RESIDUAL_SCALE_MIN * 2 ** (index / RESIDUAL_OCTAVE)
+
+
+def tail_logit(level: Any) -> Any:
+    """The logit of the weight of the wide component at a tail level."""
+    return level - TAIL_MIDDLE
+
+
+def residual_tables() -> FrequencyTables:
+    """Tables of the local decoder's residuals, with escape; all of RESIDUAL_ENTRIES entries.
+
+    Index (tail level * RESIDUAL_ROWS + scale row) * FRACTIONS + fraction of the mean. A sample is a
+    mixture of two logistics, one TAIL_RATIO times as wide as the other.
+    """
+    reach = RESIDUAL_ENTRIES // 2
+    tables = []
+    for level in range(TAIL_LEVELS):
+        weight = 1 / (1 + math.exp(-tail_logit(level)))
+        for scale in (residual_scale(row) for row in range(RESIDUAL_ROWS)):
+            for fraction in range(FRACTIONS):
+                mean = fraction / FRACTIONS
+                masses = (1 - weight) * logistic_masses(-reach, reach - 2, mean, scale)
+                masses += weight * logistic_masses(-reach, reach - 2, mean, scale * TAIL_RATIO)
+                tables.append((-reach, np.append(masses, max(1.0 - masses.sum(), 0.0))))
+    return _collect(tables, escape=True)
+
+
+def logistic_masses(low: int, high: int, mean: float, scale: float) -> NDArray[np.float64]:
+    """The mass of a logistic on the unit interval around each of low..high."""
+    a, h = np.abs(np.arange(low, high + 1) - mean) / scale, 0.5 / scale
+    return -np.expm1(-2 * h) * np.exp(h - a) / ((1 + np.exp(-a - h)) * (1 + np.exp(-a + h)))
+
+
+def model_tables() -> dict[str, FrequencyTables]:
+    """Every family of tables that a model ships, by name."""
+    return {
+        "latent": latent_tables(),
+        "posterior": posterior_tables(),
+        "top": top_tables(),
+        "flag": flag_tables(),
+        "residual": residual_tables(),
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
+from PIL import Image, ImageChops
 
 from tests.conftest import photo
 from tests.forge import forge_pixel_crc
@@ -235,3 +235,64 @@ def test_lossless_formats_keep_every_sample(picture, tmp_path) -> None:
         assert run("decode", file, target).exit_code == 0
         pictures.append(opened(target).convert("RGB").tobytes())
     assert len(set(pictures)) == 1
+
+
+def test_lossless_files_keep_every_sample(picture, tmp_path) -> None:
+    file, back = tmp_path / "exact.vlae", tmp_path / "back.png"
+    assert run("encode", "--lossless", picture, file).exit_code == 0
+    assert "exact (lossless)" in run("info", file).stdout
+    assert run("verify", file).exit_code == 0
+    assert run("decode", file, back).exit_code == 0
+    assert opened(back).tobytes() == opened(picture).tobytes()
+    preview = tmp_path / "preview.png"
+    assert run("decode", "--preview", file, preview).exit_code == 0
+    assert opened(preview).tobytes() != opened(picture).tobytes()
+
+
+def test_a_lossless_file_without_its_pixels_decodes_with_a_warning(picture, tmp_path) -> None:
+    file = tmp_path / "exact.vlae"
+    run("encode", "--lossless", picture, file)
+    file.write_bytes(file.read_bytes()[:-50])
+    decoded = run("decode", file)
+    assert decoded.exit_code == 0
+    assert "warning: the exact pixels" in decoded.stderr
+    assert run("verify", file).exit_code == 4
+
+
+def test_near_lossless_files_keep_their_bound(picture, tmp_path) -> None:
+    file, back = tmp_path / "near.vlae", tmp_path / "back.png"
+    assert run("encode", "--max-error", 3, picture, file).exit_code == 0
+    assert "to within 3" in run("info", file).stdout
+    run("decode", file, back)
+    difference = ImageChops.difference(opened(back), opened(picture))
+    assert max(high for _, high in difference.getextrema()) == 3
+
+
+def test_texture_and_seed_change_the_picture(picture, tmp_path) -> None:
+    file = tmp_path / "photo.vlae"
+    run("encode", "-q", 10, "--texture", 0.5, "--seed", 9, picture, file)
+    assert "0.50 recommended, seed 9" in run("info", file).stdout
+    pictures = set()
+    for number, options in enumerate(([], ["--texture", 0], ["--texture", 1], ["--seed", 8])):
+        target = tmp_path / f"{number}.png"
+        assert run("decode", *options, file, target).exit_code == 0
+        pictures.add(opened(target).tobytes())
+    assert len(pictures) == 4
+
+
+def test_transparency_is_refused_where_pixels_are_to_be_exact(tmp_path) -> None:
+    path = tmp_path / "see-through.png"
+    Image.new("RGBA", (20, 20), (10, 20, 30, 100)).save(path)
+    refused = run("encode", "--lossless", path)
+    assert refused.exit_code == 3
+    assert "transparency" in refused.stderr
+    assert not path.with_suffix(".vlae").exists()
+
+
+def test_layers_are_shown_of_files_and_of_pictures(picture, tmp_path) -> None:
+    file = tmp_path / "photo.vlae"
+    run("encode", picture, file)
+    assert "not coded" in run("info", "--layers", file).stdout
+    rows = json.loads(run("info", "--layers", "--json", picture).stdout)
+    assert [row["quality"] for row in rows] == sorted(row["quality"] for row in rows)
+    assert rows[0]["pixels_bpp"] > rows[-1]["pixels_bpp"]

@@ -19,6 +19,10 @@ Array = np.ndarray
 
 LATENT, STREAM, SIGNED, POSITIVE = (-2047, 2047), (-8191, 8191), (-1023, 1023), (0, 1023)
 TOP, SCALE, TOP_SCALE, PIXEL = (-40, 40), (-1023, 1023), (0, 240), (0, 4080)
+DISTRIBUTION = (-2047, 2047)
+COLOURS = (1, 0, 2)
+CONDITION = (0, 25, 37, 45, 51, 55, 59, 63, 65, 68, 70, 72, 74, 76, 78, 79)
+OFFSET = (0, 101, 149, 180, 203, 221, 237, 250, 262, 272, 281, 290, 297, 304, 311, 317)
 ORDER = (0, 3, 1, 2)
 TILE = 1024
 
@@ -111,13 +115,20 @@ class Model:
         x = self.blocks(x, f"{name}.trunk", self.sizes["prior_blocks"])
         return self.head(x, f"{name}.head", LATENT, SCALE)
 
-    def mean_image(self, y: Array, quality: int) -> Array:
+    def trunk(self, y: Array, quality: int) -> Array:
         x = self.convolve(y, "decoder.enter", STREAM)
         x = self.bias(x, "decoder.sixteenth_bias", quality)
         x = self.blocks(x, "decoder.sixteenth", self.sizes["decoder_sixteenth_blocks"])
         x = self.bias(self.up(x, "decoder.up"), "decoder.eighth_bias", quality)
         x = self.blocks(x, "decoder.eighth", self.sizes["decoder_eighth_blocks"])
-        return unfold(self.convolve(requantise(x), "decoder.leave", PIXEL), 8)
+        return requantise(x)
+
+    def mean_image(self, trunk: Array) -> Array:
+        return unfold(self.convolve(trunk, "decoder.leave", PIXEL), 8)
+
+    def linear(self, x: list[Array], name: str, target: tuple[int, int]) -> Array:
+        """A convolution of one pixel whose input comes in parts."""
+        return self.convolve(np.concatenate(x)[:, None, None], f"local.{name}", target)[:, 0, 0]
 
 
 def requantise(x: Array) -> Array:
@@ -234,39 +245,186 @@ def decode_latents(model: Model, words: list[int], quality: int, rows: int, colu
     return y
 
 
-def decode(data: bytes, model_path: Path) -> Array:
-    """Sections 1 and 5: the pixels, uint8 [H, W, 3]."""
-    magic, version, flags, _, width, height, quality = struct.unpack_from("<4sBB4sHHH", data)
-    assert (magic, version, flags & 15) == (b"\x8bVLA", 1, 0)
-    width, height, offset = width + 1, height + 1, 16
-    boxes = list(itertools.product(range(0, height, TILE), range(0, width, TILE)))
-    sizes = []
-    for _ in boxes:
-        words = shift = 0
+class PixelDecoder:
+    """Section 7: pixels one by one, in an order that the causal window allows."""
+
+    def __init__(self, model: Model, mean: Array, features: Array, error: int, drawing: int):
+        self.model, self.features, self.error = model, features, error
+        self.mean = mean.astype(np.int64)
+        self.step = 2 * error + 1
+        self.residual = np.zeros(mean.shape, np.int64)  # colours in coding order
+        self.conditions = np.array([64 * drawing, CONDITION[error]])
+
+    def window(self, i: int, j: int) -> list[int]:
+        reach, rows = self.model.sizes["window_width"] // 2, self.model.sizes["window_height"]
+        places = [(i + y, j + x) for y in range(-rows, 0) for x in range(-reach, reach + 1)]
+        places += [(i, j - x) for x in range(reach, 0, -1)]
+        height, width = self.mean.shape[:2]
+        inside = [0 <= y < height and 0 <= x < width for y, x in places]
+        seen = [
+            4 * self.residual[p] if ok else np.zeros(3, np.int64)
+            for p, ok in zip(places, inside, strict=True)
+        ]
+        return np.concatenate(seen)
+
+    def begin(self, i: int, j: int) -> tuple[Array, Array]:
+        window = self.window(i, j)
+        predicted = self.model.linear([window], "predict", DISTRIBUTION)
+        hidden = self.model.linear(
+            [window, self.features[:, i, j], self.conditions], "enter", POSITIVE
+        )
+        for layer in range(self.model.sizes["local_layers"]):
+            hidden = self.model.linear([hidden], f"hidden.{layer}", POSITIVE)
+        return hidden, predicted
+
+    def table(
+        self, i: int, j: int, colour: int, begun: tuple[Array, Array]
+    ) -> tuple[int, int, int]:
+        """Table, coarse base and low bits of a sample."""
+        hidden, predicted = begun
+        known = 4 * self.residual[i, j, :colour]
+        merged = self.model.linear([hidden, known], f"heads.{colour}.merge", POSITIVE)
+        a, s, t = self.model.linear([merged, known], f"heads.{colour}.leave", DISTRIBUTION).tolist()
+        mean = a + int(predicted[colour])
+        g = min(max((s - OFFSET[self.error] + 8) >> 4, 0), 40)
+        u = min(max((t + 64) >> 7, 0), 7)
+        b = max(0, (g - 16) // 4)
+        width = self.step << b
+        p = (mean + width // 2 - 4 * (width - self.step)) // width
+        return (u * 20 + g - 4 * b) * 8 + p % 8, p // 8, b
+
+    def store(self, i: int, j: int, colour: int, k: int) -> None:
+        expected = int(self.mean[i, j, COLOURS[colour]])
+        self.residual[i, j, colour] = min(max(expected + k * self.step, 0), 255) - expected
+
+    def pixels(self, strength: int = 128) -> Array:
+        scaled = (self.residual * strength + 64) >> 7
+        out = self.mean.copy()
+        out[..., list(COLOURS)] += scaled
+        return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def uniform(count: int) -> list[int]:
+    return [v * ((1 << 24) // count) for v in range(count + 1)]
+
+
+def decode_tile(decoder: PixelDecoder, words: list[int]) -> Array:
+    """Section 7."""
+    stack = Stack(words, decoder.model)
+    height, width = decoder.mean.shape[:2]
+    slope = decoder.model.sizes["window_width"] // 2 + 1
+    for step in range(width + slope * (height - 1)):
+        places = [(i, step - slope * i) for i in range(height) if 0 <= step - slope * i < width]
+        begun = [decoder.begin(i, j) for i, j in places]
+        for colour in range(3):
+            tables = [decoder.table(*p, colour, b) for p, b in zip(places, begun, strict=True)]
+            entries = [stack.pop_entry(stack.cumulative("residual", t)[0]) for t, _, _ in tables]
+            values = {}
+            for place, entry in zip(places, entries, strict=True):
+                if entry == 63:
+                    values[place] = stack.pop_entry(uniform(512)) - 256
+            for place, entry, (_, base, b) in zip(places, entries, tables, strict=True):
+                if entry < 63:
+                    low = stack.pop_entry(uniform(1 << b)) if b else 0
+                    values[place] = ((base + entry - 32) << b) + low
+            for place in places:
+                decoder.store(*place, colour, values[place])
+    assert stack.state == 0
+    assert not stack.words
+    return decoder.pixels()
+
+
+def mix(x: int) -> int:
+    x = (x ^ x >> 16) * 0x7FEB352D & 0xFFFFFFFF
+    x = (x ^ x >> 15) * 0x846CA68B & 0xFFFFFFFF
+    return x ^ x >> 16
+
+
+def draw(decoder: PixelDecoder, seed: int, strength: int) -> Array:
+    """Section 8."""
+    height, width = decoder.mean.shape[:2]
+    stack = Stack([], decoder.model)
+    for i, j in itertools.product(range(height), range(width)):
+        begun = decoder.begin(i, j)
+        for colour in range(3):
+            table, base, b = decoder.table(i, j, colour, begun)
+            row = mix(mix(3 * seed + colour) + i & 0xFFFFFFFF)
+            z = mix(row + j & 0xFFFFFFFF)
+            q = 335544 + ((z >> 8) * 16106128 >> 24)
+            entry = min(bisect.bisect_right(stack.cumulative("residual", table)[0], q) - 1, 62)
+            decoder.store(i, j, colour, ((base + entry - 32) << b) + z % (1 << b))
+    return decoder.pixels(strength)
+
+
+def read_varints(data: bytes, offset: int, count: int) -> tuple[list[int], int]:
+    values = []
+    for _ in range(count):
+        value = shift = 0
         while True:
             byte = data[offset]
-            offset, words, shift = offset + 1, words | (byte & 127) << shift, shift + 7
+            offset, value, shift = offset + 1, value | (byte & 127) << shift, shift + 7
             if byte < 128:
                 break
-        sizes.append(words)
-    assert binascii.crc_hqx(data[:offset], 0xFFFF) == struct.unpack_from("<H", data, offset)[0]
-    offset += 2
-    model = Model(model_path)
-    y = np.zeros((model.sizes["latent_channels"], -(-height // 16), -(-width // 16)), np.int64)
-    checks = []
-    for (top, left), words in zip(boxes, sizes, strict=True):
+        values.append(value)
+    return values, offset
+
+
+def read_parts(
+    data: bytes, offset: int, sizes: list[int]
+) -> tuple[list[tuple[list[int], int]], int]:
+    """Words and first CRC of each part."""
+    parts = []
+    for words in sizes:
         body = data[offset : offset + 4 * words + 4]
         assert zlib.crc32(body) == struct.unpack_from("<I", data, offset + len(body))[0]
-        checks.append(struct.unpack("<I", body[-4:])[0])
-        rows, columns = -(-min(TILE, height - top) // 16), -(-min(TILE, width - left) // 16)
-        payload = list(struct.unpack(f"<{words}I", body[:-4]))
-        y[:, top // 16 :, left // 16 :][:, :rows, :columns] = decode_latents(
-            model, payload, quality, rows, columns
+        parts.append(
+            (list(struct.unpack(f"<{words}I", body[:-4])), *struct.unpack("<I", body[-4:]))
         )
         offset += len(body) + 4
+    return parts, offset
+
+
+def decode(
+    data: bytes, model_path: Path, strength: int | None = None, preview: bool = False
+) -> Array:
+    """Sections 1 and 5: the pixels, uint8 [H, W, 3]. strength: of the texture, in 1/128."""
+    fields = struct.unpack_from("<4sBB4sHHHBH", data)
+    magic, version, flags, _, width, height, quality, texture, seed = fields
+    assert (magic, version, flags & 14) == (b"\x8bVLA", 2, 0)
+    width, height, offset = width + 1, height + 1, 19
+    error = data[offset] if flags & 1 else 0
+    boxes = list(itertools.product(range(0, height, TILE), range(0, width, TILE)))
+    sizes, offset = read_varints(data, offset + (flags & 1), len(boxes) * (1 + (flags & 1)))
+    assert binascii.crc_hqx(data[:offset], 0xFFFF) == struct.unpack_from("<H", data, offset)[0]
+    latents, offset = read_parts(data, offset + 2, sizes[: len(boxes)])
+    parts, offset = read_parts(data, offset, sizes[len(boxes) :])
     assert offset == len(data)
-    samples = np.clip((model.mean_image(y, quality) + 8) >> 4, 0, 255)
-    pixels = samples.transpose(1, 2, 0)[:height, :width].astype(np.uint8)
-    for (top, left), check in zip(boxes, checks, strict=True):
-        assert zlib.crc32(pixels[top : top + TILE, left : left + TILE].tobytes()) == check
-    return pixels
+    model = Model(model_path)
+    y = np.zeros((model.sizes["latent_channels"], -(-height // 16), -(-width // 16)), np.int64)
+    for (top, left), (words, _) in zip(boxes, latents, strict=True):
+        rows, columns = -(-min(TILE, height - top) // 16), -(-min(TILE, width - left) // 16)
+        y[:, top // 16 :, left // 16 :][:, :rows, :columns] = decode_latents(
+            model, words, quality, rows, columns
+        )
+    trunk = model.trunk(y, quality)
+    samples = np.clip((model.mean_image(trunk) + 8) >> 4, 0, 255)
+    mean = samples.transpose(1, 2, 0)[:height, :width].astype(np.uint8)
+    check(mean, boxes, latents)
+    features = unfold(model.convolve(trunk, "local.project", SIGNED), 8)
+    if parts and not preview:
+        pixels = mean.copy()
+        for (top, left), (words, _) in zip(boxes, parts, strict=True):
+            tile = mean[top : top + TILE, left : left + TILE]
+            decoder = PixelDecoder(model, tile, features[:, top:, left:], error, drawing=0)
+            pixels[top : top + TILE, left : left + TILE] = decode_tile(decoder, words)
+        check(pixels, boxes, parts)
+        return pixels
+    strength = texture if strength is None else strength
+    if strength == 0:
+        return mean
+    return draw(PixelDecoder(model, mean, features, 0, drawing=1), seed, strength)
+
+
+def check(pixels: Array, boxes: list, parts: list) -> None:
+    for (top, left), (_, crc) in zip(boxes, parts, strict=True):
+        assert zlib.crc32(pixels[top : top + TILE, left : left + TILE].tobytes()) == crc

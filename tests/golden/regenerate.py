@@ -5,7 +5,6 @@ python -m tests.golden.regenerate
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
+from tests.exactness import digests_of
 from tests.forge import forge_header, forge_pixel_crc, forge_words
 from vlaecodec.codec import decode_pixels
 from vlaecodec.container import TILE_PX, read_header
@@ -34,18 +34,24 @@ def main() -> None:
         for path in folder.iterdir():
             path.unlink()
     crop = np.asarray(Image.open(HERE / "photo.png"))
+    wild = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)
     files = {
         "photo-q10": vlaecodec.encode(crop, 10),
         "photo-q50": vlaecodec.encode(crop, 50),
         "photo-q87.5": vlaecodec.encode(crop, 87.5),
         "pixel": vlaecodec.encode(crop[:1, :1], 50),
         "odd": vlaecodec.encode(crop[:31, :17], 100),
-        "two-tiles": vlaecodec.encode(photo(48, TILE_PX + 80), 20),
+        "two-tiles": vlaecodec.encode(photo(48, TILE_PX + 80), 20, texture=0.5),
+        "lossless": vlaecodec.encode(crop[:72, :88], lossless=True),
+        "lossless-noise": vlaecodec.encode(wild, 5, lossless=True),
+        "lossless-two-tiles": vlaecodec.encode(photo(24, TILE_PX + 40), lossless=True),
+        "near-lossless-1": vlaecodec.encode(crop[:40, :56], max_error=1),
+        "near-lossless-15": vlaecodec.encode(crop[:40, :56], max_error=15),
     }
     digests = {}
     for name, data in files.items():
         (DECODE / f"{name}.vlae").write_bytes(data)
-        digests[f"{name}.vlae"] = hashlib.sha256(decode_pixels(data).tobytes()).hexdigest()
+        digests |= digests_of(f"{name}.vlae", data)
     (DECODE / "digests.json").write_text(json.dumps(digests, indent=1) + "\n")
 
     good = files["photo-q10"]
@@ -60,7 +66,12 @@ def main() -> None:
         "payload-bit.4": good[:60] + bytes([good[60] ^ 4]) + good[61:],
         "header-bit.4": good[:10] + bytes([good[10] ^ 1]) + good[11:],
         "newer-version.5": good[:4] + b"\x63" + good[5:],
-        "reserved-flag.5": forge_header(good, 5, b"\x01"),
+        "older-version.5": good[:4] + b"\x01" + good[5:],
+        "reserved-flag.5": forge_header(good, 5, b"\x02"),
+        "texture-too-strong.4": forge_header(good, 16, b"\x81"),
+        "max-error-too-large.4": forge_header(files["near-lossless-1"], 19, b"\x10"),
+        "wrong-max-error.7": forge_header(files["near-lossless-1"], 19, b"\x02"),
+        "cut-in-latents.4": files["lossless"][:60],
         "unknown-model.5": forge_header(good, 6, b"\0\0\0\0"),
         "quality-zero.4": forge_header(good, 14, b"\0\0"),
         "other-pixels.7": forge_pixel_crc(good),
@@ -76,19 +87,22 @@ def main() -> None:
 def format_example() -> str:
     """The worked example of FORMAT.md: the bytes of a one-pixel picture, and its first symbol."""
     data = (DECODE / "pixel.vlae").read_bytes()
-    header, (size,), start = read_header(data)
+    header, layout = read_header(data)
+    (size,), start = layout.latent_sizes, layout.start
     pieces = [
         (4, "magic"),
-        (1, "version 1"),
+        (1, "version 2"),
         (1, "flags"),
         (4, "model"),
         (2, f"width - 1: {header.width} pixel"),
         (2, f"height - 1: {header.height} pixel"),
         (2, f"quality: {header.quality_code} / 256 = {header.quality:g}"),
-        (start - 18, f"payload: {size // 4} words"),
+        (1, f"texture: {header.texture_code} / 128"),
+        (2, f"seed: {header.seed}"),
+        (start - 21, f"payload: {size // 4} words"),
         (2, "header check"),
         (size, "payload"),
-        (4, "CRC-32 of the three bytes of the decoded pixel"),
+        (4, "CRC-32 of the three bytes of the mean image"),
         (4, "CRC-32 of the payload and the pixel's CRC"),
     ]
     lines, offset = [], 0
@@ -101,7 +115,7 @@ def format_example() -> str:
     sums = np.cumsum(load_model(find_model()).tables["flag"].table(0)).tolist()
     flag = int(rest >= sums[0])
     mode = "deterministic" if flag else "bits-back"
-    pixel = ", ".join(str(s) for s in decode_pixels(data)[0, 0])
+    pixel = ", ".join(str(s) for s in decode_pixels(data, texture=0)[0, 0])
     return "\n".join(
         [
             f"A picture of one pixel, `tests/golden/decode/pixel.vlae`, {len(data)} bytes:",
@@ -110,7 +124,7 @@ def format_example() -> str:
             "",
             f"The state begins as {state:#018x}. The flag's table is {sums[0]},",
             f"{sums[1] - sums[0]}; r = {rest} gives entry {flag}: {mode}.",
-            f"After all pops the state is 0; the pixel is R, G, B = {pixel}.",
+            f"After all pops the state is 0; the mean image is R, G, B = {pixel}.",
             "",
         ]
     )

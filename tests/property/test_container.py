@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlaecodec.container import (
+    SEED_MAX,
     TILE_PX,
     Header,
     Tile,
@@ -27,14 +28,27 @@ def sample(words: int = 5) -> bytes:
 
 @given(sides, sides, st.floats(1, 100), st.binary(min_size=4, max_size=4), st.data())
 def test_read_undoes_write(width, height, quality, fingerprint, data) -> None:
-    header = Header(width, height, quality_to_code(quality), fingerprint)
-    tiles = [
-        Tile(data.draw(payloads), data.draw(st.integers(0, 2**32 - 1)))
-        for _ in range(tile_count(width, height))
-    ]
-    container = read_container(write_container(header, tiles))
+    texture, seed = data.draw(st.integers(0, 128)), data.draw(st.integers(0, SEED_MAX))
+    max_error = data.draw(st.none() | st.integers(0, 15))
+    header = Header(width, height, quality_to_code(quality), fingerprint, texture, seed, max_error)
+
+    def tiles() -> list[Tile]:
+        return [
+            Tile(data.draw(payloads), data.draw(st.integers(0, 2**32 - 1)))
+            for _ in range(tile_count(width, height))
+        ]
+
+    latents, pixels = tiles(), [] if max_error is None else tiles()
+    written = write_container(header, latents, pixels)
+    container = read_container(written)
     assert container.header == header
-    assert container.tiles == tiles
+    assert container.latents == latents
+    assert container.pixels == pixels
+    layout = read_header(written)[1]
+    assert layout.end == len(written)
+    cut = read_container(written[: layout.latents_end])
+    assert cut.latents == latents
+    assert cut.pixels == [None] * len(pixels)
 
 
 @given(sides, sides)
@@ -73,7 +87,7 @@ def test_every_flipped_bit_is_noticed(bit) -> None:
         return
     # The checksum of the decoded pixels is itself checked only after decoding.
     assert bit // 8 >= len(data) - 4
-    assert container.tiles != read_container(sample()).tiles
+    assert container.latents != read_container(sample()).latents
 
 
 def test_trailing_bytes_are_refused() -> None:
@@ -106,7 +120,7 @@ def test_damage_to_one_tile_leaves_the_others() -> None:
     with pytest.raises(DamagedError, match="tile 1 of 2"):
         read_container(bytes(data))
     container = read_container(bytes(data), keep_going=True)
-    assert container.tiles == [None, tiles[1]]
+    assert container.latents == [None, tiles[1]]
 
 
 @pytest.mark.parametrize("quality", [0, 0.99, 100.01, -5, float("nan")])

@@ -113,7 +113,7 @@ def test_tile_borders_do_not_show(tiled) -> None:
 
 def test_a_damaged_tile_does_not_take_the_others_with_it(tiled) -> None:
     _, data = tiled
-    intact = decode_pixels(data)
+    intact = decode_pixels(data, texture=0)
     broken = bytearray(data)
     broken[200] ^= 0x10
     with pytest.raises(DamagedError, match="tile 1 of 4"):

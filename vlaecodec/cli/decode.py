@@ -18,7 +18,7 @@ from vlaecodec.cli.files import (
 )
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.cli.reporting import reports_errors
-from vlaecodec.container import MAX_PIXELS
+from vlaecodec.container import MAX_PIXELS, SEED_MAX
 from vlaecodec.errors import OutputError
 
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
@@ -37,6 +37,16 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 @click.argument("output", required=False)
 @click.option("-o", "--output", "option", metavar="OUTPUT", help="Same as the second argument.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
+@click.option(
+    "--texture",
+    type=click.FloatRange(0, 1),
+    help="Strength of regenerated texture: 0 is the smooth mean image, and fast; 1 a full draw.  "
+    "[default: what the file recommends]",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, SEED_MAX), help="Draw another texture.  [default: the file's]"
+)
+@click.option("--preview", is_flag=True, help="Of a lossless file, show what its latents tell.")
 @click.option("--keep-going", is_flag=True, help="Show damaged tiles grey instead of giving up.")
 @click.option(
     "--max-pixels",
@@ -52,6 +62,9 @@ def decode(
     output: str | None,
     option: str | None,
     force: bool,
+    texture: float | None,
+    seed: int | None,
+    preview: bool,
     keep_going: bool,
     max_pixels: int,
     quiet: bool,
@@ -63,7 +76,8 @@ def decode(
     \b
     Examples:
       vlaecodec decode photo.vlae
-      vlaecodec decode photo.vlae photo.tif
+      vlaecodec decode --texture 0 photo.vlae smooth.png
+      vlaecodec decode --preview exact.vlae preview.png
       vlaecodec decode --keep-going damaged.vlae rescued.png
     """
     target = output_path(input, output, option, ".png")
@@ -75,7 +89,15 @@ def decode(
 
     start = time.perf_counter()
     with progress_bar("decoding", quiet=quiet) as progress:
-        image = decode_image(data, keep_going=keep_going, max_pixels=max_pixels, progress=progress)
+        image = decode_image(
+            data,
+            texture=texture,
+            seed=seed,
+            preview=preview,
+            keep_going=keep_going,
+            max_pixels=max_pixels,
+            progress=progress,
+        )
     seconds = time.perf_counter() - start
     buffer = io.BytesIO()
     try:

@@ -15,6 +15,7 @@ from vlaecodec.cli.files import (
 )
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.cli.reporting import reports_errors
+from vlaecodec.container import MAX_ERROR, SEED_MAX
 
 
 @click.command()
@@ -25,9 +26,23 @@ from vlaecodec.cli.reporting import reports_errors
     "-q",
     "--quality",
     type=click.FloatRange(1, 100),
-    default=50,
-    show_default=True,
-    help="1 is the smallest file, 100 the best picture.",
+    help="1 is the smallest file, 100 the best picture.  [default: 50; with --lossless or "
+    "--max-error 30, and then it is the preview's]",
+)
+@click.option("--lossless", is_flag=True, help="Keep every sample exactly.")
+@click.option(
+    "--max-error",
+    type=click.IntRange(1, MAX_ERROR),
+    metavar="N",
+    help=f"Keep every sample to within N grey levels of 255, 1 to {MAX_ERROR}.",
+)
+@click.option(
+    "--texture",
+    type=click.FloatRange(0, 1),
+    help="Strength of regenerated texture that decoders use.  [default: measured on the picture]",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, SEED_MAX), help="Of the texture.  [default: from the picture]"
 )
 @click.option("-m", "--model", help="A name from `vlaecodec models`.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
@@ -37,7 +52,11 @@ def encode(
     input: str,
     output: str | None,
     option: str | None,
-    quality: float,
+    quality: float | None,
+    lossless: bool,
+    max_error: int | None,
+    texture: float | None,
+    seed: int | None,
     model: str | None,
     force: bool,
     quiet: bool,
@@ -50,6 +69,7 @@ def encode(
     Examples:
       vlaecodec encode photo.png
       vlaecodec encode -q 25 photo.jpg tiny.vlae
+      vlaecodec encode --lossless photo.png exact.vlae
       cat photo.webp | vlaecodec encode - - > photo.vlae
     """
     target = output_path(input, output, option, ".vlae")
@@ -59,10 +79,19 @@ def encode(
     from vlaecodec.codec import encode as encode_image
     from vlaecodec.image import read_image
 
-    image = read_image(data)
+    image = read_image(data, exact=lossless or max_error is not None)
     start = time.perf_counter()
     with progress_bar("encoding", quiet=quiet) as progress:
-        encoded = encode_image(image, quality, model=model, progress=progress)
+        encoded = encode_image(
+            image,
+            quality,
+            lossless=lossless,
+            max_error=max_error,
+            texture=texture,
+            seed=seed,
+            model=model,
+            progress=progress,
+        )
     seconds = time.perf_counter() - start
     write_output(target, encoded, force=force)
     if not quiet:

@@ -25,7 +25,7 @@ def verify(file: str) -> None:
     """
     data = read_input(file)
 
-    from vlaecodec.codec import decode
+    from vlaecodec.codec import verify as verify_file
 
-    image = decode(data)
-    click.echo(f"{file}: intact, {image.width} x {image.height}, decodes here exactly")
+    header = verify_file(data)
+    click.echo(f"{file}: intact, {header.width} x {header.height}, decodes here exactly")

@@ -11,7 +11,7 @@ class Architecture:
     """Channel counts and depths. Everything else about the networks follows from these.
 
     The image is folded to 1/8, most work happens at 1/8 and 1/16, the latent y lives at 1/16 and
-    the top latent h at 1/64.
+    the top latent h at 1/64. The local decoder (window_*, local_*, colour_*) works on pixels.
     """
 
     eighth_channels: int
@@ -24,6 +24,12 @@ class Architecture:
     decoder_sixteenth_blocks: int
     decoder_eighth_blocks: int
     prior_blocks: int
+    window_width: int
+    window_height: int
+    local_features: int
+    local_channels: int
+    local_layers: int
+    colour_channels: int
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -42,6 +48,12 @@ ARCHITECTURES = {
         decoder_sixteenth_blocks=2,
         decoder_eighth_blocks=4,
         prior_blocks=2,
+        window_width=5,
+        window_height=2,
+        local_features=12,
+        local_channels=128,
+        local_layers=2,
+        colour_channels=48,
     ),
     # About 100 kMAC per pixel; for a GPU.
     "medium": Architecture(
@@ -55,5 +67,11 @@ ARCHITECTURES = {
         decoder_sixteenth_blocks=3,
         decoder_eighth_blocks=6,
         prior_blocks=2,
+        window_width=5,
+        window_height=2,
+        local_features=12,
+        local_channels=128,
+        local_layers=2,
+        colour_channels=48,
     ),
 }

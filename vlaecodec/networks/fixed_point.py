@@ -41,7 +41,8 @@ class Format:
 
     def clamp(self, x: Tensor) -> Tensor:
         """Clamp x (whole-number units, any shape) to the format's range."""
-        return x.clamp(self.low, self.high)
+        # The same as clamp, but its gradient is one pass over memory.
+        return F.hardtanh(x, self.low, self.high)
 
 
 LATENT = Format(frac_bits=6, low=-2047, high=2047)
@@ -158,6 +159,12 @@ class ExactConv2d(nn.Module):
                 x, self.folded_weight, self.folded_bias, padding=self.padding, groups=self.groups
             )
             return x.floor_().clamp_(self.target.low, self.target.high)
+        weight, bias = self._training_parameters()
+        x = F.conv2d(x, weight, bias, padding=self.padding, groups=self.groups)
+        return self.target.clamp(ste_round(x) if self.quantised else x)
+
+    def _training_parameters(self) -> tuple[Tensor, Tensor]:
+        """Weights and biases that take source units to target units; rounded if `quantised`."""
         gain = self.target.scale / self.source.scale
         weight: Tensor = self.weight
         bias: Tensor = self.bias
@@ -168,10 +175,36 @@ class ExactConv2d(nn.Module):
             weight = rounded / step.view(-1, 1, 1, 1)
             step = step * self.source.scale
             bias = ste_round(bias * step) / step
-        x = F.conv2d(
-            x, weight * gain, bias * self.target.scale, padding=self.padding, groups=self.groups
-        )
+        return weight * gain, bias * self.target.scale
+
+
+class ExactLinear(ExactConv2d):
+    """A 1x1 convolution on rows of channels: [..., in_channels] to [..., out_channels].
+
+    Takes the input channels whole, or in parts that it does not need joined.
+    """
+
+    def __init__(
+        self, in_channels: tuple[int, ...], out_channels: int, source: Format, target: Format
+    ) -> None:
+        super().__init__(sum(in_channels), out_channels, source, target)
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        if self.frozen:
+            x = self._sum(parts, self.folded_weight, self.folded_bias)
+            return x.floor_().clamp_(self.target.low, self.target.high)
+        weight, bias = self._training_parameters()
+        x = self._sum(parts, weight, bias)
         return self.target.clamp(ste_round(x) if self.quantised else x)
+
+    def _sum(self, parts: tuple[Tensor, ...], weight: Tensor, bias: Tensor) -> Tensor:
+        first, *others = weight.flatten(1).split(self.in_channels, dim=1)
+        x = F.linear(parts[0], first, bias)
+        for part, columns in zip(parts[1:], others, strict=True):
+            x = x + F.linear(part, columns)
+        return x
 
 
 def requantise(x: Tensor, source: Format, target: Format, *, rounding: bool) -> Tensor:

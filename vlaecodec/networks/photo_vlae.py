@@ -11,12 +11,13 @@ from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.encoder import AnalysisNetwork
 from vlaecodec.networks.fixed_point import ExactConv2d
 from vlaecodec.networks.global_decoder import GlobalDecoder
+from vlaecodec.networks.local_decoder import LocalDecoder
 from vlaecodec.networks.prior import PASSES, AnchorPrior, PassPrior, TopPosterior
 from vlaecodec.networks.quality import QuantisationStep
 
 
 class PhotoVLAE(nn.Module):
-    """Analysis network, q(h | y1), p(y1 | h), p(y2 | y1), quantisation steps, global decoder."""
+    """Analysis, q(h | y1), p(y1 | h), p(y2 | y1), quantisation steps, global and local decoder."""
 
     def __init__(self, arch: Architecture) -> None:
         super().__init__()
@@ -27,6 +28,7 @@ class PhotoVLAE(nn.Module):
         self.anchor_prior = AnchorPrior(arch)
         self.pass_priors = nn.ModuleList(PassPrior(arch, k) for k in range(1, PASSES))
         self.decoder = GlobalDecoder(arch)
+        self.local = LocalDecoder(arch)
 
     def set_quantised(self, quantised: bool) -> None:
         """Switch quantisation-aware training on or off."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.training.checkpoint import Progress
 
@@ -26,6 +28,7 @@ The exported weights are a Polyak average. Checkpoints are chosen on the validat
 
 Validation photos, 256 x 256 centre crops, estimated rate (no files), averaged weights. The
 objective is rate + lambda * squared error, weighted by lambda**-0.5, averaged over five qualities.
+Lossless: bits per sub-pixel of latents and pixels together, as the local decoder estimates them.
 
 | megapixels seen | seconds | objective | {heads} |
 |---|---|---|{rules}
@@ -56,10 +59,14 @@ def model_card(
 ) -> str:
     """Markdown for models/NAME/MODEL_CARD.md."""
     positions = sorted({key.split("@")[1] for row in progress.curve for key in row if "@" in key})
+    # The lowest two are where lossless files are smallest.
+    lossless = positions[:2]
     lines = []
     for row in progress.curve:
         points = [f"{row[f'bpp@{p}']:.3f} / {row[f'psnr_db@{p}']:.2f}" for p in positions]
         start = [f"{row['pixels'] / 1e6:.0f}", f"{row['seconds']:.0f}", f"{row['loss']:.3f}"]
+        exact = [(row[f"bpp@{p}"] + row.get(f"pixel_bpp@{p}", math.nan)) / 3 for p in lossless]
+        points += ["" if math.isnan(bpsp) else f"{bpsp:.3f}" for bpsp in exact]
         lines.append("| " + " | ".join(start + points) + " |")
     return _TEMPLATE.format(
         name=name,
@@ -72,7 +79,9 @@ def model_card(
         steps=progress.steps,
         gigapixels=progress.pixels / 1e9,
         hours=progress.seconds / 3600,
-        heads=" | ".join(f"bpp / dB at {p}" for p in positions),
-        rules="---|" * len(positions),
+        heads=" | ".join(
+            [f"bpp / dB at {p}" for p in positions] + [f"lossless bpsp at {p}" for p in lossless]
+        ),
+        rules="---|" * (len(positions) + len(lossless)),
         rows="\n".join(lines),
     )

@@ -22,7 +22,7 @@ from vlaecodec.networks.quality import (
     QualityBias,
     interpolate_knots,
 )
-from vlaecodec.tables import flag_tables, latent_tables, posterior_tables, top_tables
+from vlaecodec.tables import model_tables
 from vlaecodec.training.card import model_card
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 
@@ -44,14 +44,7 @@ def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, def
         for n, p in network.analysis.named_parameters()
     }
     tensors |= whole_tensors(network)
-    tensors |= table_tensors(
-        {
-            "latent": latent_tables(),
-            "posterior": posterior_tables(),
-            "top": top_tables(),
-            "flag": flag_tables(),
-        }
-    )
+    tensors |= table_tensors(model_tables())
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / WEIGHTS_NAME
     metadata = {"kind": MODEL_KIND, "architecture": json.dumps(architecture.to_dict())}

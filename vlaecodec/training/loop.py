@@ -7,6 +7,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,12 @@ from vlaecodec.training.checkpoint import (
 from vlaecodec.training.data import Crops, Photo, center_crops, read_photos
 from vlaecodec.training.export import import_model
 from vlaecodec.training.initialise import initialise_as_transform
+from vlaecodec.training.local_loss import (
+    clean_contexts,
+    image_residual,
+    local_bits,
+    mixed_contexts,
+)
 from vlaecodec.training.loss import Losses, forward_losses, objective
 from vlaecodec.training.report import Report
 
@@ -47,6 +54,10 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     decay_fraction: float = 0.3
     coarse_weight: float = 0.0
+    local_weight: float = 0.03
+    local_rate_gain: float = 4.0
+    local_sample: int = 8192
+    freeze_global: bool = False
     quantised: bool = False
     bf16: bool = False
     device: str = "cpu"
@@ -130,12 +141,19 @@ def _start(
     average.requires_grad_(False)
     model.set_quantised(config.quantised)
     average.set_quantised(config.quantised)
-    optimizer = torch.optim.Adam(
-        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
-    )
+    optimizer = torch.optim.Adam(_groups(config, model), betas=(0.9, 0.99), fused=True)
     if resume:
         load_optimizer(config.checkpoint, model, optimizer)
     return model, average, optimizer, progress
+
+
+def _groups(config: TrainingConfig, model: PhotoVLAE) -> list[dict[str, Any]]:
+    """What is trained, and at which multiple of the learning rate."""
+    local = {"params": list(model.local.parameters()), "gain": config.local_rate_gain}
+    rest = [p for name, p in model.named_parameters() if not name.startswith("local.")]
+    groups = [] if config.freeze_global else [{"params": rest, "gain": 1.0}]
+    # A network of its own, whose likelihood has another scale: it is clipped by itself.
+    return [*groups, local] if config.local_weight else groups
 
 
 def _step(
@@ -148,16 +166,26 @@ def _step(
 ) -> tuple[Losses, Tensor]:
     """One step on uint8 crops [B, 3, H, W]; left out if a gradient is not finite."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["gain"]
     image = _to_network(crops, device)
     quality = _stratified(len(crops), device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
-        losses, _ = forward_losses(model, image, quality, quantised=config.quantised)
-        loss = objective(losses, quality, config.coarse_weight)
+        with torch.set_grad_enabled(not config.freeze_global):
+            losses, mean_image, trunk = forward_losses(
+                model, image, quality, quantised=config.quantised
+            )
+            loss = objective(losses, quality, config.coarse_weight)
+        if config.local_weight:
+            contexts = mixed_contexts(image_residual(image, mean_image))
+            losses.pixel_bpp = local_bits(model.local, trunk, contexts, config.local_sample).mean(1)
+            loss = loss + config.local_weight * losses.pixel_bpp.mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_LIMIT)
-    if torch.isfinite(norm):
+    norms = [
+        torch.nn.utils.clip_grad_norm_(group["params"], GRADIENT_LIMIT)
+        for group in optimizer.param_groups
+    ]
+    if all(torch.isfinite(norm) for norm in norms):
         optimizer.step()
     return losses, loss
 
@@ -191,17 +219,21 @@ def _validate(
     row: dict[str, float] = {"pixels": progress.pixels, "seconds": round(progress.seconds)}
     total = 0.0
     for position in VALIDATION_POSITIONS:
-        rates, psnrs, costs = [], [], []
+        rates, psnrs, pixels, costs = [], [], [], []
         for image in photos.split(8):
             quality = torch.full((len(image),), position, device=device)
-            losses, _ = forward_losses(
-                model, _to_network(image, device), quality, quantised=config.quantised
+            image = _to_network(image, device)
+            losses, mean_image, trunk = forward_losses(
+                model, image, quality, quantised=config.quantised
             )
+            contexts = clean_contexts(image_residual(image, mean_image))
+            pixels.append(local_bits(model.local, trunk, contexts).mean(1))
             rates.append(losses.rate_bpp)
             psnrs.append(_psnr_db(losses))
             costs.append(objective(losses, quality))
         row[f"bpp@{position}"] = round(float(torch.cat(rates).mean()), 4)
         row[f"psnr_db@{position}"] = round(float(torch.cat(psnrs).mean()), 3)
+        row[f"pixel_bpp@{position}"] = round(float(torch.cat(pixels).mean()), 4)
         total += float(np.mean([c.item() for c in costs]))
     row["loss"] = round(total / len(VALIDATION_POSITIONS), 4)
     progress.curve.append(row)

@@ -40,6 +40,8 @@ class Losses:
     mse: Tensor
     coarse_mse: Tensor
     """Of the picture averaged over COARSE_PX x COARSE_PX blocks."""
+    pixel_bpp: Tensor | None = None
+    """Of the pixels given the latents, from the local decoder."""
 
     @property
     def rate_bpp(self) -> Tensor:
@@ -79,12 +81,13 @@ def top_divergence_bits(mean: Tensor, scale_index: Tensor) -> tuple[Tensor, Tens
 
 def forward_losses(
     model: PhotoVLAE, image: Tensor, quality: Tensor, *, quantised: bool
-) -> tuple[Losses, Tensor]:
+) -> tuple[Losses, Tensor, Tensor]:
     """One pass over a batch. image: float [B, 3, H, W] in 0..255; quality: [B] in [0, 1].
 
     The decoder and the prior's contexts see rounded latents (straight-through), the rate is
     measured with uniform noise (Minnen and Singh, arXiv 2007.08739). The anchor is rounded to whole
-    steps, later passes around their predicted mean. Returns the losses and the mean image.
+    steps, later passes around their predicted mean. Returns the losses, the mean image, and the
+    decoder's trunk, SIGNED, that the local decoder takes its features from.
     """
     pixels = image.shape[-1] * image.shape[-2]
     y = model.analysis(image, quality)
@@ -125,7 +128,8 @@ def forward_losses(
             value = to_latent(mean / LATENT.scale + ste_round(deviation) * part_step)
             known = known + scatter_pass(value, number)
 
-    mean_image = model.decoder(known, quality) / PIXEL_UNITS
+    trunk = model.decoder.features(known, quality)
+    mean_image = model.decoder.mean_image(trunk) / PIXEL_UNITS
     error = mean_image - image
     losses = Losses(
         latent_bpp=bits / pixels,
@@ -133,7 +137,7 @@ def forward_losses(
         mse=error.square().mean((1, 2, 3)),
         coarse_mse=F.avg_pool2d(error, COARSE_PX).square().mean((1, 2, 3)),
     )
-    return losses, mean_image
+    return losses, mean_image, trunk
 
 
 def objective(losses: Losses, quality: Tensor, coarse_weight: float = 0.0) -> Tensor:

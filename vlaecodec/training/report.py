@@ -47,7 +47,9 @@ class Report:
     def add(self, loss: Tensor, losses: Losses, rate: float, progress: RunProgress) -> None:
         """Count one step in."""
         psnr = 10 * torch.log10(255**2 / losses.mse.detach())
-        row = [loss, losses.rate_bpp.mean(), losses.top_bpp.mean(), psnr.mean()]
+        pixels = losses.pixel_bpp
+        clean = pixels[::2].mean() if pixels is not None else torch.zeros(())
+        row = [loss, losses.rate_bpp.mean(), losses.top_bpp.mean(), psnr.mean(), clean]
         values = [float(v.detach()) for v in row]
         self.sums = (
             [a + b for a, b in zip(self.sums, values, strict=True)] if self.count else values
@@ -56,10 +58,10 @@ class Report:
         now = time.monotonic()
         self.bar.update(self.task, completed=now - self.begin)
         if now - self.last >= self.every_seconds:
-            mean_loss, bpp, top_bpp, psnr_db = (s / self.count for s in self.sums)
+            mean_loss, bpp, top_bpp, psnr_db, pixel_bpp = (s / self.count for s in self.sums)
             self.console.print(
                 f"step {progress.steps}  loss {mean_loss:.4f}  bpp {bpp:.4f} (top {top_bpp:.4f})  "
-                f"psnr {psnr_db:.2f} dB  "
+                f"psnr {psnr_db:.2f} dB  pixels {pixel_bpp:.3f} bpp  "
                 f"{self.count / (now - self.last):.2f} steps/s  lr {rate:.1e}",
                 highlight=False,
                 soft_wrap=True,

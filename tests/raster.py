@@ -1,0 +1,56 @@
+"""The local decoder in raster order, one pixel a step: what every wavefront must agree with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from vlaecodec.local_kernel import Floats, LocalKernel
+from vlaecodec.networks.local_decoder import RESIDUAL_UNITS, LocalDecoder
+from vlaecodec.wavefront import ChooseSamples, Residuals
+
+
+def raster_steps(height: int, width: int, slope: int) -> Iterator[slice]:
+    """For each step its one pixel, with the contract of `wavefronts`. slope: without effect."""
+    del slope
+    for pixel in range(height * width):
+        yield slice(pixel, pixel + 1, 1)
+
+
+def run_raster(
+    local: LocalDecoder,
+    features: Floats,
+    conditions: Floats,
+    choose: ChooseSamples,
+    above: Residuals | None = None,
+) -> Residuals:
+    """Decode residuals pixel by pixel; the contract is that of `run_wavefronts`.
+
+    features: SIGNED [lanes, H, W, F]. conditions: SIGNED [CONDITIONS]. above: residuals of the rows
+    just above, [lanes, window height, W, 3]; zeros by default. Returns [lanes, H, W, 3].
+    """
+    lanes, height, width, _ = features.shape
+    window = local.window
+    reach, rows = window.reach, window.height
+    residuals = np.zeros((lanes, rows + height, width + 2 * reach, 3), np.int16)
+    if above is not None:
+        residuals[:, :rows, reach : reach + width] = above
+    kernel = LocalKernel(local, conditions, lanes)
+
+    for row in range(height):
+        for column in range(width):
+            # In `residuals` the pixel lies `rows` lower and `reach` further right.
+            over = residuals[:, row : row + rows, column : column + window.width]
+            beside = residuals[:, row + rows, column : column + reach]
+            seen = np.concatenate([over.reshape(lanes, -1), beside.reshape(lanes, -1)], 1)
+            kernel.inputs[:, : seen.shape[1]] = seen * np.float32(RESIDUAL_UNITS)
+            kernel.inputs[:, seen.shape[1] : -1] = features[:, row, column]
+            kernel.begin(lanes)
+            pixel = row * width + column
+            for number in range(3):
+                outputs = kernel.colour(number, lanes)
+                chosen = choose(number, slice(pixel, pixel + 1, 1), *outputs)
+                residuals[:, row + rows, column + reach, number] = chosen
+                kernel.known[:, number] = chosen * np.float32(RESIDUAL_UNITS)
+    return residuals[:, rows:, reach : reach + width].copy()

@@ -1,0 +1,106 @@
+"""Files that hold exact pixels, through the public functions."""
+
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vlaecodec
+from tests.conftest import photo
+from vlaecodec.codec import decode_pixels, verify
+from vlaecodec.container import TILE_PX, read_header
+from vlaecodec.errors import DamagedError, ImageError, LossWarning, ParameterError
+from vlaecodec.layers import measure_file, measure_picture
+
+PHOTO = photo(64, 80, seed=2)
+
+
+@pytest.fixture(scope="module")
+def lossless() -> bytes:
+    return vlaecodec.encode(PHOTO, lossless=True)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (33, 47)])
+def test_every_sample_comes_back(size) -> None:
+    pixels = photo(*size)
+    for quality in (1, None, 90):
+        data = vlaecodec.encode(pixels, quality, lossless=True)
+        assert np.array_equal(decode_pixels(data), pixels)
+
+
+@pytest.mark.parametrize("max_error", [1, 2, 5, 15])
+def test_no_sample_is_off_by_more_than_the_bound(lossless, max_error) -> None:
+    data = vlaecodec.encode(PHOTO, max_error=max_error)
+    assert np.abs(decode_pixels(data).astype(int) - PHOTO).max() == max_error
+    assert len(data) < len(lossless)
+    assert vlaecodec.read_info(data).max_error == max_error
+
+
+def test_a_file_cut_after_its_latents_is_a_lossy_picture(lossless) -> None:
+    preview = decode_pixels(lossless, preview=True)
+    lossy = vlaecodec.encode(PHOTO, read_header(lossless)[0].quality, texture=0)
+    assert np.array_equal(preview, decode_pixels(lossy))
+    cut = read_header(lossless)[1].latents_end
+    for size in (cut, cut + 9, len(lossless) - 1):
+        with pytest.warns(LossWarning, match="exact pixels of 1 of 1"):
+            assert np.array_equal(decode_pixels(lossless[:size]), preview)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert np.array_equal(decode_pixels(lossless[:size], preview=True), preview)
+        with pytest.raises(DamagedError):
+            verify(lossless[:size])
+    with pytest.raises(DamagedError):
+        decode_pixels(lossless[: cut - 1])
+
+
+def test_damage_to_one_tile_leaves_the_others_exact() -> None:
+    pixels = photo(20, TILE_PX + 30, seed=6)
+    data = bytearray(vlaecodec.encode(pixels, lossless=True))
+    data[-20] ^= 1
+    with pytest.warns(LossWarning, match="1 of 2 tiles"):
+        decoded = decode_pixels(bytes(data))
+    assert np.array_equal(decoded[:, :TILE_PX], pixels[:, :TILE_PX])
+    assert not np.array_equal(decoded, pixels)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "CMYK", "F"])
+def test_what_rgb_bytes_cannot_hold_is_refused(mode) -> None:
+    grey = PHOTO[..., 0]
+    if mode == "I;16":
+        image = Image.fromarray(grey.astype(np.uint16) * 257)
+    elif mode == "F":
+        image = Image.fromarray(grey.astype(np.float32))
+    else:
+        image = Image.fromarray(grey).convert("RGB").convert(mode if mode != "LA" else "L")
+        if mode in ("RGBA", "LA"):
+            image.putalpha(Image.fromarray(255 - grey))
+    with pytest.raises(ImageError):
+        vlaecodec.encode(image, lossless=True)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1"])
+def test_what_rgb_bytes_hold_is_kept(mode) -> None:
+    image = Image.fromarray(PHOTO).convert(mode)
+    data = vlaecodec.encode(image, lossless=True)
+    assert np.array_equal(decode_pixels(data), np.asarray(image.convert("RGB")))
+
+
+def test_contradictory_wishes_are_refused(lossless) -> None:
+    for wrong in ({"lossless": True, "max_error": 2}, {"max_error": 16}, {"max_error": -1}):
+        with pytest.raises(ParameterError):
+            vlaecodec.encode(PHOTO, **wrong)
+    with pytest.raises(ParameterError, match="preview"):
+        vlaecodec.decode(lossless, texture=1)
+    decode_pixels(lossless, texture=1, preview=True)
+
+
+def test_layers_add_up_to_the_file(lossless) -> None:
+    layers = measure_file(lossless)
+    overhead_bpp = 8 * 50 / PHOTO[..., 0].size
+    whole_bpp = 8 * len(lossless) / PHOTO[..., 0].size
+    assert whole_bpp - overhead_bpp <= layers.total_bpp <= whole_bpp
+    assert measure_file(vlaecodec.encode(PHOTO, 40)).pixels_bpp is None
+    low, high = measure_picture(PHOTO, 5), measure_picture(PHOTO, 80)
+    assert high.rest_bpp > low.rest_bpp
+    assert high.pixels_bpp < low.pixels_bpp

@@ -1,0 +1,162 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tests.conftest import TINY
+from tests.raster import raster_steps, run_raster
+from vlaecodec.local_kernel import Floats, Ints
+from vlaecodec.model import PhotoModel, freeze, whole_tensors
+from vlaecodec.networks.fixed_point import SIGNED
+from vlaecodec.networks.local_decoder import RESIDUAL_UNITS, LocalDecoder, local_conditions
+from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.wavefront import ChooseSamples, Residuals, run_wavefronts, wavefronts
+
+SIZES = [(1, 1), (1, 11), (11, 1), (2, 2), (9, 2), (9, 3), (7, 9), (8, 4), (3, 24)]
+CONDITIONS = [local_conditions(drawing=True), local_conditions(drawing=False, max_error=3)]
+
+
+def random_inputs(
+    local: LocalDecoder, lanes: int, height: int, width: int
+) -> tuple[Floats, Residuals]:
+    """Features, and residuals of the rows above, both over all that their formats hold."""
+    rng = np.random.default_rng(height * 100 + width)
+    shape = (lanes, height, width, TINY.local_features)
+    features = rng.integers(SIGNED.low, SIGNED.high + 1, shape).astype(np.float32)
+    above = rng.integers(-255, 256, (lanes, local.window.height, width, 3)).astype(np.int16)
+    return features, above
+
+
+class Chooser:
+    """Residuals that depend on everything a sample is told, and on nothing else.
+
+    What was told is kept: [lanes, pixels, colours, outputs].
+    """
+
+    def __init__(self, lanes: int, count: int) -> None:
+        self.told = np.full((lanes, count, 3, 3), np.iinfo(np.int32).min, np.int32)
+
+    def __call__(self, number: int, pixels: slice, mean: Ints, scale: Ints, tail: Ints) -> Ints:
+        lanes = len(self.told)
+        outputs = np.stack([mean, scale, tail], axis=1).reshape(lanes, -1, 3)
+        assert (self.told[:, pixels, number] == np.iinfo(np.int32).min).all(), "asked twice"
+        self.told[:, pixels, number] = outputs
+        places = np.arange(self.told.shape[1])[pixels]
+        lane = np.arange(lanes)[:, None]
+        mixed = (outputs * (3, 5, 7)).sum(-1) + 7919 * places + 104729 * number + 1299709 * lane
+        return ((mixed * 2654435761 >> 7) % 511 - 255).ravel().astype(np.int32)
+
+
+def teacher_forced(
+    local: LocalDecoder,
+    features: Floats,
+    conditions: Floats,
+    residuals: Residuals,
+    above: Residuals,
+) -> Tensor:
+    """All distributions at once from the torch module: [lanes, H, W, 3 colours, 3 outputs]."""
+    whole = torch.from_numpy(np.concatenate([above, residuals], axis=1)).float() * RESIDUAL_UNITS
+    rows = local.window.height
+    constant = torch.from_numpy(conditions).expand(*residuals.shape[:3], -1)
+    with torch.inference_mode():
+        window = local.window.gather(whole)[:, rows:]
+        return local(window, torch.from_numpy(features), constant, whole[:, rows:, :, :2])
+
+
+@pytest.mark.parametrize("beyond", [False, True], ids=["top", "above"])
+@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_wavefronts_are_raster_order_made_parallel(
+    tiny_model: PhotoModel, size: tuple[int, int], lanes: int, beyond: bool
+) -> None:
+    local, (height, width) = tiny_model.network.local, size
+    features, rows = random_inputs(local, lanes, height, width)
+    above = rows if beyond else None
+    for conditions in CONDITIONS:
+        parallel, serial = (Chooser(lanes, height * width) for _ in range(2))
+        result = run_wavefronts(local, features, conditions, parallel, above)
+        expected = run_raster(local, features, conditions, serial, above)
+        assert result.dtype == expected.dtype == np.int16
+        np.testing.assert_array_equal(result, expected)
+        np.testing.assert_array_equal(parallel.told, serial.told)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_both_are_the_module_that_was_trained(
+    tiny_model: PhotoModel, size: tuple[int, int]
+) -> None:
+    local, lanes = tiny_model.network.local, 2
+    features, above = random_inputs(local, lanes, *size)
+    chooser = Chooser(lanes, size[0] * size[1])
+    residuals = run_wavefronts(local, features, CONDITIONS[1], chooser, above)
+    forced = teacher_forced(local, features, CONDITIONS[1], residuals, above)
+    np.testing.assert_array_equal(chooser.told.reshape(forced.shape), forced.numpy())
+
+
+@pytest.mark.parametrize("window", [(1, 1), (3, 1), (7, 3)], ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (6, 1), (1, 6), (9, 4), (6, 13)], ids=str)
+def test_other_windows(window: tuple[int, int], size: tuple[int, int]) -> None:
+    arch = replace(TINY, window_width=window[0], window_height=window[1])
+    networks = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        networks.append(PhotoVLAE(arch))
+    freeze(networks[1], whole_tensors(networks[0]))
+    local = networks[1].eval().local
+    features, above = random_inputs(local, 2, *size)
+    parallel, serial = (Chooser(2, size[0] * size[1]) for _ in range(2))
+    result = run_wavefronts(local, features, CONDITIONS[0], parallel, above)
+    np.testing.assert_array_equal(result, run_raster(local, features, CONDITIONS[0], serial, above))
+    forced = teacher_forced(local, features, CONDITIONS[0], result, above)
+    np.testing.assert_array_equal(parallel.told.reshape(forced.shape), forced.numpy())
+
+
+def test_rows_in_two_goes_are_rows_in_one(tiny_model: PhotoModel) -> None:
+    local, width = tiny_model.network.local, 10
+    features, _ = random_inputs(local, 1, 12, width)
+
+    def choose_from(top: int) -> ChooseSamples:
+        def choose(number: int, pixels: slice, mean: Ints, scale: Ints, tail: Ints) -> Ints:
+            places = np.arange(top * width, 12 * width)[pixels]
+            return (mean // 8 + scale + tail + 31 * places + number) % 511 - 255
+
+        return choose
+
+    whole = run_wavefronts(local, features, CONDITIONS[0], choose_from(0))
+    first = run_wavefronts(local, features[:, :7], CONDITIONS[0], choose_from(0))
+    context = first[:, -local.window.height :]
+    second = run_wavefronts(local, features[:, 7:], CONDITIONS[0], choose_from(7), context)
+    np.testing.assert_array_equal(np.concatenate([first, second], axis=1), whole)
+
+
+def visits(steps: list[slice], count: int) -> NDArray[np.intp]:
+    """At which step each pixel is reached; every pixel once."""
+    reached = np.full(count, -1)
+    for number, pixels in enumerate(steps):
+        assert len(reached[pixels]) > 0
+        assert (reached[pixels] == -1).all()
+        reached[pixels] = number
+    assert (reached >= 0).all()
+    return reached
+
+
+@pytest.mark.parametrize("slope", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [*SIZES, (16, 16), (5, 40), (40, 5)], ids=str)
+def test_all_that_a_pixel_sees_came_before_it(size: tuple[int, int], slope: int) -> None:
+    height, width = size
+    steps = list(wavefronts(height, width, slope))
+    assert len(steps) <= width + slope * (height - 1)
+    reached = visits(steps, height * width).reshape(size)
+    for row, column in np.ndindex(height, width):
+        reach = slope - 1
+        # As high as the picture: a window sees the lowest of these rows.
+        seen = reached[:row, max(0, column - reach) : column + reach + 1]
+        assert (seen < reached[row, column]).all()
+        assert (reached[row, :column] < reached[row, column]).all()
+
+
+def test_the_reference_takes_one_pixel_a_step() -> None:
+    np.testing.assert_array_equal(visits(list(raster_steps(3, 5, 4)), 15), np.arange(15))

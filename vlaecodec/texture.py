@@ -1,0 +1,208 @@
+"""Texture: drawn by the local decoder around the mean image, and blended in at a strength.
+
+Drawing is decoding from noise instead of from a file: p(x | z) is sampled pixel by pixel. The noise
+is a whole-number hash of seed and place, so a file and a seed give one picture, everywhere and
+however the work is cut up. One full draw serves every strength: mean + strength * (draw - mean).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vlaecodec.container import TEXTURE_UNIT
+from vlaecodec.image import Pixels
+from vlaecodec.local_kernel import Floats, Ints
+from vlaecodec.model import PhotoModel
+from vlaecodec.networks.encoder import FOLD
+from vlaecodec.networks.local_decoder import COLOURS, local_conditions
+from vlaecodec.pixel_coder import from_residual
+from vlaecodec.residual import ResidualGrid
+from vlaecodec.tables import FREQUENCY_BITS, FREQUENCY_SUM, RESIDUAL_ENTRIES
+from vlaecodec.wavefront import Residuals, run_wavefronts
+
+TRIM = 0.02
+"""Draws leave out this much of each tail: one odd pixel leads to odder ones."""
+
+_TRIM = round(TRIM * FREQUENCY_SUM)
+_KEPT = FREQUENCY_SUM - 2 * _TRIM
+
+BAND_ROWS = 512
+"""Rows drawn in one go; any number gives the same picture."""
+
+
+PATCH_PX = 64
+PATCHES_PER_SIDE = 5
+BLOCK_PX = 16
+ENERGY_FLOOR = 4.0
+"""Grey levels squared; differences below are not seen."""
+
+_ROOM = PATCH_PX // FOLD
+
+
+def draw_residual(
+    model: PhotoModel, mean: Pixels, trunk: Tensor, seed: int, band_rows: int = BAND_ROWS
+) -> Residuals:
+    """One full draw's residual to the mean image, int16 [H, W, 3], colours in coding order.
+
+    mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / 8, >= W / 8].
+    band_rows: a multiple of FOLD.
+    """
+    height, width = mean.shape[:2]
+    drawn = np.empty((height, width, 3), np.int16)
+    context = np.zeros((model.network.local.window.height, width, 3), np.int16)
+    for top in range(0, height, band_rows):
+        rows = min(band_rows, height - top)
+        features = model.local_features(trunk[:, top // FOLD :], rows, width)
+        part = _draw(
+            model,
+            mean[None, top : top + rows],
+            features[None],
+            _noise(seed, top, rows, width)[None],
+            context[None],
+        )
+        drawn[top : top + rows] = part[0]
+        context = np.concatenate([context, part[0]])[-len(context) :]
+    return drawn
+
+
+def blend(mean: Pixels, residual: Residuals, strength_code: int) -> Pixels:
+    """The mean image with texture: uint8 [H, W, 3]. strength_code: 0..TEXTURE_UNIT."""
+    scaled = (residual.astype(np.int32) * strength_code + TEXTURE_UNIT // 2) // TEXTURE_UNIT
+    return from_residual(scaled.astype(np.int16), mean)
+
+
+def recommend_strength(
+    model: PhotoModel, pixels: Pixels, mean: Pixels, trunk: Tensor, seed: int
+) -> int:
+    """The strength code whose picture has local statistics most like the photo's own.
+
+    Draws in patches spread over the picture. In blocks of BLOCK_PX, and on two scales, compares the
+    energy of fine detail with the photo's; takes the strength of least mean absolute log ratio.
+    """
+    height, width = (min(PATCH_PX, side) for side in mean.shape[:2])
+    corners = [
+        (top, left)
+        for top in _spread(mean.shape[0] - height)
+        for left in _spread(mean.shape[1] - width)
+    ]
+
+    def patches(picture: Pixels) -> Pixels:
+        return np.stack([picture[y : y + height, x : x + width] for y, x in corners])
+
+    means = patches(mean)
+    features = np.stack(
+        [
+            model.local_features(
+                trunk[:, y // FOLD :, x // FOLD :][:, :_ROOM, :_ROOM], height, width
+            )
+            for y, x in corners
+        ]
+    )
+    noise = np.stack([_noise(seed + lane, 0, height, width) for lane in range(len(corners))])
+    drawn = from_residual(_draw(model, means, features, noise, None), means)
+    photo, base, draw = (p.astype(np.float64) for p in (patches(pixels), means, drawn))
+    strengths = np.arange(0, TEXTURE_UNIT + 1, TEXTURE_UNIT // 32)
+    gaps = np.zeros(len(strengths))
+    for _ in range(2):
+        details = [_detail(p) for p in (photo, base, draw - base)]
+        if details[0].size == 0:
+            break
+        target = _block_energy(details[0], details[0])
+        still, cross, free = (
+            _block_energy(details[a], details[b]) for a, b in ((1, 1), (1, 2), (2, 2))
+        )
+        for index, strength in enumerate(strengths / TEXTURE_UNIT):
+            energy = still + 2 * strength * cross + strength**2 * free
+            ratio = (energy + ENERGY_FLOOR) / (target + ENERGY_FLOOR)
+            gaps[index] += np.abs(np.log(ratio)).mean()
+        photo, base, draw = (_halve(p) for p in (photo, base, draw))
+    return int(strengths[np.argmin(gaps)])
+
+
+def _spread(room: int) -> list[int]:
+    """Up to PATCHES_PER_SIDE evenly spread places in 0..room, multiples of FOLD."""
+    count = min(PATCHES_PER_SIDE, room // PATCH_PX + 1)
+    return [
+        round(room * (i + 0.5) / count / FOLD - 0.5) * FOLD if room else 0 for i in range(count)
+    ]
+
+
+def _detail(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A Laplacian, without the margin that patches draw without context: [L, H - 10, W - 10, 3]."""
+    inner = x[:, 8:-1, 8:-1] if min(x.shape[1:3]) > 9 else x[:, :0]
+    if inner.shape[1] < 3 or inner.shape[2] < 3:
+        return inner[:, :0]
+    return (
+        4 * inner[:, 1:-1, 1:-1]
+        - inner[:, :-2, 1:-1]
+        - inner[:, 2:, 1:-1]
+        - inner[:, 1:-1, :-2]
+        - inner[:, 1:-1, 2:]
+    )
+
+
+def _block_energy(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean products in blocks, colours together."""
+    product = (a * b).mean(-1)
+    rows, columns = (max(1, side // BLOCK_PX) for side in product.shape[1:])
+    parts = (np.array_split(part, columns, 2) for part in np.array_split(product, rows, 1))
+    return np.stack([block.mean((1, 2)) for part in parts for block in part])
+
+
+def _halve(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Averages of 2 x 2 pixels."""
+    x = x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
+    return (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) / 4
+
+
+def _draw(
+    model: PhotoModel,
+    mean: Pixels,
+    features: Floats,
+    noise: NDArray[np.uint32],
+    above: Residuals | None,
+) -> Residuals:
+    """Draw lanes side by side: all [L, H, W, ...]."""
+    lanes = len(mean)
+    means = mean.reshape(lanes, -1, 3)[..., COLOURS].astype(np.int32)
+    noise = noise.reshape(lanes, -1, 3)
+    grid, edges = ResidualGrid(), _edges(model)
+
+    def choose(number: int, pixels: slice, *outputs: Ints) -> Ints:
+        at = grid.place(*outputs)
+        random = noise[:, pixels, number].ravel()
+        quantile = _TRIM + ((random >> 8).astype(np.int64) * _KEPT >> FREQUENCY_BITS)
+        key = at.table.astype(np.int64) * FREQUENCY_SUM + quantile
+        entry = np.searchsorted(edges, key, side="right") - at.table * RESIDUAL_ENTRIES
+        coarse = at.base + np.minimum(entry, RESIDUAL_ENTRIES - 2) - RESIDUAL_ENTRIES // 2
+        low = random.astype(np.int32) & (np.left_shift(1, at.bits) - 1)
+        expected = means[:, pixels, number].ravel()
+        return np.clip(expected + np.left_shift(coarse, at.bits) + low, 0, 255) - expected
+
+    conditions = local_conditions(drawing=True)
+    return run_wavefronts(model.network.local, features, conditions, choose, above)
+
+
+@lru_cache(maxsize=4)
+def _edges(model: PhotoModel) -> NDArray[np.int64]:
+    """Where each table's entries end, all tables in one row: table t begins at t * 2**24."""
+    return np.cumsum(model.tables["residual"].frequencies, dtype=np.int64)
+
+
+def _noise(seed: int, top: int, rows: int, width: int) -> NDArray[np.uint32]:
+    """A hash of seed, colour and place for each sample, uint32 [rows, width, 3]."""
+    colour = _mix(np.uint32(3 * seed) + np.arange(3, dtype=np.uint32))
+    row = _mix(colour + np.arange(top, top + rows, dtype=np.uint32)[:, None])
+    return _mix(row[:, None] + np.arange(width, dtype=np.uint32)[:, None])
+
+
+def _mix(x: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """A 32-bit hash; the constants are those of C. Wellons' lowbias32 (2018)."""
+    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
+    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
+    mixed: NDArray[np.uint32] = x ^ (x >> np.uint32(16))
+    return mixed

@@ -1,0 +1,117 @@
+"""Networks on pictures of any size, piece by piece, with halos that leave no trace of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlaecodec.container import TileBox, tile_boxes
+from vlaecodec.image import Pixels
+from vlaecodec.model import LatentArray, PhotoModel
+from vlaecodec.networks.encoder import FOLD, LATENT_FACTOR
+
+SYNTHESIS_BLOCK_PX = 1024
+"""Mean images are computed in blocks of this size; any size gives the same picture.
+
+Smaller blocks cost more halo, larger ones more time in the memory allocator."""
+
+_TRUNK_PER_LATENT = LATENT_FACTOR // FOLD
+
+
+def analyse_tile(model: PhotoModel, padded: Pixels, box: TileBox, code: int) -> Tensor:
+    """y of one tile, float32 [1, C, rows, columns], seeing the pixels around it."""
+    halo = model.analysis_halo_px
+    top, left = max(0, box.top - halo), max(0, box.left - halo)
+    y = model.analyse(padded[top : box.bottom + halo, left : box.right + halo], code)
+    row, column = (box.top - top) // LATENT_FACTOR, (box.left - left) // LATENT_FACTOR
+    _, rows, columns = latent_window(box)
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    return y[..., row : row + height, column : column + width]
+
+
+def synthesise(
+    model: PhotoModel,
+    latent: LatentArray,
+    code: int,
+    shape: tuple[int, ...],
+    block_px: int = SYNTHESIS_BLOCK_PX,
+) -> tuple[Pixels, Tensor]:
+    """The mean image, uint8 [H, W, 3], and the trunk behind it, int16 [C, 2 rows, 2 columns].
+
+    Block by block, each with the halo that hides its edges. block_px: a multiple of LATENT_FACTOR.
+    """
+    height, width = shape[:2]
+    block, halo = block_px // LATENT_FACTOR, model.synthesis_halo
+    mean = np.empty((height, width, 3), np.uint8)
+    _, rows, columns = latent.shape
+    channels = model.network.arch.eighth_channels
+    scale = _TRUNK_PER_LATENT
+    trunk = torch.empty((channels, scale * rows, scale * columns), dtype=torch.int16)
+    for row in range(0, rows, block):
+        for column in range(0, columns, block):
+            top, left = max(0, row - halo), max(0, column - halo)
+            part = latent[:, top : row + block + halo, left : column + block + halo]
+            picture, features = model.synthesise(part, code)
+            target = mean[
+                row * LATENT_FACTOR : (row + block) * LATENT_FACTOR,
+                column * LATENT_FACTOR : (column + block) * LATENT_FACTOR,
+            ]
+            y, x = (row - top) * LATENT_FACTOR, (column - left) * LATENT_FACTOR
+            target[:] = picture[y : y + target.shape[0], x : x + target.shape[1]]
+            inner = trunk[
+                :, scale * row : scale * (row + block), scale * column : scale * (column + block)
+            ]
+            y, x = scale * (row - top), scale * (column - left)
+            inner[:] = features[:, y : y + inner.shape[1], x : x + inner.shape[2]]
+    return mean, trunk
+
+
+def boxes_of(shape: tuple[int, ...]) -> Iterator[TileBox]:
+    """The tiles of a picture [H, W, ...]."""
+    return tile_boxes(shape[1], shape[0])
+
+
+def pixel_window(box: TileBox) -> tuple[slice, slice]:
+    """A tile's place in the picture."""
+    return slice(box.top, box.bottom), slice(box.left, box.right)
+
+
+def latent_window(box: TileBox) -> tuple[slice, slice, slice]:
+    """A tile's place in the latents."""
+    return slice(None), *_divided(box, LATENT_FACTOR)
+
+
+def trunk_window(box: TileBox) -> tuple[slice, slice, slice]:
+    """A tile's place in the trunk."""
+    return slice(None), *_divided(box, FOLD)
+
+
+def _divided(box: TileBox, factor: int) -> tuple[slice, slice]:
+    rows = slice(box.top // factor, -(-box.bottom // factor))
+    return rows, slice(box.left // factor, -(-box.right // factor))
+
+
+def pad_edges(pixels: Pixels) -> Pixels:
+    """Repeat the last row and column up to whole latents."""
+    height, width = pixels.shape[:2]
+    below, right = -height % LATENT_FACTOR, -width % LATENT_FACTOR
+    return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
+
+
+def empty_latent(model: PhotoModel, shape: tuple[int, ...]) -> LatentArray:
+    """Zeros for the latents of a picture: int16 [C, ceil(H / 16), ceil(W / 16)]."""
+    rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
+    return np.zeros((model.network.arch.latent_channels, rows, columns), np.int16)
+
+
+def touch(first: TileBox, second: TileBox) -> bool:
+    """Whether two tiles share an edge or a corner."""
+    return (
+        first.left <= second.right
+        and second.left <= first.right
+        and first.top <= second.bottom
+        and second.top <= first.bottom
+    )

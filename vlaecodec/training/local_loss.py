@@ -1,0 +1,144 @@
+"""The local decoder's objective: bits of the pixels given the latent, in three kinds of context."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vlaecodec.container import MAX_ERROR
+from vlaecodec.networks.fixed_point import SIGNED
+from vlaecodec.networks.local_decoder import (
+    COLOURS,
+    RESIDUAL_UNITS,
+    STEP_CONDITIONS,
+    LocalDecoder,
+)
+from vlaecodec.tables import (
+    MEAN_UNITS,
+    RESIDUAL_INDICES,
+    SCALE_UNITS,
+    TAIL_LEVELS,
+    TAIL_RATIO,
+    TAIL_UNITS,
+    residual_scale,
+    tail_logit,
+)
+
+CORRUPTION_GREY = 10.0
+"""Contexts for drawing are corrupted with Gaussian noise of a deviation up to this."""
+
+OUTLIERS = 0.03
+"""Part of the pixels of corrupted contexts that are off by anything."""
+
+OUTLIER_GREY = 40.0
+
+NEAR_LOSSLESS = 0.4
+"""Part of the clean contexts that are near-lossless."""
+
+
+@dataclass
+class Contexts:
+    """What the local decoder is trained on: residuals in grey levels, colours in coding order."""
+
+    context: Tensor
+    """What windows are taken from, float [B, H, W, 3]."""
+    target: Tensor
+    """What is to be coded, on the grid of `step`, float [B, H, W, 3]."""
+    step: Tensor
+    """Grey levels from one codable residual to the next, float [B, 1, 1, 1]."""
+    conditions: Tensor
+    """The constant inputs, SIGNED [B, CONDITIONS]."""
+
+
+def _conditions(robust: Tensor, max_error: Tensor) -> Tensor:
+    """The constant inputs of each image, SIGNED [B, CONDITIONS]; see local_conditions."""
+    steps = torch.tensor(STEP_CONDITIONS, device=robust.device)[max_error.long()]
+    return torch.stack([robust * SIGNED.scale, steps.float()], dim=1)
+
+
+def clean_contexts(residual: Tensor) -> Contexts:
+    """Contexts as lossless coding has them: the pixels themselves."""
+    zero = torch.zeros(len(residual), device=residual.device)
+    step = torch.ones_like(zero)[:, None, None, None]
+    return Contexts(residual, residual, step, _conditions(zero, zero))
+
+
+def mixed_contexts(residual: Tensor) -> Contexts:
+    """Every other image as lossless or, at times, near-lossless coding has it; the rest corrupted.
+
+    A drawing decoder sees its own draws, unlike any photo; without corrupted contexts in training
+    one odd pixel makes the next odder and the texture explodes.
+    """
+    batch, device = len(residual), residual.device
+    robust = (torch.arange(batch, device=device) % 2).float()
+    max_error = torch.floor(torch.rand(batch, device=device) ** 2 * (MAX_ERROR + 1))
+    max_error = max_error * (torch.rand(batch, device=device) < NEAR_LOSSLESS) * (1 - robust)
+    step = (2 * max_error + 1)[:, None, None, None]
+    target = torch.floor(residual / step + 0.5) * step
+    level = CORRUPTION_GREY * torch.rand_like(step) ** 1.5
+    outlier = torch.rand_like(residual[..., :1]) < OUTLIERS * torch.rand_like(step)
+    noise = torch.randn_like(residual) * torch.where(outlier, OUTLIER_GREY, level)
+    context = target + torch.floor(noise + 0.5) * robust[:, None, None, None]
+    return Contexts(
+        context.clamp(-255, 255), target.clamp(-255, 255), step, _conditions(robust, max_error)
+    )
+
+
+def image_residual(image: Tensor, mean_image: Tensor) -> Tensor:
+    """image - mean image in the order COLOURS; both float [B, H, W, 3] in grey levels."""
+    whole = torch.floor(mean_image.detach().float() + 0.5).clamp(0, 255)
+    return (image - whole).permute(0, 2, 3, 1)[..., COLOURS]
+
+
+def local_bits(
+    local: LocalDecoder, trunk: Tensor, contexts: Contexts, sample: int | None = None
+) -> Tensor:
+    """Bits of each pixel's three targets, float [B, pixels].
+
+    trunk: SIGNED. `sample`: how many pixels to draw at random from each image, by default all.
+    """
+    batch = len(trunk)
+
+    def rows(x: Tensor) -> Tensor:
+        """[B, pixels, channels] of the pixels that count."""
+        x = x.reshape(batch, -1, x.shape[-1])
+        return x if places is None else x[:, places]
+
+    pixels = contexts.target[0, ..., 0].numel()
+    places = None if sample is None else torch.randperm(pixels, device=trunk.device)[:sample]
+    features = rows(local.features(trunk))
+    # One type for all that is joined: residuals times a power of two are exact even in bfloat16.
+    context = (contexts.context * RESIDUAL_UNITS).to(features.dtype)
+    target = rows(contexts.target)
+    known = (target[..., :2] * RESIDUAL_UNITS).to(features.dtype)
+    conditions = contexts.conditions.to(features.dtype)[:, None].expand(-1, target.shape[1], -1)
+    outputs = local(rows(local.window.gather(context)), features, conditions, known).float()
+    return residual_bits(outputs, target, contexts.step[:, :, 0]).sum(-1)
+
+
+def residual_bits(outputs: Tensor, residual: Tensor, step: Tensor) -> Tensor:
+    """-log2 of the probability of residuals [..., 3] on a grid of `step` grey levels.
+
+    outputs: DISTRIBUTION [..., 3 colours, 3 outputs].
+    """
+    mean, index, tail = outputs.unbind(-1)
+    scale = residual_scale((index / SCALE_UNITS).clamp(0, RESIDUAL_INDICES - 1)) / step
+    logit = tail_logit((tail / TAIL_UNITS).clamp(0, TAIL_LEVELS - 1))
+    deviation = (residual - mean / MEAN_UNITS) / step
+    narrow = _log_logistic_mass(deviation, scale) + torch.nn.functional.logsigmoid(-logit)
+    wide = _log_logistic_mass(deviation, scale * TAIL_RATIO) + torch.nn.functional.logsigmoid(logit)
+    return -torch.logaddexp(narrow, wide) / math.log(2)
+
+
+def _log_logistic_mass(deviation: Tensor, scale: Tensor) -> Tensor:
+    """log of a logistic's mass on the unit interval around `deviation` from its mean.
+
+    sinh(h) / (cosh(a) + cosh(h)) with a = deviation / scale, h = 1 / (2 scale), without overflow.
+    """
+    a, h = deviation.abs() / scale, 0.5 / scale
+    top = torch.maximum(a, h)
+    total = (a - top).exp() + (-a - top).exp() + (h - top).exp() + (-h - top).exp()
+    return h + torch.log1p(-torch.exp(-2 * h)) - top - torch.log(total)
