@@ -34,6 +34,8 @@ BAND_ROWS = 512
 """Rows drawn in one go; any number gives the same picture."""
 
 
+SCALES = 3
+EXCESS_WEIGHT = 2.0
 PATCH_PX = 64
 PATCHES_PER_SIDE = 5
 BLOCK_PX = 16
@@ -80,8 +82,9 @@ def recommend_strength(
 ) -> int:
     """The strength code whose picture has local statistics most like the photo's own.
 
-    Draws in patches spread over the picture. In blocks of BLOCK_PX, and on two scales, compares the
-    energy of fine detail with the photo's; takes the strength of least mean absolute log ratio.
+    Draws in patches spread over the picture. In blocks of BLOCK_PX, and on SCALES scales, compares
+    the energy of detail with the photo's; takes the strength of least mean absolute log ratio, too
+    much detail counting more than too little: grain on a smooth wall is seen, missing grain is not.
     """
     height, width = (min(PATCH_PX, side) for side in mean.shape[:2])
     corners = [
@@ -107,7 +110,7 @@ def recommend_strength(
     photo, base, draw = (p.astype(np.float64) for p in (patches(pixels), means, drawn))
     strengths = np.arange(0, TEXTURE_UNIT + 1, TEXTURE_UNIT // 32)
     gaps = np.zeros(len(strengths))
-    for _ in range(2):
+    for _ in range(SCALES):
         details = [_detail(p) for p in (photo, base, draw - base)]
         if details[0].size == 0:
             break
@@ -118,7 +121,8 @@ def recommend_strength(
         for index, strength in enumerate(strengths / TEXTURE_UNIT):
             energy = still + 2 * strength * cross + strength**2 * free
             ratio = (energy + ENERGY_FLOOR) / (target + ENERGY_FLOOR)
-            gaps[index] += np.abs(np.log(ratio)).mean()
+            gap = np.log(ratio)
+            gaps[index] += np.where(gap > 0, EXCESS_WEIGHT * gap, -gap).mean()
         photo, base, draw = (_halve(p) for p in (photo, base, draw))
     return int(strengths[np.argmin(gaps)])
 
