@@ -43,7 +43,7 @@ belongs to; README.md quotes them.
 
 - Tuned for PSNR on photographs; line art, text and screenshots cost more than they should.
 - Trained on photos with sides of 256 to 608 pixels; very large smooth areas were rare.
-- The local decoder was still improving when training stopped; nothing synthetic was in its data, so at
+- The local decoder was still improving when training stopped. Nothing synthetic was in its data: at
   full strength flat areas of drawings get faint grain (recommended strengths there are near 0).
 - The training photos come from public collections of mixed and partly unclear licence; they are not
   part of this repository.
