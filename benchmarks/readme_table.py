@@ -100,7 +100,9 @@ def texture_table(record: dict[str, Any]) -> list[str]:
         "spectrum distance to the photo, less is nearer, and the price in PSNR; model "
         f"`{record['model']}`:",
         "",
-        "| codec | " + " | ".join(f"{rate} bpp" for rate in record["mean"]) + " |",
+        "| codec | "
+        + " | ".join(f"{m['mean image']['rate_bpp']:.2f} bpp" for m in record["mean"].values())
+        + " |",
         "|---" * (len(record["mean"]) + 1) + "|",
     ]
     for name in next(iter(record["mean"].values())):
