@@ -33,12 +33,17 @@ _KEPT = FREQUENCY_SUM - 2 * _TRIM
 BAND_ROWS = 512
 """Rows drawn in one go; any number gives the same picture."""
 
-
 SCALES = 3
+"""Scales on which a strength is judged, each half as fine as the one before."""
+
 EXCESS_WEIGHT = 2.0
+"""How much more too much detail counts than too little."""
+
 PATCH_PX = 64
 PATCHES_PER_SIDE = 5
 BLOCK_PX = 16
+"""Detail is compared in blocks of this size."""
+
 ENERGY_FLOOR = 4.0
 """Grey levels squared; differences below are not seen."""
 

@@ -77,7 +77,7 @@ class ColourHead(nn.Module):
 
 
 class LocalDecoder(nn.Module):
-    """p(x | z). Trains on whole crops; `pixel_coder` runs it wavefront by wavefront."""
+    """p(x | z). Trained as it stands; frozen, it runs as the matrices of local_kernel."""
 
     def __init__(self, arch: Architecture) -> None:
         super().__init__()

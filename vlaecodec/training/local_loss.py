@@ -88,7 +88,7 @@ def mixed_contexts(residual: Tensor) -> Contexts:
 
 
 def image_residual(image: Tensor, mean_image: Tensor) -> Tensor:
-    """image - mean image in the order COLOURS; both float [B, H, W, 3] in grey levels."""
+    """image - mean image, float [B, 3, H, W] in grey levels; returns [B, H, W, 3] by COLOURS."""
     whole = torch.floor(mean_image.detach().float() + 0.5).clamp(0, 255)
     return (image - whole).permute(0, 2, 3, 1)[..., COLOURS]
 
