@@ -37,6 +37,7 @@ def main() -> None:
 @click.option("--local-rate-gain", default=4.0, help="Its learning rate, in --learning-rate.")
 @click.option("--local-sample", default=8192, help="Pixels of each crop that it trains on.")
 @click.option("--freeze-global", is_flag=True, help="Train the local decoder only.")
+@click.option("--synthetic", default=0.0, help="Part of the crops that are drawings, not photos.")
 @click.option("--quantised", is_flag=True, help="Quantisation-aware: the last phase of training.")
 @click.option("--bf16", is_flag=True, help="bfloat16 autocast; not with --quantised.")
 @click.option("--device", default="cpu")

@@ -49,12 +49,24 @@ def _read_files(source: Path) -> Iterator[bytes]:
 
 
 class Crops:
-    """Random square crops, flipped and transposed at random, each photo weighted by its area."""
+    """Random square crops, flipped and transposed at random, each photo weighted by its area.
 
-    def __init__(self, photos: list[Photo], size: int, batch: int, seed: int) -> None:
-        self.photos = [_pad_to(photo, size) for photo in photos]
-        areas = np.array([p.shape[0] * p.shape[1] for p in self.photos], np.float64)
-        self.weights = areas / areas.sum()
+    `part` of the crops come from `extra` pictures instead.
+    """
+
+    def __init__(
+        self,
+        photos: list[Photo],
+        size: int,
+        batch: int,
+        seed: int,
+        extra: list[Photo] | None = None,
+        part: float = 0.0,
+    ) -> None:
+        extra = extra or []
+        self.photos = [_pad_to(photo, size) for photo in photos + extra]
+        weights = [_by_area(photos) * (1 - part if extra else 1)]
+        self.weights = np.concatenate([*weights, _by_area(extra) * part] if extra else weights)
         self.size, self.batch = size, batch
         self.rng = np.random.default_rng(seed)
 
@@ -72,6 +84,11 @@ class Crops:
                 crop = crop.transpose(1, 0, 2)
             crops.append(crop.transpose(2, 0, 1))
         return torch.from_numpy(np.stack(crops))
+
+
+def _by_area(photos: list[Photo]) -> NDArray[np.float64]:
+    areas = np.array([p.shape[0] * p.shape[1] for p in photos], np.float64)
+    return areas / areas.sum()
 
 
 def center_crops(photos: list[Photo], size: int) -> Tensor:

@@ -33,8 +33,10 @@ from vlaecodec.training.local_loss import (
 )
 from vlaecodec.training.loss import Losses, forward_losses, objective
 from vlaecodec.training.report import Report
+from vlaecodec.training.synthetic import draw_pictures
 
 VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
+DRAWN_PICTURES = 200
 AVERAGE_DECAY = 0.999
 GRADIENT_LIMIT = 20.0
 
@@ -58,6 +60,7 @@ class TrainingConfig:
     local_rate_gain: float = 4.0
     local_sample: int = 8192
     freeze_global: bool = False
+    synthetic: float = 0.0
     quantised: bool = False
     bf16: bool = False
     device: str = "cpu"
@@ -88,7 +91,9 @@ def train(config: TrainingConfig) -> Progress:
     photos = read_photos(config.train)
     model, average, optimizer, progress = _start(config, photos, device)
     torch.manual_seed(config.seed + progress.steps)
-    crops = Crops(photos, config.crop, config.batch, config.seed + progress.steps)
+    seed = config.seed + progress.steps
+    drawn = draw_pictures(DRAWN_PICTURES, seed) if config.synthetic else []
+    crops = Crops(photos, config.crop, config.batch, seed, drawn, config.synthetic)
     validation = center_crops(read_photos(config.validation), 256)
 
     begin, steps_before = time.monotonic(), progress.steps
