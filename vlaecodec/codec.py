@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from vlaecodec import latent_coder, pixel_coder, texture
+from vlaecodec import latent_coder, latent_search, pixel_coder, texture
 from vlaecodec.container import (
     MAX_PIXELS,
     SEED_MAX,
@@ -30,7 +30,9 @@ from vlaecodec.errors import DamagedError, LossWarning, ParameterError, Reproduc
 from vlaecodec.image import Pixels, to_pixels
 from vlaecodec.latent_coder import RateSplit
 from vlaecodec.model import LatentArray, PhotoModel, load_model
+from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.registry import find_fingerprint, find_model
+from vlaecodec.thaw import load_float_twin
 from vlaecodec.tiling import (
     SYNTHESIS_BLOCK_PX,
     analyse_tile,
@@ -65,6 +67,7 @@ def encode(
     texture: float | None = None,
     seed: int | None = None,
     model: str | None = None,
+    effort: int = latent_search.DEFAULT_EFFORT,
     progress: ProgressCallback | None = None,
 ) -> bytes:
     """Encode a picture; the bytes are a whole .vlae file.
@@ -75,6 +78,7 @@ def encode(
     texture: the strength 0..1 that decoders use by default; measured on the picture if None.
     seed: of the texture's noise, 0..65535; derived from the picture if None.
     model: a name from `vlaecodec models`; by default the best one for photos.
+    effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents.
     Raises ImageError, ParameterError or ModelError.
     """
     error = _allowed_error(lossless=lossless, max_error=max_error)
@@ -84,9 +88,11 @@ def encode(
     code = quality_to_code(quality)
     entry = find_model(model)
     photo_model = load_model(entry)
-    stages = _Stages(progress, pixels.shape, with_pixels=error is not None)
+    steps = latent_search.EFFORT_STEPS[latent_search.check_effort(effort)]
+    twin = load_float_twin(entry, photo_model) if steps else None
+    stages = _Stages(progress, pixels.shape, with_pixels=error is not None, search_steps=steps)
 
-    latent, payloads = _encode_latents(photo_model, pixels, code, stages)
+    latent, payloads = _encode_latents(photo_model, twin, pixels, code, steps, stages)
     mean, trunk = synthesise(photo_model, latent, code, pixels.shape)
     tiles = list(zip(payloads, boxes_of(pixels.shape), strict=True))
     latents = [Tile(payload, _crc(mean, box)) for payload, box in tiles]
@@ -234,14 +240,23 @@ def _textured(
 
 
 def _encode_latents(
-    model: PhotoModel, pixels: Pixels, code: int, stages: _Stages
+    model: PhotoModel,
+    twin: PhotoVLAE | None,
+    pixels: Pixels,
+    code: int,
+    steps: int,
+    stages: _Stages,
 ) -> tuple[LatentArray, list[bytes]]:
     """Every tile's payload, and the latents of the whole picture as the decoder will see them."""
     padded = pad_edges(pixels)
     latent = empty_latent(model, pixels.shape)
     payloads = []
-    for box in boxes_of(pixels.shape):
-        y = analyse_tile(model, padded, box, code)
+    ys: Iterable[Tensor] = (
+        analyse_tile(model, padded, box, code) for box in boxes_of(pixels.shape)
+    )
+    if twin is not None:
+        ys = latent_search.search_tiles(twin, ys, pixels, code, steps, stages.finish_one)
+    for box, y in zip(boxes_of(pixels.shape), ys, strict=True):
         words, latent[latent_window(box)], _ = latent_coder.encode_latent(model, y, code)
         payloads.append(_to_payload(words))
         stages.finish_one()
@@ -369,15 +384,20 @@ class _Stages:
     """Counts what is done and tells the caller."""
 
     def __init__(
-        self, progress: ProgressCallback | None, shape: tuple[int, ...], *, with_pixels: bool
+        self,
+        progress: ProgressCallback | None,
+        shape: tuple[int, ...],
+        *,
+        with_pixels: bool,
+        search_steps: int = 0,
     ) -> None:
         tiles = len(list(boxes_of(shape)))
-        self.total = (2 * tiles if with_pixels else tiles) + 1
+        self.total = (2 * tiles if with_pixels else tiles) + 1 + tiles * search_steps
         self.done = 0
         self.progress = progress
 
     def finish_one(self) -> None:
-        """One tile's latents or pixels, or the mean image with its texture, are done."""
+        """A step of search, a tile's latents or pixels, or the mean image with its texture."""
         self.done += 1
         if self.progress:
             self.progress(self.done / self.total)

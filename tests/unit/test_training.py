@@ -14,6 +14,7 @@ from tests.conftest import TINY, photo
 from vlaecodec.metrics import psnr_db
 from vlaecodec.networks import architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.networks.rate_distortion import gaussian_bits
 from vlaecodec.training import loop
 from vlaecodec.training.__main__ import main
 from vlaecodec.training.checkpoint import load_weights, read_progress
@@ -21,7 +22,7 @@ from vlaecodec.training.data import Crops, center_crops, read_photos
 from vlaecodec.training.export import import_model
 from vlaecodec.training.initialise import initialise_as_transform
 from vlaecodec.training.loop import TrainingConfig, learning_rate_at, train
-from vlaecodec.training.loss import forward_losses, gaussian_bits
+from vlaecodec.training.loss import forward_losses
 
 
 @pytest.fixture

@@ -37,6 +37,14 @@ from vlaecodec.container import MAX_ERROR, SEED_MAX
     help=f"Keep every sample to within N grey levels of 255, 1 to {MAX_ERROR}.",
 )
 @click.option(
+    "-e",
+    "--effort",
+    type=click.IntRange(1, 9),
+    default=3,
+    show_default=True,
+    help="How long to search for a smaller file at equal quality; 4 to 9 take seconds to minutes.",
+)
+@click.option(
     "--texture",
     type=click.FloatRange(0, 1),
     help="Strength of regenerated texture that decoders use.  [default: measured on the picture]",
@@ -55,6 +63,7 @@ def encode(
     quality: float | None,
     lossless: bool,
     max_error: int | None,
+    effort: int,
     texture: float | None,
     seed: int | None,
     model: str | None,
@@ -87,6 +96,7 @@ def encode(
             quality,
             lossless=lossless,
             max_error=max_error,
+            effort=effort,
             texture=texture,
             seed=seed,
             model=model,

@@ -10,19 +10,11 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
-from torch import Tensor
 
 from vlaecodec.model import MODEL_KIND, WEIGHTS_NAME, read_model, table_tensors, whole_tensors
-from vlaecodec.networks.fixed_point import LATENT, STREAM, ExactConv2d
 from vlaecodec.networks.photo_vlae import PhotoVLAE
-from vlaecodec.networks.quality import (
-    KNOTS,
-    QUALITIES,
-    STEP_FRAC_BITS,
-    QualityBias,
-    interpolate_knots,
-)
 from vlaecodec.tables import model_tables
+from vlaecodec.thaw import thaw
 from vlaecodec.training.card import model_card
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 
@@ -64,38 +56,10 @@ def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, def
 def import_model(folder: Path, network: PhotoVLAE) -> Progress:
     """Give a float network the weights of an exported model, so that training can go on from it.
 
-    The inverse of `export_model` up to rounding; the optimiser's moments are not kept. Raises
-    ValueError if the weights are not the network's.
+    The optimiser's moments are not kept. Raises ValueError if the weights are not the network's.
     """
-    tensors = load_file(folder / WEIGHTS_NAME)
-    weights = {
-        f"analysis.{n}": tensors[f"analysis.{n}"].float() for n in network.analysis.state_dict()
-    }
-    for name, module in network.named_modules():
-        if isinstance(module, ExactConv2d):
-            shift = tensors[f"{name}.shift"].float()
-            unit = torch.exp2(shift - module.source.frac_bits + module.target.frac_bits)
-            weights[f"{name}.weight"] = tensors[f"{name}.weight"] / unit.view(-1, 1, 1, 1)
-            weights[f"{name}.bias"] = tensors[f"{name}.bias"] / unit / module.source.scale
-        elif isinstance(module, QualityBias):
-            weights[f"{name}.knots"] = _fit_knots(tensors[f"{name}.table"] / STREAM.scale)
-    steps = tensors["step.table"].double() / 2**STEP_FRAC_BITS / LATENT.scale
-    weights["step.log_step"] = _fit_knots(steps.log())
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"{folder} holds another architecture: {error}") from error
+    thaw(network, load_file(folder / WEIGHTS_NAME))
     return Progress(**json.loads((folder / PROGRESS_NAME).read_text()))
-
-
-def _fit_knots(table: Tensor) -> Tensor:
-    """The knots [KNOTS, C] whose linear interpolation is nearest to a table [QUALITIES, C]."""
-    positions = torch.linspace(0, 1, QUALITIES)
-    basis = [
-        interpolate_knots(column[:, None], positions)[:, 0, 0, 0] for column in torch.eye(KNOTS)
-    ]
-    design = torch.stack(basis, dim=1).double()
-    return torch.linalg.lstsq(design, table.double()).solution.float()
 
 
 def _list_model(folder: Path, sha256: str, summary: str, *, default: bool) -> None:

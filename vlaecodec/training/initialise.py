@@ -21,9 +21,9 @@ from vlaecodec.networks.fixed_point import ExactConv2d
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.prior import AnchorPrior, PassPrior
 from vlaecodec.networks.quality import KNOTS
+from vlaecodec.networks.rate_distortion import rate_weight
 from vlaecodec.tables import SCALE_MIN, SCALE_RATIO
 from vlaecodec.training.data import Photo
-from vlaecodec.training.loss import rate_weight
 
 _SMALL = 0.05
 _SAMPLES = 60_000

@@ -1,0 +1,79 @@
+"""`encode --effort`: search changes what is sent, never how it is read."""
+
+import numpy as np
+import pytest
+import torch
+
+import vlaecodec
+from tests.conftest import photo
+from vlaecodec.errors import ParameterError
+from vlaecodec.latent_search import EFFORT_STEPS, anneal
+from vlaecodec.metrics import psnr_db
+from vlaecodec.networks.rate_distortion import LAMBDA_MAX, LAMBDA_MIN, rate_weight
+
+
+def test_annealing_ends_at_whole_steps_and_stays_between_neighbours() -> None:
+    x = torch.linspace(-3, 3, 1001)
+    for progress, near in ((0.0, 0.5), (1.0, 0.02)):
+        drawn, measured = anneal(progress)(x)
+        assert torch.equal(drawn, measured)
+        assert bool((drawn >= x.floor() - 1e-5).all())
+        assert bool((drawn <= x.floor() + 1 + 1e-5).all())
+        assert float((drawn - drawn.round()).abs().mean()) < near
+
+
+def test_a_cold_draw_is_the_nearest_step() -> None:
+    x = torch.tensor([0.1, 0.9, -0.2, 2.75]).repeat(200)
+    drawn = anneal(1.0)(x)[0]
+    assert torch.equal(drawn.round(), x.round())
+
+
+def test_rate_weight_spans_its_range() -> None:
+    ends = rate_weight(torch.tensor([0.0, 1.0]))
+    assert torch.allclose(ends, torch.tensor([LAMBDA_MIN, LAMBDA_MAX]))
+
+
+@pytest.mark.parametrize("effort", [0, 10, 2.5, "9"])
+def test_bad_efforts_are_refused(effort: object) -> None:
+    with pytest.raises(ParameterError, match="effort"):
+        vlaecodec.encode(np.zeros((16, 16, 3), np.uint8), effort=effort)  # type: ignore[arg-type]
+
+
+def cost(data: bytes, pixels: np.ndarray, quality: float) -> float:
+    """bpp + 1.4 lambda * squared error: what search minimises."""
+    decoded = np.asarray(vlaecodec.decode(data, texture=0)).astype(float)
+    weight = 1.4 * float(rate_weight(torch.tensor((quality - 1) / 99)))
+    rate_bpp = 8 * len(data) / pixels[..., 0].size
+    return rate_bpp + weight * float(np.mean((decoded - pixels) ** 2))
+
+
+def test_effort_lowers_the_cost_and_the_file_decodes() -> None:
+    pixels = photo(96, 128)
+    costs = [
+        cost(vlaecodec.encode(pixels, 40, effort=effort, texture=0), pixels, 40)
+        for effort in (1, 6)
+    ]
+    assert costs[1] < costs[0]
+
+
+def test_search_is_repeatable_and_leaves_random_numbers_alone() -> None:
+    pixels = photo(48, 64)
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first = vlaecodec.encode(pixels, 40, effort=4)
+    assert torch.equal(torch.rand(1), expected)
+    assert vlaecodec.encode(pixels, 40, effort=4) == first
+
+
+def test_search_across_tiles() -> None:
+    """A tile of one row of latents beside a whole one: the search sees the neighbour."""
+    pixels = photo(32, 1040)
+    done: list[float] = []
+    data = vlaecodec.encode(pixels, 30, effort=4, texture=0, progress=done.append)
+    assert done == sorted(done)
+    assert done[-1] == 1
+    assert len(done) > 2 * EFFORT_STEPS[4]
+    plain = vlaecodec.encode(pixels, 30, texture=0)
+    decoded, before = (np.asarray(vlaecodec.decode(d, texture=0)) for d in (data, plain))
+    assert psnr_db(pixels, decoded) > psnr_db(pixels, before) - 0.3

@@ -1,0 +1,158 @@
+"""Search for latents that cost less: what `encode --effort` buys. Decoders know nothing of it.
+
+The analysis network guesses a good y in one pass. Here y descends on rate + lambda * distortion of
+the very picture, through stochastic Gumbel annealing: each latent is drawn from its two nearest
+whole steps, at a temperature that falls until only one is left (Yang, Bamler and Mandt 2020,
+arXiv 2006.04240, section 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from vlaecodec.container import QUALITY_UNIT, TileBox
+from vlaecodec.errors import ParameterError
+from vlaecodec.image import Pixels
+from vlaecodec.networks.encoder import LATENT_FACTOR
+from vlaecodec.networks.fixed_point import LATENT
+from vlaecodec.networks.global_decoder import PIXEL_UNITS
+from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.networks.quality import QUALITIES
+from vlaecodec.networks.rate_distortion import Rounding, code_latent, rate_weight
+from vlaecodec.tiling import boxes_of, latent_window, pixel_window
+
+EFFORT_STEPS = {1: 0, 2: 0, 3: 0, 4: 15, 5: 30, 6: 60, 7: 120, 8: 240, 9: 480}
+"""Descent steps for each effort."""
+
+DEFAULT_EFFORT = 3
+
+LEARNING_RATE = 0.01
+"""Of Adam, in quantisation steps."""
+
+DISTORTION_GAIN = 1.4
+"""What bits buy along q, in lambda: rate over distortion, measured on the validation photos."""
+
+TEMPERATURE_START = 0.5
+TEMPERATURE_END = 0.05
+
+_EDGE = 1e-4
+
+
+def check_effort(effort: int) -> int:
+    """The effort itself. Raises ParameterError unless it is one of EFFORT_STEPS."""
+    if not isinstance(effort, int) or effort not in EFFORT_STEPS:
+        raise ParameterError(f"effort must be a whole number from 1 to 9, not {effort!r}")
+    return effort
+
+
+def search_tiles(
+    network: PhotoVLAE,
+    targets: Iterable[Tensor],
+    pixels: Pixels,
+    quality_code: int,
+    steps: int,
+    after_step: Callable[[], None],
+) -> Iterator[Tensor]:
+    """For each tile of a picture a y that costs less than the analysis network's.
+
+    targets: those, float [1, C, rows, columns] each, in the tiles' order. pixels: uint8 [H, W, 3].
+    The same on every call on one machine: the noise has a generator of its own.
+    """
+    targets = list(targets)
+    boxes = list(boxes_of(pixels.shape))
+    canvas = _Canvas(network, pixels.shape)
+    for box, y in zip(boxes, targets, strict=True):
+        canvas.put(box, y)
+    for box, y in zip(boxes, targets, strict=True):
+        searched = _search_tile(
+            network, y, pixels[pixel_window(box)], box, canvas, quality_code, steps, after_step
+        )
+        canvas.put(box, searched)
+        yield searched
+
+
+def _search_tile(
+    network: PhotoVLAE,
+    y: Tensor,
+    pixels: Pixels,
+    box: TileBox,
+    canvas: _Canvas,
+    quality_code: int,
+    steps: int,
+    after_step: Callable[[], None],
+) -> Tensor:
+    """One tile's y. The distortion is that of the tile's own pixels, uint8 [height, width, 3]."""
+    quality = torch.tensor([(quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)])
+    weight = DISTORTION_GAIN * float(rate_weight(quality)) * pixels[..., 0].size
+    image = torch.tensor(pixels).permute(2, 0, 1)[None].float()
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
+        torch.manual_seed(0)
+        step = network.step.step(quality)
+        position = (y / step).clone(memory_format=torch.channels_last).requires_grad_(True)
+        optimizer = torch.optim.Adam([position], lr=LEARNING_RATE)
+        for done in range(steps):
+            optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - 0.9 * done / steps)
+            rounding = anneal(done / max(1, steps - 1))
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_has_fast_bfloat16()):
+                coded = code_latent(network, position * step, quality, rounding, quantised=False)
+                error = canvas.mean_image(network, box, coded.known, quality) - image
+            cost = coded.latent_bits + coded.top_bits + weight * error.square().mean()
+            optimizer.zero_grad(set_to_none=True)
+            cost.backward()
+            optimizer.step()
+            after_step()
+        return (position * step).detach()
+
+
+def _has_fast_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16: twice as fast, and exact enough to find a direction."""
+    supported: Callable[[], bool] | None = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return supported is not None and supported()
+
+
+class _Canvas:
+    """The latents of the whole picture as they are now; pixels of a tile see its neighbours'."""
+
+    def __init__(self, network: PhotoVLAE, shape: tuple[int, ...]) -> None:
+        rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
+        self.latent = torch.zeros((1, network.arch.latent_channels, rows, columns))
+        self.halo = network.decoder.halo
+
+    def put(self, box: TileBox, y: Tensor) -> None:
+        """Set a tile's latents, float [1, C, rows, columns] in units of value."""
+        self.latent[:, *latent_window(box)] = LATENT.clamp(y * LATENT.scale)
+
+    def mean_image(
+        self, network: PhotoVLAE, box: TileBox, known: Tensor, quality: Tensor
+    ) -> Tensor:
+        """A tile's mean image, float [1, 3, height, width] in grey levels, of its own latents."""
+        _, rows, columns = latent_window(box)
+        top, left = max(0, rows.start - self.halo), max(0, columns.start - self.halo)
+        window = self.latent[
+            ..., top : rows.stop + self.halo, left : columns.stop + self.halo
+        ].clone(memory_format=torch.channels_last)
+        row, column = rows.start - top, columns.start - left
+        window[..., row : row + known.shape[-2], column : column + known.shape[-1]] = known
+        picture = network.decoder(window, quality) / PIXEL_UNITS
+        y, x = row * LATENT_FACTOR, column * LATENT_FACTOR
+        return picture[..., y : y + box.bottom - box.top, x : x + box.right - box.left]
+
+
+def anneal(progress: float) -> Rounding:
+    """Stochastic Gumbel rounding at a part 0..1 of the way down in temperature."""
+    temperature = TEMPERATURE_START * (TEMPERATURE_END / TEMPERATURE_START) ** progress
+
+    def draw(x: Tensor) -> tuple[Tensor, Tensor]:
+        below = torch.floor(x).detach()
+        fraction = (x - below).clamp(_EDGE, 1 - _EDGE)
+        # The difference of two Gumbel variables is logistic.
+        uniform = torch.rand_like(x).clamp(1e-6, 1 - 1e-6)
+        logit = (torch.atanh(fraction) - torch.atanh(1 - fraction)) / temperature
+        above = torch.sigmoid((logit + torch.logit(uniform)) / temperature)
+        drawn = below + above
+        return drawn, drawn
+
+    return draw
