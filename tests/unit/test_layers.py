@@ -13,7 +13,10 @@ PACKAGE = Path(__file__).parents[2] / "vlaecodec"
 ORDER = [
     "errors",
     "container",
+    "metadata",
+    "alpha",
     "image",
+    "saving",
     "tables",
     "metrics",
     "realism",
@@ -27,6 +30,7 @@ ORDER = [
     "residual",
     "wavefront",
     "pixel_coder",
+    "grey_coder",
     "texture",
     "tiling",
     "codec",
@@ -38,6 +42,7 @@ ORDER = [
 
 FORBIDDEN = {
     "container": {"torch", "numpy", "constriction"},
+    "metadata": {"torch", "numpy", "constriction", "PIL"},
     "networks": {"constriction", "PIL", "vlaecodec.entropy"},
     "training": {"constriction", "vlaecodec.entropy", "vlaecodec.codec", "vlaecodec.latent_coder"},
 }

@@ -26,17 +26,20 @@ from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.container import MAX_PIXELS, SEED_MAX
 from vlaecodec.errors import OutputError
 
-SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "PNG": {},
-    "TIFF": {"compression": "tiff_lzw"},
-    "WEBP": {"lossless": True},
-    "BMP": {},
-    "PPM": {},
-    "JPEG": {"quality": 95, "subsampling": 0},
-}
-"""Formats to decode to. All but JPEG keep every sample."""
-
 SUFFIXES = ("png", "tif", "webp", "bmp", "ppm", "jpg")
+FORMATS = {
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".pnm": "PPM",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+}
+"""Suffixes that `decode` writes, and Pillow's names for them."""
 
 
 @click.command()
@@ -62,7 +65,11 @@ SUFFIXES = ("png", "tif", "webp", "bmp", "ppm", "jpg")
     "--seed", type=click.IntRange(0, SEED_MAX), help="Draw another texture.  [default: the file's]"
 )
 @click.option("--preview", is_flag=True, help="Of a lossless file, show what its latents tell.")
-@click.option("--keep-going", is_flag=True, help="Show damaged tiles grey instead of giving up.")
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Show damaged tiles grey, and do without a damaged alpha channel or EXIF.",
+)
 @click.option(
     "--max-pixels",
     type=click.IntRange(1),
@@ -70,6 +77,7 @@ SUFFIXES = ("png", "tif", "webp", "bmp", "ppm", "jpg")
     show_default=True,
     help="Refuse larger pictures.",
 )
+@click.option("--strip", is_flag=True, help="Do not write the ICC profile, EXIF and XMP.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 @reports_errors
 def decode(
@@ -86,6 +94,7 @@ def decode(
     preview: bool,
     keep_going: bool,
     max_pixels: int,
+    strip: bool,
     quiet: bool,
 ) -> None:
     """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
@@ -126,6 +135,7 @@ def decode(
         preview=preview,
         keep_going=keep_going,
         max_pixels=max_pixels,
+        strip=strip,
     )
     if many:
         from vlaecodec.cli.batch import run_many
@@ -141,7 +151,12 @@ def decode(
 
 
 def decode_file(
-    job: Job, *, force: bool, progress: Callable[[float], None] | None = None, **options: Any
+    job: Job,
+    *,
+    force: bool,
+    strip: bool,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
 ) -> Outcome:
     """Decode one file to another; `options` are those of `vlaecodec.decode`."""
     data = read_input(job.input)
@@ -152,10 +167,12 @@ def decode_file(
     with naming(job.input):
         image = decode_image(data, progress=progress, **options)
     seconds = time.perf_counter() - start
+    from vlaecodec.saving import save_image
+
     name = pillow_format(job.output)
     buffer = io.BytesIO()
     try:
-        image.save(buffer, name, **SAVE_OPTIONS[name])
+        save_image(image, buffer, name, strip=strip)
     except Exception as error:  # Pillow's writers raise whatever they meet
         raise OutputError(f"{job.output}: {name} cannot hold it: {error}") from error
     write_output(job.output, buffer.getvalue(), force=force)
@@ -166,10 +183,7 @@ def pillow_format(target: str) -> str:
     """Pillow's name for the format of an output, from its suffix."""
     if target == STDIO:
         return "PNG"
-    from PIL import Image
-
     suffix = Path(target).suffix.lower()
-    pillow_format = Image.registered_extensions().get(suffix)
-    if pillow_format not in SAVE_OPTIONS:
+    if suffix not in FORMATS:
         raise OutputError(f"{target}: cannot write pictures with the suffix {suffix or '(none)'!r}")
-    return pillow_format
+    return FORMATS[suffix]

@@ -21,7 +21,7 @@ from vlaecodec.cli.jobs import (
 )
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.cli.reporting import naming, reports_errors
-from vlaecodec.container import MAX_ERROR, SEED_MAX
+from vlaecodec.container import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
 from vlaecodec.errors import ImageError
 
 
@@ -51,6 +51,15 @@ from vlaecodec.errors import ImageError
 @click.option(
     "--seed", type=click.IntRange(0, SEED_MAX), help="Of the texture.  [default: from the picture]"
 )
+@click.option("--strip", is_flag=True, help="Leave out the ICC profile, EXIF and XMP.")
+@click.option("--to-8-bit", is_flag=True, help="Round samples of 16 bits to 8; refused otherwise.")
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger pictures.",
+)
 @click.option("-m", "--model", help="A name from `vlaecodec models`.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
@@ -68,6 +77,9 @@ def encode(
     texture: float | None,
     seed: int | None,
     model: str | None,
+    strip: bool,
+    to_8_bit: bool,
+    max_pixels: int,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -104,6 +116,9 @@ def encode(
         texture=texture,
         seed=seed,
         model=model,
+        strip=strip,
+        to_8_bit=to_8_bit,
+        max_pixels=max_pixels,
     )
     if many:
         from vlaecodec.cli.batch import run_many
@@ -119,7 +134,12 @@ def encode(
 
 
 def encode_file(
-    job: Job, *, force: bool, progress: Callable[[float], None] | None = None, **options: Any
+    job: Job,
+    *,
+    force: bool,
+    max_pixels: int,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
 ) -> Outcome:
     """Encode one file to another; `options` are those of `vlaecodec.encode`."""
     data = read_input(job.input)
@@ -127,11 +147,11 @@ def encode_file(
     from vlaecodec.codec import encode as encode_image
     from vlaecodec.image import read_image
 
-    exact = options["lossless"] or options["max_error"] is not None
     with naming(job.input, ImageError):
-        image = read_image(data, exact=exact)
+        image = read_image(data, to_8_bit=options["to_8_bit"], max_pixels=max_pixels)
         start = time.perf_counter()
         encoded = encode_image(image, progress=progress, **options)
         seconds = time.perf_counter() - start
     write_output(job.output, encoded, force=force)
-    return Outcome(image.width, image.height, len(encoded), seconds)
+    header, _ = read_header(encoded, max_pixels)
+    return Outcome(header.width, header.height, len(encoded), seconds)
