@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vlaecodec.container import Tile, read_container, read_header, write_container
+from vlaecodec.container import Section, Tile, read_container, read_header, write_container
 
 
 def forge_header(data: bytes, offset: int, value: bytes) -> bytes:
@@ -25,7 +25,14 @@ def forge_tiles(data: bytes, change: Callable[[Tile], Tile]) -> bytes:
         [change(t) for t in tiles if t is not None]
         for tiles in (container.latents, container.pixels)
     )
-    return write_container(container.header, *parts)
+    return write_container(container.header, *parts, container.sections)
+
+
+def forge_section(data: bytes, section: Section, stored: bytes) -> bytes:
+    """Replace what a section holds; all checksums of the container fit again."""
+    container = read_container(data)
+    sections = container.sections | {section: stored}
+    return write_container(container.header, container.latents, container.pixels, sections)
 
 
 def forge_pixel_crc(data: bytes) -> bytes:

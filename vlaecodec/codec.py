@@ -5,18 +5,21 @@ from __future__ import annotations
 import warnings
 import zlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from vlaecodec import latent_coder, latent_search, pixel_coder, texture
+from vlaecodec import grey_coder, latent_coder, latent_search, pixel_coder, texture
+from vlaecodec.alpha import Alpha, decode_alpha, encode_alpha
 from vlaecodec.container import (
     MAX_PIXELS,
     SEED_MAX,
     Container,
     Header,
+    Section,
     Tile,
     TileBox,
     check_max_error,
@@ -27,8 +30,9 @@ from vlaecodec.container import (
     write_container,
 )
 from vlaecodec.errors import DamagedError, LossWarning, ParameterError, ReproductionError
-from vlaecodec.image import Pixels, to_pixels
+from vlaecodec.image import Picture, Pixels, to_grey, to_image, to_picture
 from vlaecodec.latent_coder import RateSplit
+from vlaecodec.metadata import Metadata, read_metadata, write_metadata
 from vlaecodec.model import LatentArray, PhotoModel, load_model
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.registry import find_fingerprint, find_model
@@ -68,6 +72,8 @@ def encode(
     seed: int | None = None,
     model: str | None = None,
     effort: int = latent_search.DEFAULT_EFFORT,
+    strip: bool = False,
+    to_8_bit: bool = False,
     progress: ProgressCallback | None = None,
 ) -> bytes:
     """Encode a picture; the bytes are a whole .vlae file.
@@ -79,10 +85,14 @@ def encode(
     seed: of the texture's noise, 0..65535; derived from the picture if None.
     model: a name from `vlaecodec models`; by default the best one for photos.
     effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents.
+    strip: leave out the colour profile, EXIF and XMP that `image.info` holds.
+    to_8_bit: round samples of 16 bits instead of refusing them.
+    An alpha channel is kept exactly; where it is 0 the colours of a lossy file may be anything.
     Raises ImageError, ParameterError or ModelError.
     """
     error = _allowed_error(lossless=lossless, max_error=max_error)
-    pixels = to_pixels(image, exact=error is not None)
+    picture = to_picture(image, exact=error is not None, to_8_bit=to_8_bit)
+    pixels, grey = picture.pixels, picture.grey
     if quality is None:
         quality = LOSSY_QUALITY if error is None else PIXELS_QUALITY
     code = quality_to_code(quality)
@@ -96,15 +106,16 @@ def encode(
     mean, trunk = synthesise(photo_model, latent, code, pixels.shape)
     tiles = list(zip(payloads, boxes_of(pixels.shape), strict=True))
     latents = [Tile(payload, _crc(mean, box)) for payload, box in tiles]
+    mean = to_grey(mean) if grey else mean
     exact = []
     if error is not None:
-        exact = _encode_pixels(photo_model, pixels, mean, trunk, error, stages)
+        exact = _encode_pixels(photo_model, pixels, mean, trunk, error, stages, grey=grey)
     seed = zlib.crc32(b"".join(payloads)) % (SEED_MAX + 1) if seed is None else check_seed(seed)
-    strength = _strength_code(photo_model, pixels, mean, trunk, texture, seed, error)
+    strength = _strength_code(photo_model, pixels, mean, trunk, texture, seed, error, grey=grey)
     stages.finish_one()
     height, width = pixels.shape[:2]
-    header = Header(width, height, code, entry.fingerprint, strength, seed, error)
-    return write_container(header, latents, exact)
+    header = Header(width, height, code, entry.fingerprint, strength, seed, error, grey)
+    return write_container(header, latents, exact, _write_sections(picture, strip=strip))
 
 
 def decode(
@@ -117,27 +128,31 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     progress: ProgressCallback | None = None,
 ) -> Image.Image:
-    """Decode a .vlae file to an RGB picture.
+    """Decode a .vlae file to a picture: mode RGB, RGBA, L or LA.
+
+    Colour profile, EXIF and XMP are in its `info` as `icc_profile`, `exif` and `xmp`.
 
     texture: strength 0..1 of the regenerated texture: 0 is the mean image, 1 a full draw; by
     default what the file recommends. seed: draws another texture than the file's.
     preview: of a file that holds exact pixels, show only what its latents tell.
-    With `keep_going` a damaged tile becomes grey and there is no texture, with a LossWarning.
+    With `keep_going` a damaged tile becomes grey and there is no texture, and a damaged alpha
+    channel or EXIF is left out, with a LossWarning.
     Damage to exact pixels alone always leaves the lossy picture there, with a LossWarning.
     Raises DamagedError, ModelError, ParameterError (also for more than max_pixels) or
     ReproductionError.
     """
-    return Image.fromarray(
-        decode_pixels(
-            data,
-            texture=texture,
-            seed=seed,
-            preview=preview,
-            keep_going=keep_going,
-            max_pixels=max_pixels,
-            progress=progress,
-        )
+    pixels = decode_pixels(
+        data,
+        texture=texture,
+        seed=seed,
+        preview=preview,
+        keep_going=keep_going,
+        max_pixels=max_pixels,
+        progress=progress,
     )
+    container = read_container(data, max_pixels, keep_going=keep_going)
+    alpha, metadata = _read_sections(container, keep_going=keep_going)
+    return to_image(Picture(pixels, container.header.grey, alpha, metadata))
 
 
 def decode_pixels(
@@ -151,7 +166,7 @@ def decode_pixels(
     progress: ProgressCallback | None = None,
     block_px: int = SYNTHESIS_BLOCK_PX,
 ) -> Pixels:
-    """Like `decode`, but returns uint8 [H, W, 3]. `block_px` bounds memory, a multiple of 16."""
+    """Like `decode`, but returns uint8 [H, W, 3] without alpha. `block_px` bounds memory."""
     container = read_container(data, max_pixels, keep_going=keep_going)
     header = container.header
     exact = bool(container.pixels) and not preview
@@ -166,12 +181,13 @@ def decode_pixels(
     latent, broken, _ = _decode_latents(photo_model, container, stages, keep_going=keep_going)
     mean, trunk = synthesise(photo_model, latent, header.quality_code, shape, block_px)
     _check_mean(mean, container, broken)
+    mean = to_grey(mean) if header.grey else mean
     if exact:
         decoded = _decode_pixels(photo_model, container, mean, trunk, broken, stages)
     else:
         # Draws go on from one pixel to the next, and would carry damage across the picture.
         strength = 0 if broken else strength
-        decoded = _textured(photo_model, mean, trunk, strength, seed, block_px)
+        decoded = _textured(photo_model, mean, trunk, strength, seed, block_px, grey=header.grey)
     stages.finish_one()
     _paint_broken(decoded, broken)
     return decoded
@@ -187,6 +203,7 @@ def verify(data: bytes, *, progress: ProgressCallback | None = None) -> Header:
     if lost := sum(tile is None for tile in container.pixels):
         raise DamagedError(f"the pixels of {lost} of {len(container.pixels)} tiles are damaged")
     decode_pixels(data, texture=None if container.pixels else 0, progress=progress)
+    _read_sections(container, keep_going=False)
     return container.header
 
 
@@ -217,22 +234,32 @@ def _strength_code(
     strength: float | None,
     seed: int,
     error: int | None,
+    *,
+    grey: bool,
 ) -> int:
     """The recommended strength: as asked for, else measured. None for a preview of exact pixels."""
     if strength is not None:
         return texture_to_code(strength)
     if error is not None:
         return 0
-    return texture.recommend_strength(model, pixels, mean, trunk, seed)
+    return texture.recommend_strength(model, pixels, mean, trunk, seed, colours=1 if grey else 3)
 
 
 def _textured(
-    model: PhotoModel, mean: Pixels, trunk: Tensor, strength: int, seed: int, block_px: int
+    model: PhotoModel,
+    mean: Pixels,
+    trunk: Tensor,
+    strength: int,
+    seed: int,
+    block_px: int,
+    *,
+    grey: bool,
 ) -> Pixels:
     """The mean image with a draw blended in."""
     if strength == 0:
         return mean
-    residual = texture.draw_residual(model, mean, trunk, seed, min(block_px, texture.BAND_ROWS))
+    rows, colours = min(block_px, texture.BAND_ROWS), 1 if grey else 3
+    residual = texture.draw_residual(model, mean, trunk, seed, rows, colours=colours)
     return texture.blend(mean, residual, strength)
 
 
@@ -290,16 +317,22 @@ def _decode_latents(
 
 
 def _encode_pixels(
-    model: PhotoModel, pixels: Pixels, mean: Pixels, trunk: Tensor, error: int, stages: _Stages
+    model: PhotoModel,
+    pixels: Pixels,
+    mean: Pixels,
+    trunk: Tensor,
+    error: int,
+    stages: _Stages,
+    *,
+    grey: bool,
 ) -> list[Tile]:
     """Every tile's exact pixels."""
+    encode_tile = grey_coder.encode_grey if grey else pixel_coder.encode_pixels
     tiles = []
     for box in boxes_of(pixels.shape):
         window = pixel_window(box)
         original = pixels[window]
-        words, decoded = pixel_coder.encode_pixels(
-            model, original, mean[window], trunk[trunk_window(box)], error
-        )
+        words, decoded = encode_tile(model, original, mean[window], trunk[trunk_window(box)], error)
         off = np.abs(original.astype(np.int16) - decoded).max()
         if off > error:
             raise ReproductionError(f"a sample would be off by {off}, more than {error}")
@@ -318,6 +351,8 @@ def _decode_pixels(
 ) -> Pixels:
     """Every tile's exact pixels; the mean image, with a warning, where they are lost."""
     error = container.header.max_error or 0
+    grey = container.header.grey
+    decode_tile = grey_coder.decode_grey if grey else pixel_coder.decode_pixels
     decoded = mean.copy()
     lost = 0
     boxes = list(boxes_of(mean.shape))
@@ -328,7 +363,7 @@ def _decode_pixels(
             continue
         window = pixel_window(box)
         try:
-            decoded[window] = pixel_coder.decode_pixels(
+            decoded[window] = decode_tile(
                 model, _to_words(tile), mean[window], trunk[trunk_window(box)], error
             )
         except DamagedError as problem:
@@ -344,6 +379,33 @@ def _decode_pixels(
             stacklevel=3,
         )
     return decoded
+
+
+def _write_sections(picture: Picture, *, strip: bool) -> dict[Section, bytes]:
+    """What a file holds beside the picture."""
+    sections = {} if strip else write_metadata(picture.metadata)
+    if picture.alpha is not None:
+        sections[Section.ALPHA] = encode_alpha(picture.alpha)
+    return sections
+
+
+def _read_sections(container: Container, *, keep_going: bool) -> tuple[Alpha | None, Metadata]:
+    """The alpha channel and what else there is; left out, with a warning, where it is damaged."""
+    header, alpha, metadata = container.header, None, Metadata()
+    for section, stored in container.sections.items():
+        try:
+            if stored is None:
+                raise DamagedError(f"the {section.title} is damaged")
+            if section == Section.ALPHA:
+                alpha = decode_alpha(stored, header.width, header.height)
+            else:
+                found = read_metadata(section, stored).as_info()
+                metadata = replace(metadata, **found)
+        except DamagedError as error:
+            if not keep_going:
+                raise DamagedError(f"{error}; --keep-going does without") from error
+            warnings.warn(f"{error}, and left out", LossWarning, stacklevel=3)
+    return alpha, metadata
 
 
 # Checks of what was decoded.

@@ -6,12 +6,13 @@ import binascii
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import IntEnum
 
-from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError
+from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
 
 MAGIC = b"\x8bVLA"
-VERSION = 2
+VERSION = 3
 TILE_PX = 1024
 """Tiles are this many pixels square, smaller at the right and bottom edges."""
 
@@ -43,8 +44,25 @@ _CRC = struct.Struct("<I")
 TILE_CHECK_BYTES = 2 * _CRC.size
 """Follow each payload: the CRC-32 of the decoded pixels, then that of all before it."""
 
-_HAS_PIXELS = 0x01
-_RESERVED_FLAGS = 0x0E
+METADATA_MAX_BYTES = 2**24
+"""The most that a file keeps of a colour profile, of EXIF, of XMP: each, compressed or not."""
+
+_HAS_PIXELS, _IS_GREY, _HAS_SECTIONS = 0x01, 0x02, 0x04
+_RESERVED_FLAGS = 0x08
+
+
+class Section(IntEnum):
+    """What a file can hold beside its picture; the numbers are bits of the header's set."""
+
+    ALPHA = 0
+    ICC_PROFILE = 1
+    EXIF = 2
+    XMP = 3
+
+    @property
+    def title(self) -> str:
+        """What to call it in a message."""
+        return {0: "alpha channel", 1: "ICC profile", 2: "EXIF", 3: "XMP"}[self]
 
 
 @dataclass(frozen=True)
@@ -61,6 +79,8 @@ class Header:
     """Of the texture's noise."""
     max_error: int | None = None
     """None: the file holds latents alone. Else pixel parts follow, exact to so many levels."""
+    grey: bool = False
+    """Whether the picture has one channel instead of three."""
 
     @property
     def quality(self) -> float:
@@ -82,11 +102,18 @@ class Layout:
     latent_sizes: list[int]
     pixel_sizes: list[int]
     """Empty where the file has no pixel parts."""
+    section_sizes: dict[Section, int] = field(default_factory=dict)
+
+    @property
+    def latents_start(self) -> int:
+        """Where the latents begin, behind the sections."""
+        return self.start + sum(size + _CRC.size for size in self.section_sizes.values())
 
     @property
     def latents_end(self) -> int:
         """How long a file is that is cut after its latents."""
-        return self.start + sum(self.latent_sizes) + len(self.latent_sizes) * TILE_CHECK_BYTES
+        tiles = len(self.latent_sizes)
+        return self.latents_start + sum(self.latent_sizes) + tiles * TILE_CHECK_BYTES
 
     @property
     def end(self) -> int:
@@ -123,6 +150,8 @@ class Container:
     latents: list[Tile | None]
     pixels: list[Tile | None]
     """Empty where the file has no pixel parts."""
+    sections: dict[Section, bytes | None] = field(default_factory=dict)
+    """As stored; None where the bytes did not match their checksum."""
 
 
 def quality_to_code(quality: float) -> int:
@@ -165,12 +194,24 @@ def tile_count(width: int, height: int) -> int:
     return -(-width // TILE_PX) * -(-height // TILE_PX)
 
 
-def write_container(header: Header, latents: list[Tile], pixels: list[Tile] | None = None) -> bytes:
-    """Serialise a file. Payloads are whole 32-bit words; `pixels` goes with header.max_error."""
+def write_container(
+    header: Header,
+    latents: list[Tile],
+    pixels: list[Tile] | None = None,
+    sections: dict[Section, bytes] | None = None,
+) -> bytes:
+    """Serialise a file. Payloads are whole 32-bit words; `pixels` goes with header.max_error.
+
+    Raises ParameterError for a section that is too large.
+    """
+    stored = sorted((sections or {}).items())
+    for section, body in stored:
+        _check_section_size(section, len(body), ParameterError)
+    flags = _HAS_PIXELS * (header.max_error is not None) | _IS_GREY * header.grey
     head = _FIXED.pack(
         MAGIC,
         VERSION,
-        0 if header.max_error is None else _HAS_PIXELS,
+        flags | _HAS_SECTIONS * bool(stored),
         header.fingerprint,
         header.width - 1,
         header.height - 1,
@@ -180,9 +221,14 @@ def write_container(header: Header, latents: list[Tile], pixels: list[Tile] | No
     )
     if header.max_error is not None:
         head += _MAX_ERROR.pack(header.max_error)
+    if stored:
+        head += bytes([sum(1 << section for section, _ in stored)])
+        head += b"".join(_write_varint(len(body)) for _, body in stored)
     tiles = latents + (pixels or [])
     head += b"".join(_write_varint(len(t.payload) // WORD_BYTES) for t in tiles)
     parts = [head, _HEADER_CHECK.pack(binascii.crc_hqx(head, 0xFFFF))]
+    for _, body in stored:
+        parts += [body, _CRC.pack(zlib.crc32(body))]
     for tile in tiles:
         body = tile.payload + _CRC.pack(tile.pixel_crc)
         parts += [body, _CRC.pack(zlib.crc32(body))]
@@ -202,8 +248,10 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layo
         raise DamagedError("not a .vlae file")
     # Other versions may have other headers: say so before anything else is read.
     if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
+        version = data[len(MAGIC)]
+        cure = "a newer vlaecodec" if version > VERSION else "the vlaecodec that wrote it"
         raise UnsupportedError(
-            f"format version {data[len(MAGIC)]}; this vlaecodec reads version {VERSION}"
+            f"format version {version}; this vlaecodec reads version {VERSION}: use {cure}"
         )
     if len(data) < _FIXED.size:
         raise DamagedError("the file ends within its header")
@@ -215,6 +263,14 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layo
     if flags & _HAS_PIXELS:
         max_error = data[offset] if offset < len(data) else 0
         offset += _MAX_ERROR.size
+    section_sizes: dict[Section, int] = {}
+    section_set = 0
+    if flags & _HAS_SECTIONS:
+        section_set = data[offset] if offset < len(data) else 0
+        offset += 1
+        for section in Section:
+            if section_set >> section & 1:
+                section_sizes[section], offset = _read_varint(data, offset)
     tiles = tile_count(width, height)
     sizes = []
     for _ in range(tiles if max_error is None else 2 * tiles):
@@ -224,18 +280,50 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layo
         raise DamagedError("the file ends within its header")
     if _HEADER_CHECK.unpack_from(data, offset)[0] != binascii.crc_hqx(data[:offset], 0xFFFF):
         raise DamagedError("the header is damaged")
-    if flags & _RESERVED_FLAGS:
+    if flags & _RESERVED_FLAGS or section_set >> len(Section):
         raise UnsupportedError(f"the file uses features not known here (flags {flags:#04x})")
     if not QUALITY_CODE_MIN <= quality_code <= QUALITY_CODE_MAX:
         raise DamagedError("the quality is out of range")
     if texture_code > TEXTURE_UNIT or (max_error or 0) > MAX_ERROR:
         raise DamagedError("the texture's strength or the largest error is out of range")
+    for section, size in section_sizes.items():
+        _check_section_size(section, size, DamagedError)
     if width * height > max_pixels:
         raise ParameterError(
             f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}"
         )
-    header = Header(width, height, quality_code, fingerprint, texture_code, seed, max_error)
-    return header, Layout(offset + _HEADER_CHECK.size, sizes[:tiles], sizes[tiles:])
+    header = Header(
+        width,
+        height,
+        quality_code,
+        fingerprint,
+        texture_code,
+        seed,
+        max_error,
+        grey=bool(flags & _IS_GREY),
+    )
+    start = offset + _HEADER_CHECK.size
+    return header, Layout(start, sizes[:tiles], sizes[tiles:], section_sizes)
+
+
+def read_sections(data: bytes, layout: Layout) -> dict[Section, bytes | None]:
+    """The sections as stored; None for those that are damaged or cut off."""
+    sections: dict[Section, bytes | None] = {}
+    offset = layout.start
+    for section, size in layout.section_sizes.items():
+        body = data[offset : offset + size]
+        check = data[offset + size : offset + size + _CRC.size]
+        offset += size + _CRC.size
+        intact = len(check) == _CRC.size and _CRC.unpack(check)[0] == zlib.crc32(body)
+        sections[section] = body if intact else None
+    return sections
+
+
+def _check_section_size(section: Section, size: int, error: type[VlaeError]) -> None:
+    """The alpha channel is bounded by the picture's size, when it is decoded."""
+    limit = _VARINT_MAX if section == Section.ALPHA else METADATA_MAX_BYTES
+    if size > limit:
+        raise error(f"the {section.title} takes {size} bytes, more than the limit of {limit}")
 
 
 def read_container(
@@ -243,18 +331,23 @@ def read_container(
 ) -> Container:
     """Parse a whole file.
 
-    Damage to a tile's latents raises DamagedError, or with `keep_going` leaves that tile None.
+    Damage to a tile's latents or to a section raises DamagedError, or with `keep_going` leaves
+    that tile or section None.
     Damage to a tile's pixels, which refine what the latents tell, always leaves it None.
     """
     header, layout = read_header(data, max_pixels)
-    latents = list(_read_tiles(data, layout.start, layout.latent_sizes))
+    sections = read_sections(data, layout)
+    latents = list(_read_tiles(data, layout.latents_start, layout.latent_sizes))
     problem = next((p for _, p in latents if p), None)
+    if lost := [s.title for s, body in sections.items() if body is None]:
+        # Where tiles are lost too, they matter more.
+        problem = problem or f"the {' and the '.join(lost)} is damaged; --keep-going does without"
     if layout.end < len(data):
         problem = problem or f"{len(data) - layout.end} bytes follow the last tile"
     if problem and not keep_going:
         raise DamagedError(problem)
     pixels = _read_tiles(data, layout.latents_end, layout.pixel_sizes)
-    return Container(header, [tile for tile, _ in latents], [tile for tile, _ in pixels])
+    return Container(header, [t for t, _ in latents], [t for t, _ in pixels], sections)
 
 
 def _read_tiles(
@@ -271,6 +364,9 @@ def _read_tiles(
             yield None, f"tile {index + 1} of {len(sizes)} is damaged"
         else:
             yield Tile(body[:size], _CRC.unpack(body[size:])[0]), None
+
+
+_VARINT_MAX = 2**28 - 1
 
 
 def _write_varint(value: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vlaecodec.container import MAX_SIDE_PX, VERSION, read_header
+from vlaecodec.container import MAX_SIDE_PX, VERSION, Section, read_header
 from vlaecodec.errors import ModelError
 from vlaecodec.registry import find_fingerprint
 
@@ -15,6 +15,8 @@ class FileInfo:
 
     width: int
     height: int
+    mode: str
+    """Pillow's name for the channels: RGB, RGBA, L or LA."""
     quality: float
     tiles: int
     size_bytes: int
@@ -31,6 +33,8 @@ class FileInfo:
     rate_bpp: float
     format_version: int
     model_fingerprint: str
+    sections: dict[str, int]
+    """What the file holds beside the picture (alpha, icc_profile, exif, xmp): bytes of each."""
     model: str | None
     """The model's name, or None if it is not installed."""
 
@@ -45,6 +49,7 @@ def read_info(data: bytes) -> FileInfo:
     return FileInfo(
         width=header.width,
         height=header.height,
+        mode=("L" if header.grey else "RGB") + "A" * (Section.ALPHA in layout.section_sizes),
         quality=header.quality,
         tiles=len(layout.latent_sizes),
         size_bytes=len(data),
@@ -56,5 +61,6 @@ def read_info(data: bytes) -> FileInfo:
         rate_bpp=8 * len(data) / (header.width * header.height),
         format_version=VERSION,
         model_fingerprint=header.fingerprint.hex(),
+        sections={section.name.lower(): n for section, n in layout.section_sizes.items()},
         model=model,
     )

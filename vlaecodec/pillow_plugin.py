@@ -2,26 +2,32 @@
 
     import vlaecodec.pillow_plugin
     image = Image.open("photo.vlae")         # lazy: size and mode from the header
-    image.save("smaller.vlae", quality=30)
+    image.save("smaller.vlae", quality=30)   # icc_profile=, exif=, xmp= replace the image's own
 
 Importing this module registers the plugin; torch is imported when pixels are first needed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from vlaecodec.container import MAGIC
+from vlaecodec.container import MAGIC, MAX_SIDE_PX, Section, read_header, read_sections
 from vlaecodec.errors import VlaeError
 from vlaecodec.info import read_info
+from vlaecodec.metadata import read_metadata
 
 FORMAT = "VLAE"
 MIME = "image/x-vlae"
-SAVE_OPTIONS = ("quality", "lossless", "max_error", "texture", "seed", "model")
+SAVE_OPTIONS = ("quality", "lossless", "max_error", "texture", "seed", "model", "strip", "to_8_bit")
 """What `Image.save` passes on to `vlaecodec.encode`."""
+
+
+METADATA_OPTIONS = ("icc_profile", "exif", "xmp")
+"""What `Image.save` takes in place of the image's own."""
 
 
 class VlaeImageFile(ImageFile.ImageFile):
@@ -39,9 +45,10 @@ class VlaeImageFile(ImageFile.ImageFile):
         except VlaeError as error:
             raise SyntaxError(str(error)) from error
         self._size = (info.width, info.height)
-        self._mode = "RGB"
+        self._mode = info.mode
         self.tile = []
         self.info["quality"] = info.quality
+        self.info.update(_metadata_in(self._data))
         self._decoded = False
 
     def load(self) -> Any:
@@ -62,6 +69,17 @@ class VlaeImageFile(ImageFile.ImageFile):
         return super().load()
 
 
+def _metadata_in(data: bytes) -> dict[str, bytes]:
+    """What there is under Pillow's names; what is damaged is left for `load` to complain about."""
+    _, layout = read_header(data, max_pixels=MAX_SIDE_PX**2)
+    found: dict[str, bytes] = {}
+    for section, stored in read_sections(data, layout).items():
+        if section != Section.ALPHA and stored is not None:
+            with contextlib.suppress(VlaeError):
+                found |= read_metadata(section, stored).as_info()
+    return found
+
+
 def _accept(prefix: bytes) -> bool:
     return prefix.startswith(MAGIC)
 
@@ -72,9 +90,22 @@ def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
     options = getattr(image, "encoderinfo", {})
     try:
         chosen = {name: options[name] for name in SAVE_OPTIONS if name in options}
+        image = _with_metadata(image, options)
         file.write(encode(image, **chosen))
     except VlaeError as error:
         raise OSError(str(error)) from error
+
+
+def _with_metadata(image: Image.Image, options: dict[str, Any]) -> Image.Image:
+    """The image with the metadata that `Image.save` was given instead of its own; None: none."""
+    given = {name: options[name] for name in METADATA_OPTIONS if name in options}
+    if not given:
+        return image
+    if isinstance(given.get("exif"), Image.Exif):
+        given["exif"] = given["exif"].tobytes()
+    image = image.copy()
+    image.info.update(given)
+    return image
 
 
 def register_vlae_opener() -> None:

@@ -51,12 +51,18 @@ _ROOM = PATCH_PX // FOLD
 
 
 def draw_residual(
-    model: PhotoModel, mean: Pixels, trunk: Tensor, seed: int, band_rows: int = BAND_ROWS
+    model: PhotoModel,
+    mean: Pixels,
+    trunk: Tensor,
+    seed: int,
+    band_rows: int = BAND_ROWS,
+    *,
+    colours: int = 3,
 ) -> Residuals:
     """One full draw's residual to the mean image, int16 [H, W, 3], colours in coding order.
 
     mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / 8, >= W / 8].
-    band_rows: a multiple of FOLD.
+    band_rows: a multiple of FOLD. colours: 1 for a grey picture, whose channels are all equal.
     """
     height, width = mean.shape[:2]
     drawn = np.empty((height, width, 3), np.int16)
@@ -70,6 +76,7 @@ def draw_residual(
             features[None],
             _noise(seed, top, rows, width)[None],
             context[None],
+            colours,
         )
         drawn[top : top + rows] = part[0]
         context = np.concatenate([context, part[0]])[-len(context) :]
@@ -83,7 +90,13 @@ def blend(mean: Pixels, residual: Residuals, strength_code: int) -> Pixels:
 
 
 def recommend_strength(
-    model: PhotoModel, pixels: Pixels, mean: Pixels, trunk: Tensor, seed: int
+    model: PhotoModel,
+    pixels: Pixels,
+    mean: Pixels,
+    trunk: Tensor,
+    seed: int,
+    *,
+    colours: int = 3,
 ) -> int:
     """The strength code whose picture has local statistics most like the photo's own.
 
@@ -111,7 +124,7 @@ def recommend_strength(
         ]
     )
     noise = np.stack([_noise(seed + lane, 0, height, width) for lane in range(len(corners))])
-    drawn = from_residual(_draw(model, means, features, noise, None), means)
+    drawn = from_residual(_draw(model, means, features, noise, None, colours), means)
     photo, base, draw = (p.astype(np.float64) for p in (patches(pixels), means, drawn))
     strengths = np.arange(0, TEXTURE_UNIT + 1, TEXTURE_UNIT // 32)
     gaps = np.zeros(len(strengths))
@@ -174,6 +187,7 @@ def _draw(
     features: Floats,
     noise: NDArray[np.uint32],
     above: Residuals | None,
+    colours: int,
 ) -> Residuals:
     """Draw lanes side by side: all [L, H, W, ...]."""
     lanes = len(mean)
@@ -193,7 +207,7 @@ def _draw(
         return np.clip(expected + np.left_shift(coarse, at.bits) + low, 0, 255) - expected
 
     conditions = local_conditions(drawing=True)
-    return run_wavefronts(model.network.local, features, conditions, choose, above)
+    return run_wavefronts(model.network.local, features, conditions, choose, above, colours)
 
 
 @lru_cache(maxsize=4)

@@ -48,11 +48,13 @@ def run_wavefronts(
     conditions: Floats,
     choose: ChooseSamples,
     above: Residuals | None = None,
+    colours: int = 3,
 ) -> Residuals:
     """Decode residuals, each pixel's window holding what `choose` returned before.
 
     features: SIGNED [lanes, H, W, F]. conditions: SIGNED [CONDITIONS]. above: residuals of the rows
-    just above, [lanes, window height, W, 3]; zeros by default. Returns [lanes, H, W, 3].
+    just above, [lanes, window height, W, 3]; zeros by default. colours: 3, or 1 for grey pictures:
+    the others then repeat the first. Returns [lanes, H, W, 3].
     """
     lanes, height, width, depth = features.shape
     window = local.window
@@ -83,9 +85,10 @@ def run_wavefronts(
         seen[..., wide + 3 * reach : -1] = features[:, pixels]
         here = view(stored, (lanes, count, 3), (*step, sample), corner + reach * pixel)
         kernel.begin(total)
-        for number in range(3):
+        for number in range(colours):
             residuals = choose(number, pixels, *kernel.colour(number, total))
             known[:total, number] = residuals * np.float32(RESIDUAL_UNITS)
+        known[:total, colours:] = known[:total, :1]
         here[:] = known[:total].reshape(lanes, count, 3)
     whole = stored[:, rows:, reach : reach + width] / RESIDUAL_UNITS
     return whole.astype(np.int16)

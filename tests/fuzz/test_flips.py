@@ -1,17 +1,20 @@
 """Damage of every kind to a whole file: a typed error, or the same picture; never anything else."""
 
 import contextlib
+import warnings
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
-from tests.forge import forge_words
-from vlaecodec.codec import decode_pixels
-from vlaecodec.errors import ReproductionError, VlaeError
+from tests.forge import forge_section, forge_words
+from vlaecodec.codec import _read_sections, decode_pixels
+from vlaecodec.container import Section, read_container, read_header
+from vlaecodec.errors import DamagedError, LossWarning, ReproductionError, VlaeError
 
 PIXELS = photo(40, 56, seed=9)
 DATA = vlaecodec.encode(PIXELS, 30)
@@ -24,6 +27,60 @@ def test_any_flipped_byte_is_noticed(offset: int) -> None:
     broken[offset] ^= 0xFF
     with pytest.raises(VlaeError):
         decode_pixels(bytes(broken))
+
+
+def picture_with_everything() -> Image.Image:
+    image = Image.fromarray(photo(16, 24))
+    image.putalpha(Image.fromarray(photo(16, 24, seed=3)[..., 0]))
+    exif = Image.Exif()
+    exif[0x010F] = "Someone"
+    image.info |= {"icc_profile": b"profile" * 9, "exif": exif.tobytes(), "xmp": b"<x/>"}
+    return image
+
+
+WHOLE = vlaecodec.encode(picture_with_everything(), 10)
+SECTIONS = slice(read_header(WHOLE)[1].start, read_header(WHOLE)[1].latents_start)
+
+
+@pytest.mark.parametrize("offset", range(SECTIONS.stop))
+def test_any_flipped_byte_before_the_latents_is_noticed(offset: int) -> None:
+    broken = bytearray(WHOLE)
+    broken[offset] ^= 0xFF
+    with pytest.raises(VlaeError):
+        vlaecodec.decode(bytes(broken))
+
+
+@pytest.mark.parametrize("offset", range(SECTIONS.start, SECTIONS.stop, 7))
+def test_the_picture_outlives_its_sections(offset: int) -> None:
+    broken = bytearray(WHOLE)
+    broken[offset] ^= 0xFF
+    with pytest.warns(LossWarning, match="left out"):
+        rescued = vlaecodec.decode(bytes(broken), keep_going=True)
+    whole = vlaecodec.decode(WHOLE)
+    assert rescued.convert("RGB").tobytes() == whole.convert("RGB").tobytes()
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(Section), st.data())
+def test_any_section_behind_its_checksum_is_a_typed_error_or_harmless(section, data) -> None:
+    stored = read_container(WHOLE).sections[section]
+    kind = data.draw(st.sampled_from(["noise", "flip", "cut", "more"]))
+    if kind == "noise":
+        stored = data.draw(st.binary(max_size=60))
+    elif kind == "flip":
+        place = data.draw(st.integers(0, len(stored) - 1))
+        stored = stored[:place] + bytes([stored[place] ^ 0x55]) + stored[place + 1 :]
+    elif kind == "cut":
+        stored = stored[: data.draw(st.integers(0, len(stored) - 1))]
+    else:
+        stored += data.draw(st.binary(min_size=1, max_size=9))
+    container = read_container(forge_section(WHOLE, section, stored))
+    with contextlib.suppress(DamagedError):
+        _read_sections(container, keep_going=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LossWarning)
+        alpha, _ = _read_sections(container, keep_going=True)
+    assert alpha is None or alpha.shape == (16, 24)
 
 
 @settings(max_examples=150)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 import bisect
+import io
 import itertools
 import json
 import struct
@@ -14,6 +15,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 Array = np.ndarray
 
@@ -248,7 +250,10 @@ def decode_latents(model: Model, words: list[int], quality: int, rows: int, colu
 class PixelDecoder:
     """Section 7: pixels one by one, in an order that the causal window allows."""
 
-    def __init__(self, model: Model, mean: Array, features: Array, error: int, drawing: int):
+    def __init__(
+        self, model: Model, mean: Array, features: Array, error: int, drawing: int, grey: int
+    ):
+        self.coded = 1 if grey else 3
         self.model, self.features, self.error = model, features, error
         self.mean = mean.astype(np.int64)
         self.step = 2 * error + 1
@@ -295,7 +300,10 @@ class PixelDecoder:
 
     def store(self, i: int, j: int, colour: int, k: int) -> None:
         expected = int(self.mean[i, j, COLOURS[colour]])
-        self.residual[i, j, colour] = min(max(expected + k * self.step, 0), 255) - expected
+        residual = min(max(expected + k * self.step, 0), 255) - expected
+        self.residual[i, j, colour] = residual
+        if self.coded == 1:
+            self.residual[i, j] = residual
 
     def pixels(self, strength: int = 128) -> Array:
         scaled = (self.residual * strength + 64) >> 7
@@ -316,7 +324,7 @@ def decode_tile(decoder: PixelDecoder, words: list[int]) -> Array:
     for step in range(width + slope * (height - 1)):
         places = [(i, step - slope * i) for i in range(height) if 0 <= step - slope * i < width]
         begun = [decoder.begin(i, j) for i, j in places]
-        for colour in range(3):
+        for colour in range(decoder.coded):
             tables = [decoder.table(*p, colour, b) for p, b in zip(places, begun, strict=True)]
             entries = [stack.pop_entry(stack.cumulative("residual", t)[0]) for t, _, _ in tables]
             values = {}
@@ -346,7 +354,7 @@ def draw(decoder: PixelDecoder, seed: int, strength: int) -> Array:
     stack = Stack([], decoder.model)
     for i, j in itertools.product(range(height), range(width)):
         begun = decoder.begin(i, j)
-        for colour in range(3):
+        for colour in range(decoder.coded):
             table, base, b = decoder.table(i, j, colour, begun)
             row = mix(mix(3 * seed + colour) + i & 0xFFFFFFFF)
             z = mix(row + j & 0xFFFFFFFF)
@@ -384,19 +392,54 @@ def read_parts(
     return parts, offset
 
 
+def read_sections(
+    data: bytes, offset: int, kinds: list[int], sizes: list[int]
+) -> tuple[dict[int, bytes], int]:
+    """The stored bytes of each section."""
+    sections = {}
+    for kind, size in zip(kinds, sizes, strict=True):
+        sections[kind] = data[offset : offset + size]
+        offset += size
+        assert zlib.crc32(sections[kind]) == struct.unpack_from("<I", data, offset)[0]
+        offset += 4
+    return sections, offset
+
+
+def read_extras(data: bytes) -> tuple[Array | None, dict[int, bytes]]:
+    """Section 9: the alpha channel, and the ICC profile (1), EXIF (2) and XMP (3)."""
+    flags, width, height = struct.unpack_from("<5xB4xHH", data)
+    offset = 19 + (flags & 1)
+    kinds = [k for k in range(8) if flags & 4 and data[offset] >> k & 1]
+    sizes, offset = read_varints(data, offset + (flags >> 2 & 1), len(kinds))
+    tiles = -(-(width + 1) // TILE) * -(-(height + 1) // TILE)
+    _, offset = read_varints(data, offset, tiles * (1 + (flags & 1)))
+    sections, _ = read_sections(data, offset + 2, kinds, sizes)
+    alpha = None
+    if 0 in sections:
+        alpha = np.asarray(Image.open(io.BytesIO(sections.pop(0))))
+        alpha = alpha[..., 1] if alpha.ndim == 3 else alpha
+        assert alpha.shape == (height + 1, width + 1)
+    return alpha, {kind: zlib.decompress(stored) for kind, stored in sections.items()}
+
+
 def decode(
     data: bytes, model_path: Path, strength: int | None = None, preview: bool = False
 ) -> Array:
     """Sections 1 and 5: the pixels, uint8 [H, W, 3]. strength: of the texture, in 1/128."""
     fields = struct.unpack_from("<4sBB4sHHHBH", data)
     magic, version, flags, _, width, height, quality, texture, seed = fields
-    assert (magic, version, flags & 14) == (b"\x8bVLA", 2, 0)
+    assert (magic, version, flags & 8) == (b"\x8bVLA", 3, 0)
     width, height, offset = width + 1, height + 1, 19
     error = data[offset] if flags & 1 else 0
+    grey = flags & 2
+    offset += flags & 1
+    kinds = [k for k in range(8) if flags & 4 and data[offset] >> k & 1]
+    section_sizes, offset = read_varints(data, offset + (flags >> 2 & 1), len(kinds))
     boxes = list(itertools.product(range(0, height, TILE), range(0, width, TILE)))
-    sizes, offset = read_varints(data, offset + (flags & 1), len(boxes) * (1 + (flags & 1)))
+    sizes, offset = read_varints(data, offset, len(boxes) * (1 + (flags & 1)))
     assert binascii.crc_hqx(data[:offset], 0xFFFF) == struct.unpack_from("<H", data, offset)[0]
-    latents, offset = read_parts(data, offset + 2, sizes[: len(boxes)])
+    _, offset = read_sections(data, offset + 2, kinds, section_sizes)
+    latents, offset = read_parts(data, offset, sizes[: len(boxes)])
     parts, offset = read_parts(data, offset, sizes[len(boxes) :])
     assert offset == len(data)
     model = Model(model_path)
@@ -410,19 +453,22 @@ def decode(
     samples = np.clip((model.mean_image(trunk) + 8) >> 4, 0, 255)
     mean = samples.transpose(1, 2, 0)[:height, :width].astype(np.uint8)
     check(mean, boxes, latents)
+    if grey:
+        red, green, blue = mean.transpose(2, 0, 1).astype(np.int64)
+        mean = np.stack([(red + 2 * green + blue + 2) >> 2] * 3, 2).astype(np.uint8)
     features = unfold(model.convolve(trunk, "local.project", SIGNED), 8)
     if parts and not preview:
         pixels = mean.copy()
         for (top, left), (words, _) in zip(boxes, parts, strict=True):
             tile = mean[top : top + TILE, left : left + TILE]
-            decoder = PixelDecoder(model, tile, features[:, top:, left:], error, drawing=0)
+            decoder = PixelDecoder(model, tile, features[:, top:, left:], error, 0, grey)
             pixels[top : top + TILE, left : left + TILE] = decode_tile(decoder, words)
         check(pixels, boxes, parts)
         return pixels
     strength = texture if strength is None else strength
     if strength == 0:
         return mean
-    return draw(PixelDecoder(model, mean, features, 0, drawing=1), seed, strength)
+    return draw(PixelDecoder(model, mean, features, 0, 1, grey), seed, strength)
 
 
 def check(pixels: Array, boxes: list, parts: list) -> None:

@@ -5,7 +5,9 @@ python -m tests.golden.regenerate
 
 from __future__ import annotations
 
+import io
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,10 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from tests.exactness import digests_of
-from tests.forge import forge_header, forge_pixel_crc, forge_words
+from tests.forge import forge_header, forge_pixel_crc, forge_section, forge_words
+from vlaecodec.alpha import encode_alpha
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import TILE_PX, read_header
+from vlaecodec.container import TILE_PX, Section, read_header
 from vlaecodec.model import load_model
 from vlaecodec.registry import find_model
 
@@ -47,6 +50,11 @@ def main() -> None:
         "lossless-two-tiles": vlaecodec.encode(photo(24, TILE_PX + 40), lossless=True),
         "near-lossless-1": vlaecodec.encode(crop[:40, :56], max_error=1),
         "near-lossless-15": vlaecodec.encode(crop[:40, :56], max_error=15),
+        "grey": vlaecodec.encode(crop[:40, :56, 1], 30),
+        "grey-lossless": vlaecodec.encode(crop[:40, :56, 1], lossless=True),
+        "grey-near-lossless-2": vlaecodec.encode(crop[:40, :56, 1], max_error=2),
+        "everything-webp-alpha": vlaecodec.encode(with_everything(crop[:40, :56]), 30),
+        "everything-png-alpha": with_png_alpha(with_everything(crop[:8, :9])),
     }
     digests = {}
     for name, data in files.items():
@@ -54,7 +62,9 @@ def main() -> None:
         digests |= digests_of(f"{name}.vlae", data)
     (DECODE / "digests.json").write_text(json.dumps(digests, indent=1) + "\n")
 
-    good = files["photo-q10"]
+    good, whole = files["photo-q10"], files["everything-webp-alpha"]
+    sections = read_header(whole)[1].start
+    other_alpha = encode_alpha(np.zeros((4, 4), np.uint8))
     broken = {
         "empty.4": b"",
         "not-a-file.4": b"This is not a picture.",
@@ -66,8 +76,15 @@ def main() -> None:
         "payload-bit.4": good[:60] + bytes([good[60] ^ 4]) + good[61:],
         "header-bit.4": good[:10] + bytes([good[10] ^ 1]) + good[11:],
         "newer-version.5": good[:4] + b"\x63" + good[5:],
-        "older-version.5": good[:4] + b"\x01" + good[5:],
-        "reserved-flag.5": forge_header(good, 5, b"\x02"),
+        "older-version.5": good[:4] + b"\x02" + good[5:],
+        "reserved-flag.5": forge_header(good, 5, b"\x08"),
+        "reserved-section.5": forge_header(whole, 19, b"\x1f"),
+        "section-bit.4": whole[:sections] + bytes([whole[sections] ^ 1]) + whole[sections + 1 :],
+        "cut-in-sections.4": whole[: sections + 20],
+        "section-not-deflated.4": forge_section(whole, Section.XMP, b"not deflated"),
+        "section-too-large.4": forge_section(whole, Section.XMP, zlib.compress(bytes(2**24 + 1))),
+        "alpha-of-another-size.4": forge_section(whole, Section.ALPHA, other_alpha),
+        "alpha-that-is-none.4": forge_section(whole, Section.ALPHA, b"\x89PNG" + bytes(40)),
         "texture-too-strong.4": forge_header(good, 16, b"\x81"),
         "max-error-too-large.4": forge_header(files["near-lossless-1"], 19, b"\x10"),
         "wrong-max-error.7": forge_header(files["near-lossless-1"], 19, b"\x02"),
@@ -84,6 +101,27 @@ def main() -> None:
     FORMAT.write_text(insert_example(FORMAT.read_text()))
 
 
+def with_everything(pixels: np.ndarray) -> Image.Image:
+    """A picture with an alpha channel, a colour profile, EXIF and XMP."""
+    height, width = pixels.shape[:2]
+    image = Image.fromarray(pixels)
+    distance = np.hypot(*(np.indices((height, width)) - np.array([[[height / 2]], [[width / 2]]])))
+    image.putalpha(Image.fromarray(np.clip(distance * 14, 0, 255).astype(np.uint8)))
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Someone", "A camera"
+    profile = b"\x00\x00\x01\x00" + b"a profile that nobody interprets " * 8
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'></x:xmpmeta>"
+    image.info |= {"icc_profile": profile, "exif": exif.tobytes(), "xmp": xmp}
+    return image
+
+
+def with_png_alpha(image: Image.Image) -> bytes:
+    """A lossless file whose alpha channel is a PNG, which a WebP mostly beats."""
+    buffer = io.BytesIO()
+    image.getchannel("A").save(buffer, "PNG")
+    return forge_section(vlaecodec.encode(image, lossless=True), Section.ALPHA, buffer.getvalue())
+
+
 def format_example() -> str:
     """The worked example of FORMAT.md: the bytes of a one-pixel picture, and its first symbol."""
     data = (DECODE / "pixel.vlae").read_bytes()
@@ -91,7 +129,7 @@ def format_example() -> str:
     (size,), start = layout.latent_sizes, layout.start
     pieces = [
         (4, "magic"),
-        (1, "version 2"),
+        (1, "version 3"),
         (1, "flags"),
         (4, "model"),
         (2, f"width - 1: {header.width} pixel"),

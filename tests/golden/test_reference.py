@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import vlaecodec
 from tests.golden import reference_decoder
 from vlaecodec.codec import decode_pixels
 from vlaecodec.container import read_header
@@ -25,6 +26,22 @@ def test_both_decoders_agree(path) -> None:
     pixels = reference_decoder.decode(data, WEIGHTS, None if small else 0, preview=not small)
     options = {} if small else {"preview": True} if exact else {"texture": 0}
     assert np.array_equal(pixels, decode_pixels(data, **options))
+
+
+@pytest.mark.parametrize("path", sorted(DECODE.glob("*.vlae")), ids=lambda p: p.stem)
+def test_both_find_the_same_beside_the_picture(path) -> None:
+    data = path.read_bytes()
+    alpha, sections = reference_decoder.read_extras(data)
+    image = vlaecodec.decode(data)
+    assert (alpha is None) == (image.mode in ("RGB", "L"))
+    if alpha is not None:
+        assert np.array_equal(alpha, np.asarray(image.getchannel("A")))
+    found = {1: image.info.get("icc_profile"), 3: image.info.get("xmp")}
+    found[2] = image.info.get("exif", b"").removeprefix(b"Exif\0\0") or None
+    assert sections == {kind: value for kind, value in found.items() if value}
+    if "everything" in path.stem:
+        assert alpha is not None
+        assert len(sections) == 3
 
 
 def test_both_decoders_draw_the_same_texture() -> None:

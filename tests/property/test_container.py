@@ -6,6 +6,7 @@ from vlaecodec.container import (
     SEED_MAX,
     TILE_PX,
     Header,
+    Section,
     Tile,
     quality_to_code,
     read_container,
@@ -30,7 +31,10 @@ def sample(words: int = 5) -> bytes:
 def test_read_undoes_write(width, height, quality, fingerprint, data) -> None:
     texture, seed = data.draw(st.integers(0, 128)), data.draw(st.integers(0, SEED_MAX))
     max_error = data.draw(st.none() | st.integers(0, 15))
-    header = Header(width, height, quality_to_code(quality), fingerprint, texture, seed, max_error)
+    grey = data.draw(st.booleans())
+    sections = data.draw(st.dictionaries(st.sampled_from(Section), st.binary(max_size=300)))
+    code = quality_to_code(quality)
+    header = Header(width, height, code, fingerprint, texture, seed, max_error, grey)
 
     def tiles() -> list[Tile]:
         return [
@@ -39,15 +43,17 @@ def test_read_undoes_write(width, height, quality, fingerprint, data) -> None:
         ]
 
     latents, pixels = tiles(), [] if max_error is None else tiles()
-    written = write_container(header, latents, pixels)
+    written = write_container(header, latents, pixels, sections)
     container = read_container(written)
     assert container.header == header
     assert container.latents == latents
     assert container.pixels == pixels
+    assert container.sections == sections
     layout = read_header(written)[1]
     assert layout.end == len(written)
     cut = read_container(written[: layout.latents_end])
     assert cut.latents == latents
+    assert cut.sections == sections
     assert cut.pixels == [None] * len(pixels)
 
 
@@ -121,6 +127,23 @@ def test_damage_to_one_tile_leaves_the_others() -> None:
         read_container(bytes(data))
     container = read_container(bytes(data), keep_going=True)
     assert container.latents == [None, tiles[1]]
+
+
+def test_damage_to_a_section_leaves_the_rest() -> None:
+    sections = {Section.ALPHA: b"alpha", Section.EXIF: b"about"}
+    tile = Tile(b"12345678", 1)
+    data = bytearray(write_container(HEADER, [tile], None, sections))
+    data[data.index(b"alpha")] ^= 1
+    with pytest.raises(DamagedError, match="alpha channel is damaged"):
+        read_container(bytes(data))
+    container = read_container(bytes(data), keep_going=True)
+    assert container.sections == {Section.ALPHA: None, Section.EXIF: b"about"}
+    assert container.latents == [tile]
+
+
+def test_sections_have_a_limit() -> None:
+    with pytest.raises(ParameterError, match="XMP takes 16777217 bytes"):
+        write_container(HEADER, [Tile(b"", 0)], None, {Section.XMP: bytes(2**24 + 1)})
 
 
 @pytest.mark.parametrize("quality", [0, 0.99, 100.01, -5, float("nan")])

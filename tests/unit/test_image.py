@@ -1,6 +1,5 @@
 import io
 import struct
-import warnings
 import zlib
 
 import numpy as np
@@ -9,40 +8,79 @@ from PIL import Image
 
 from tests.conftest import photo
 from vlaecodec.errors import ImageError, LossWarning
-from vlaecodec.image import read_image, to_pixels
+from vlaecodec.image import read_image, to_grey, to_image, to_picture
 
 
 def test_rgb_is_taken_as_it_is() -> None:
     pixels = photo(20, 30)
-    assert np.array_equal(to_pixels(Image.fromarray(pixels)), pixels)
-    assert np.array_equal(to_pixels(pixels), pixels)
+    assert np.array_equal(to_picture(Image.fromarray(pixels)).pixels, pixels)
+    assert np.array_equal(to_picture(pixels).pixels, pixels)
 
 
-def test_grey_is_repeated() -> None:
+@pytest.mark.parametrize("as_array", [True, False])
+def test_grey_is_kept_as_such(as_array) -> None:
     grey = photo(9, 8)[..., 0]
-    assert np.array_equal(to_pixels(grey), np.stack([grey] * 3, axis=2))
-    assert np.array_equal(to_pixels(Image.fromarray(grey)), to_pixels(grey))
+    picture = to_picture(grey if as_array else Image.fromarray(grey))
+    assert picture.grey
+    assert np.array_equal(picture.pixels, np.stack([grey] * 3, axis=2))
+    assert np.array_equal(np.asarray(to_image(picture)), grey)
+    assert np.array_equal(to_grey(picture.pixels), picture.pixels)
 
 
-def test_transparency_is_flattened_on_white_with_a_warning() -> None:
-    image = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
-    with pytest.warns(LossWarning, match="white"):
-        assert (to_pixels(image) == 255).all()
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P", "L", "RGB", "1"])
+def test_what_a_file_holds_comes_back_exactly(mode) -> None:
+    """Also transparency that a PNG tells by one colour, or by a palette entry."""
+    image = Image.fromarray(photo(6, 5)).convert("RGB").convert("P" if mode == "PA" else mode)
+    if mode == "PA":
+        image.putalpha(Image.fromarray(photo(6, 5)[..., 1]))
+    elif mode in ("RGBA", "LA"):
+        image.putalpha(Image.fromarray(photo(6, 5, seed=2)[..., 0]))
+    else:
+        image.info["transparency"] = image.getpixel((2, 2))
+    picture = to_picture(image, exact=True)
+    back = to_image(picture)
+    assert back.mode == ("LA" if mode in ("L", "LA", "1") else "RGBA")
+    assert back.convert("RGBA").tobytes() == image.convert("RGBA").tobytes()
 
 
-def test_sixteen_bits_are_rounded_with_a_warning() -> None:
+def test_colours_that_do_not_show_are_filled_smoothly() -> None:
+    pixels = np.zeros((64, 48, 3), np.uint8)
+    alpha = np.zeros((64, 48), np.uint8)
+    pixels[20:40, 10:30], alpha[20:40, 10:30] = (200, 100, 50), 255
+    image = Image.fromarray(np.dstack([pixels, alpha]))
+    filled = to_picture(image).pixels
+    assert (filled == (200, 100, 50)).all()
+    assert np.array_equal(to_picture(image, exact=True).pixels, pixels)
+
+
+def test_nothing_shows_of_a_picture_that_is_all_transparent() -> None:
+    picture = to_picture(Image.new("RGBA", (4, 4), (255, 0, 0, 0)))
+    assert picture.alpha is not None
+    assert not picture.alpha.any()
+    assert not picture.pixels.any()
+
+
+def test_sixteen_bits_are_refused_or_rounded() -> None:
     image = Image.fromarray(np.array([[0, 128, 257, 65535]], np.uint16))
-    with pytest.warns(LossWarning, match="16-bit"):
-        assert to_pixels(image)[0, :, 0].tolist() == [0, 0, 1, 255]
+    with pytest.raises(ImageError, match="--to-8-bit"):
+        to_picture(image)
+    picture = to_picture(image, to_8_bit=True)
+    assert picture.grey
+    assert picture.pixels[0, :, 0].tolist() == [0, 0, 1, 255]
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "HSV"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "HSV", "LAB"])
 def test_other_modes_are_converted(mode: str) -> None:
     image = Image.fromarray(photo(6, 5)).convert("RGB")
-    image = image.convert(mode)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LossWarning)
-        assert to_pixels(image).shape == (6, 5, 3)
+    image = Image.new("LAB", (5, 6), (128, 0, 0)) if mode == "LAB" else image.convert(mode)
+    assert to_picture(image).pixels.shape == (6, 5, 3)
+
+
+def test_a_cmyk_profile_is_applied_and_not_kept() -> None:
+    image = Image.fromarray(photo(6, 5)).convert("RGB").convert("CMYK")
+    image.info["icc_profile"] = b"no profile at all"
+    with pytest.warns(LossWarning, match="profile cannot be used"):
+        assert to_picture(image).metadata.icc_profile is None
 
 
 def test_orientation_is_applied() -> None:
@@ -51,22 +89,34 @@ def test_orientation_is_applied() -> None:
     exif[0x0112] = 6
     buffer = io.BytesIO()
     image.save(buffer, "PNG", exif=exif)
-    assert read_image(buffer.getvalue()).size == (4, 6)
+    picture = to_picture(read_image(buffer.getvalue()))
+    assert picture.pixels.shape == (6, 4, 3)
+    kept = to_image(picture).getexif()
+    assert kept[0x0112] == 1
 
 
 def test_orientation_is_applied_to_images_too() -> None:
     image = Image.fromarray(photo(4, 6))
     image.getexif()[0x0112] = 6
-    assert to_pixels(image).shape == (6, 4, 3)
+    assert to_picture(image).pixels.shape == (6, 4, 3)
+
+
+def test_exif_that_cannot_be_read_is_left_out() -> None:
+    image = Image.fromarray(photo(4, 6))
+    image.info["exif"] = b"Exif\0\0MM\0*"
+    with pytest.warns(LossWarning, match="EXIF cannot be read"):
+        assert to_picture(image).metadata.exif is None
 
 
 def test_opaque_transparency_is_no_loss() -> None:
     pixels = photo(5, 7)
     image = Image.fromarray(pixels).convert("RGBA")
-    assert np.array_equal(to_pixels(image), pixels)
+    picture = to_picture(image)
+    assert picture.alpha is None
+    assert np.array_equal(picture.pixels, pixels)
 
 
-def test_sixteen_bit_colour_is_reduced_with_a_warning() -> None:
+def test_sixteen_bit_colour_is_refused_or_reduced() -> None:
     # A 1 x 1 PNG of 16-bit RGB; Pillow itself cannot write one.
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
@@ -81,16 +131,24 @@ def test_sixteen_bit_colour_is_reduced_with_a_warning() -> None:
         + chunk(b"IDAT", samples)
         + chunk(b"IEND", b"")
     )
-    with pytest.warns(LossWarning, match="16-bit"):
-        assert read_image(data).size == (1, 1)
+    with pytest.raises(ImageError, match="--to-8-bit"):
+        read_image(data)
+    assert read_image(data, to_8_bit=True).size == (1, 1)
 
 
-def test_only_the_first_frame_of_an_animation_is_kept() -> None:
+def test_pictures_over_the_limit_are_refused_before_they_are_decoded() -> None:
+    buffer = io.BytesIO()
+    Image.new("1", (3000, 2000)).save(buffer, "PNG")
+    with pytest.raises(ImageError, match="limit"):
+        read_image(buffer.getvalue(), max_pixels=5_999_999)
+
+
+def test_animations_are_refused() -> None:
     buffer = io.BytesIO()
     frames = [Image.fromarray(photo(8, 9, seed)) for seed in (1, 2)]
     frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
-    with pytest.warns(LossWarning, match="first frame"):
-        assert read_image(buffer.getvalue()).size == (9, 8)
+    with pytest.raises(ImageError, match="only still pictures"):
+        read_image(buffer.getvalue())
 
 
 @pytest.mark.parametrize(
@@ -106,7 +164,7 @@ def test_only_the_first_frame_of_an_animation_is_kept() -> None:
 )
 def test_what_cannot_be_encoded_is_refused(bad) -> None:
     with pytest.raises(ImageError):
-        to_pixels(bad)
+        to_picture(bad)
 
 
 def test_files_that_are_no_images_are_refused() -> None:

@@ -13,7 +13,10 @@ PACKAGE = Path(__file__).parents[2] / "vlaecodec"
 ORDER = [
     "errors",
     "container",
+    "metadata",
+    "alpha",
     "image",
+    "saving",
     "tables",
     "metrics",
     "realism",
@@ -28,6 +31,7 @@ ORDER = [
     "residual",
     "wavefront",
     "pixel_coder",
+    "grey_coder",
     "texture",
     "tiling",
     "latent_search",
@@ -40,6 +44,7 @@ ORDER = [
 
 FORBIDDEN = {
     "container": {"torch", "numpy", "constriction"},
+    "metadata": {"torch", "numpy", "constriction", "PIL"},
     "networks": {"constriction", "PIL", "vlaecodec.entropy"},
     "training": {"constriction", "vlaecodec.entropy", "vlaecodec.codec", "vlaecodec.latent_coder"},
 }

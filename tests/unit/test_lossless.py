@@ -64,19 +64,42 @@ def test_damage_to_one_tile_leaves_the_others_exact() -> None:
     assert not np.array_equal(decoded, pixels)
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "CMYK", "F"])
-def test_what_rgb_bytes_cannot_hold_is_refused(mode) -> None:
+@pytest.mark.parametrize("mode", ["I;16", "CMYK", "F"])
+def test_what_a_file_cannot_hold_is_refused(mode) -> None:
     grey = PHOTO[..., 0]
     if mode == "I;16":
         image = Image.fromarray(grey.astype(np.uint16) * 257)
     elif mode == "F":
         image = Image.fromarray(grey.astype(np.float32))
     else:
-        image = Image.fromarray(grey).convert("RGB").convert(mode if mode != "LA" else "L")
-        if mode in ("RGBA", "LA"):
-            image.putalpha(Image.fromarray(255 - grey))
+        image = Image.fromarray(grey).convert("RGB").convert(mode)
     with pytest.raises(ImageError):
         vlaecodec.encode(image, lossless=True)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("options", [{"lossless": True}, {"max_error": 2}])
+def test_transparency_is_kept(mode, options) -> None:
+    """Colours too where nothing shows of them."""
+    image = Image.fromarray(PHOTO).convert(mode[:-1])
+    image.putalpha(Image.fromarray((PHOTO[..., 0] > 128).astype(np.uint8) * 255))
+    decoded = vlaecodec.decode(vlaecodec.encode(image, **options))
+    assert decoded.mode == mode
+    assert decoded.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+    difference = np.asarray(decoded).astype(int) - np.asarray(image)
+    assert np.abs(difference).max() <= options.get("max_error", 0)
+
+
+def test_grey_costs_much_less_than_colour() -> None:
+    grey = PHOTO[..., 1]
+    data = vlaecodec.encode(grey, lossless=True)
+    assert np.array_equal(np.asarray(vlaecodec.decode(data)), grey)
+    as_colour = vlaecodec.encode(np.stack([grey] * 3, 2), lossless=True)
+    assert len(data) < 0.75 * len(as_colour)
+    near = vlaecodec.encode(grey, max_error=2)
+    decoded = decode_pixels(near)
+    assert (decoded[..., 0] == decoded[..., 1]).all()
+    assert np.abs(decoded[..., 0].astype(int) - grey).max() == 2
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "1"])

@@ -42,6 +42,38 @@ def test_damage_is_an_error_pillow_programs_expect() -> None:
         Image.open(io.BytesIO(bytes(data[:12])))
 
 
+def test_metadata_and_alpha_are_kept(tmp_path) -> None:
+    path = tmp_path / "photo.vlae"
+    image = Image.fromarray(PIXELS)
+    image.putalpha(Image.fromarray(PIXELS[..., 0]))
+    exif = Image.Exif()
+    exif[0x010F] = "Someone"
+    image.info["icc_profile"] = b"its own"
+    image.save(path, exif=exif, xmp=b"<xmp/>")
+    with Image.open(path) as opened:
+        # Before any pixel is decoded:
+        assert opened.mode == "RGBA"
+        assert opened.info["icc_profile"] == b"its own"
+        assert opened.info["xmp"] == b"<xmp/>"
+        assert opened.getexif()[0x010F] == "Someone"
+        assert opened.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+        opened.save(tmp_path / "again.vlae", icc_profile=None, xmp=b"<other/>")
+    with Image.open(tmp_path / "again.vlae") as again:
+        assert "icc_profile" not in again.info
+        assert again.info["xmp"] == b"<other/>"
+        assert again.getexif()[0x010F] == "Someone"
+        again.save(tmp_path / "bare.vlae", strip=True)
+    assert vlaecodec.read_info((tmp_path / "bare.vlae").read_bytes()).sections.keys() == {"alpha"}
+
+
+def test_grey_opens_as_grey(tmp_path) -> None:
+    path = tmp_path / "grey.vlae"
+    Image.fromarray(PIXELS[..., 0]).save(path, lossless=True)
+    with Image.open(path) as image:
+        assert image.mode == "L"
+        assert np.array_equal(np.asarray(image), PIXELS[..., 0])
+
+
 def test_opening_is_lazy(tmp_path) -> None:
     path = tmp_path / "photo.vlae"
     path.write_bytes(vlaecodec.encode(PIXELS))

@@ -4,38 +4,56 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from vlaecodec.cli.files import (
-    STDIO,
-    check_output,
-    output_path,
-    read_input,
-    write_output,
+from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
+from vlaecodec.cli.jobs import (
+    Job,
+    Outcome,
+    is_vlae,
+    many_options,
+    plan_jobs,
+    say_outcome,
+    show_plan,
 )
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.cli.reporting import reports_errors
+from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.container import MAX_PIXELS, SEED_MAX
 from vlaecodec.errors import OutputError
 
-SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "PNG": {},
-    "TIFF": {"compression": "tiff_lzw"},
-    "WEBP": {"lossless": True},
-    "BMP": {},
-    "PPM": {},
-    "JPEG": {"quality": 95, "subsampling": 0},
+SUFFIXES = ("png", "tif", "webp", "bmp", "ppm", "jpg")
+FORMATS = {
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".pnm": "PPM",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
 }
-"""Formats to decode to. All but JPEG keep every sample."""
+"""Suffixes that `decode` writes, and Pillow's names for them."""
 
 
 @click.command()
-@click.argument("input")
-@click.argument("output", required=False)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT]")
 @click.option("-o", "--output", "option", metavar="OUTPUT", help="Same as the second argument.")
+@many_options
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(SUFFIXES),
+    default="png",
+    show_default=True,
+    help="Of outputs that are not named.",
+)
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @click.option(
     "--texture",
@@ -47,7 +65,11 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "--seed", type=click.IntRange(0, SEED_MAX), help="Draw another texture.  [default: the file's]"
 )
 @click.option("--preview", is_flag=True, help="Of a lossless file, show what its latents tell.")
-@click.option("--keep-going", is_flag=True, help="Show damaged tiles grey instead of giving up.")
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Show damaged tiles grey, and do without a damaged alpha channel or EXIF.",
+)
 @click.option(
     "--max-pixels",
     type=click.IntRange(1),
@@ -55,74 +77,113 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     show_default=True,
     help="Refuse larger pictures.",
 )
+@click.option("--strip", is_flag=True, help="Do not write the ICC profile, EXIF and XMP.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 @reports_errors
 def decode(
-    input: str,
-    output: str | None,
+    inputs: tuple[str, ...],
     option: str | None,
+    output_dir: str | None,
+    recursive: bool,
+    processes: int | None,
+    dry_run: bool,
+    format_name: str,
     force: bool,
     texture: float | None,
     seed: int | None,
     preview: bool,
     keep_going: bool,
     max_pixels: int,
+    strip: bool,
     quiet: bool,
 ) -> None:
     """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
 
     OUTPUT is INPUT with the suffix .png unless given. "-" is standard input or output (PNG).
 
+    Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
+    FOLDER/INPUT with the suffix that --format says. Two arguments without a folder are INPUT and
+    OUTPUT, unless the second is a .vlae file that exists. A file that fails does not stop the
+    others; the exit code is 1 then.
+
     \b
     Examples:
       vlaecodec decode photo.vlae
       vlaecodec decode --texture 0 photo.vlae smooth.png
       vlaecodec decode --preview exact.vlae preview.png
+      vlaecodec decode -j 4 *.vlae --output-dir pictures --format jpg
       vlaecodec decode --keep-going damaged.vlae rescued.png
     """
-    target = output_path(input, output, option, ".png")
-    check_output(target, input, force=force)
-    pillow_format = _pillow_format(target)
-    data = read_input(input)
+    jobs, many = plan_jobs(
+        inputs,
+        option,
+        output_dir,
+        recursive=recursive,
+        suffix="." + format_name,
+        is_input=is_vlae,
+    )
+    for job in jobs:
+        pillow_format(job.output)
+    if dry_run:
+        show_plan(jobs, force=force)
+        return
+    work = partial(
+        decode_file,
+        force=force,
+        texture=texture,
+        seed=seed,
+        preview=preview,
+        keep_going=keep_going,
+        max_pixels=max_pixels,
+        strip=strip,
+    )
+    if many:
+        from vlaecodec.cli.batch import run_many
+
+        run_many(jobs, work, processes, title="decoding", force=force, quiet=quiet)
+        return
+    (job,) = jobs
+    check_output(job.output, job.input, force=force)
+    with progress_bar("decoding", quiet=quiet) as progress:
+        outcome = work(job, progress=progress)
+    if not quiet:
+        say_outcome(job, outcome, origin="from ")
+
+
+def decode_file(
+    job: Job,
+    *,
+    force: bool,
+    strip: bool,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> Outcome:
+    """Decode one file to another; `options` are those of `vlaecodec.decode`."""
+    data = read_input(job.input)
 
     from vlaecodec.codec import decode as decode_image
 
     start = time.perf_counter()
-    with progress_bar("decoding", quiet=quiet) as progress:
-        image = decode_image(
-            data,
-            texture=texture,
-            seed=seed,
-            preview=preview,
-            keep_going=keep_going,
-            max_pixels=max_pixels,
-            progress=progress,
-        )
+    with naming(job.input):
+        image = decode_image(data, progress=progress, **options)
     seconds = time.perf_counter() - start
+    from vlaecodec.saving import save_image
+
+    name = pillow_format(job.output)
     buffer = io.BytesIO()
     try:
-        image.save(buffer, pillow_format, **SAVE_OPTIONS[pillow_format])
+        save_image(image, buffer, name, strip=strip)
     except Exception as error:  # Pillow's writers raise whatever they meet
-        raise OutputError(f"{target}: {pillow_format} cannot hold it: {error}") from error
-    write_output(target, buffer.getvalue(), force=force)
-    if not quiet:
-        name = "standard output" if target == STDIO else target
-        bpp = 8 * len(data) / (image.width * image.height)
-        click.echo(
-            f"{name}: {image.width} x {image.height}, from {len(data)} bytes, {bpp:.3f} bpp, "
-            f"{seconds:.2f} s",
-            err=True,
-        )
+        raise OutputError(f"{job.output}: {name} cannot hold it: {error}") from error
+    write_output(job.output, buffer.getvalue(), force=force)
+    return Outcome(image.width, image.height, len(data), seconds)
 
 
-def _pillow_format(target: str) -> str:
+def pillow_format(target: str) -> str:
     """Pillow's name for the format of an output, from its suffix."""
     if target == STDIO:
         return "PNG"
-    from PIL import Image
-
     suffix = Path(target).suffix.lower()
-    pillow_format = Image.registered_extensions().get(suffix)
-    if pillow_format not in SAVE_OPTIONS:
+    if suffix not in FORMATS:
         raise OutputError(f"{target}: cannot write pictures with the suffix {suffix or '(none)'!r}")
-    return pillow_format
+    return FORMATS[suffix]

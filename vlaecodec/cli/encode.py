@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import click
 
-from vlaecodec.cli.files import (
-    STDIO,
-    check_output,
-    output_path,
-    read_input,
-    write_output,
+from vlaecodec.cli.files import check_output, read_input, write_output
+from vlaecodec.cli.jobs import (
+    Job,
+    Outcome,
+    is_picture,
+    many_options,
+    plan_jobs,
+    say_outcome,
+    show_plan,
 )
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.cli.reporting import reports_errors
-from vlaecodec.container import MAX_ERROR, SEED_MAX
+from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.container import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
+from vlaecodec.errors import ImageError
 
 
 @click.command()
-@click.argument("input")
-@click.argument("output", required=False)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT]")
 @click.option("-o", "--output", "option", metavar="OUTPUT", help="Same as the second argument.")
+@many_options
 @click.option(
     "-q",
     "--quality",
@@ -40,9 +47,9 @@ from vlaecodec.container import MAX_ERROR, SEED_MAX
     "-e",
     "--effort",
     type=click.IntRange(1, 9),
-    default=3,
+    default=1,
     show_default=True,
-    help="How long to search for a smaller file at equal quality; 4 to 9 take seconds to minutes.",
+    help="How long to search for a smaller file at equal quality: 2 takes seconds, 9 minutes.",
 )
 @click.option(
     "--texture",
@@ -52,14 +59,26 @@ from vlaecodec.container import MAX_ERROR, SEED_MAX
 @click.option(
     "--seed", type=click.IntRange(0, SEED_MAX), help="Of the texture.  [default: from the picture]"
 )
+@click.option("--strip", is_flag=True, help="Leave out the ICC profile, EXIF and XMP.")
+@click.option("--to-8-bit", is_flag=True, help="Round samples of 16 bits to 8; refused otherwise.")
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger pictures.",
+)
 @click.option("-m", "--model", help="A name from `vlaecodec models`.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 @reports_errors
 def encode(
-    input: str,
-    output: str | None,
+    inputs: tuple[str, ...],
     option: str | None,
+    output_dir: str | None,
+    recursive: bool,
+    processes: int | None,
+    dry_run: bool,
     quality: float | None,
     lossless: bool,
     max_error: int | None,
@@ -67,6 +86,9 @@ def encode(
     texture: float | None,
     seed: int | None,
     model: str | None,
+    strip: bool,
+    to_8_bit: bool,
+    max_pixels: int,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -74,41 +96,72 @@ def encode(
 
     OUTPUT is INPUT with the suffix .vlae unless given. "-" is standard input or output.
 
+    Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
+    FOLDER/INPUT with the suffix .vlae. Two arguments without a folder are INPUT and OUTPUT, unless
+    the second is a picture that exists. A file that fails does not stop the others; the exit code
+    is 1 then.
+
     \b
     Examples:
       vlaecodec encode photo.png
       vlaecodec encode -q 25 photo.jpg tiny.vlae
       vlaecodec encode --lossless photo.png exact.vlae
+      vlaecodec encode -j 4 *.png --output-dir small
+      vlaecodec encode -r album --output-dir small --dry-run
       cat photo.webp | vlaecodec encode - - > photo.vlae
     """
-    target = output_path(input, output, option, ".vlae")
-    check_output(target, input, force=force)
-    data = read_input(input)
+    jobs, many = plan_jobs(
+        inputs, option, output_dir, recursive=recursive, suffix=".vlae", is_input=is_picture
+    )
+    if dry_run:
+        show_plan(jobs, force=force)
+        return
+    work = partial(
+        encode_file,
+        force=force,
+        quality=quality,
+        lossless=lossless,
+        max_error=max_error,
+        effort=effort,
+        texture=texture,
+        seed=seed,
+        model=model,
+        strip=strip,
+        to_8_bit=to_8_bit,
+        max_pixels=max_pixels,
+    )
+    if many:
+        from vlaecodec.cli.batch import run_many
+
+        run_many(jobs, work, processes, title="encoding", force=force, quiet=quiet)
+        return
+    (job,) = jobs
+    check_output(job.output, job.input, force=force)
+    with progress_bar("encoding", quiet=quiet) as progress:
+        outcome = work(job, progress=progress)
+    if not quiet:
+        say_outcome(job, outcome)
+
+
+def encode_file(
+    job: Job,
+    *,
+    force: bool,
+    max_pixels: int,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> Outcome:
+    """Encode one file to another; `options` are those of `vlaecodec.encode`."""
+    data = read_input(job.input)
 
     from vlaecodec.codec import encode as encode_image
     from vlaecodec.image import read_image
 
-    image = read_image(data, exact=lossless or max_error is not None)
-    start = time.perf_counter()
-    with progress_bar("encoding", quiet=quiet) as progress:
-        encoded = encode_image(
-            image,
-            quality,
-            lossless=lossless,
-            max_error=max_error,
-            effort=effort,
-            texture=texture,
-            seed=seed,
-            model=model,
-            progress=progress,
-        )
-    seconds = time.perf_counter() - start
-    write_output(target, encoded, force=force)
-    if not quiet:
-        bpp = 8 * len(encoded) / (image.width * image.height)
-        name = "standard output" if target == STDIO else target
-        click.echo(
-            f"{name}: {image.width} x {image.height}, {len(encoded)} bytes, {bpp:.3f} bpp, "
-            f"{seconds:.2f} s",
-            err=True,
-        )
+    with naming(job.input, ImageError):
+        image = read_image(data, to_8_bit=options["to_8_bit"], max_pixels=max_pixels)
+        start = time.perf_counter()
+        encoded = encode_image(image, progress=progress, **options)
+        seconds = time.perf_counter() - start
+    write_output(job.output, encoded, force=force)
+    header, _ = read_header(encoded, max_pixels)
+    return Outcome(header.width, header.height, len(encoded), seconds)

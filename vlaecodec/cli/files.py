@@ -24,6 +24,31 @@ def read_input(path: str) -> bytes:
         raise InputError(f"{path}: {_reason(error)}") from error
 
 
+def check_input(path: str) -> None:
+    """Raise InputError if there is no such file; done before any hard work."""
+    try:
+        if path != STDIO and Path(path).stat() and Path(path).is_dir():
+            raise InputError(f"{path}: is a folder")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {_reason(error)}") from error
+
+
+def file_size(path: str) -> int:
+    """In bytes; 0 where there is no such file."""
+    try:
+        return Path(path).stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it unless it is there. Raises OutputError."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: {_reason(error)}") from error
+
+
 def output_path(input_path: str, output: str | None, option: str | None, suffix: str) -> str:
     """Where to write: the argument, the option, or the input's name with another suffix.
 

@@ -9,8 +9,11 @@ import click
 
 from vlaecodec.cli.files import read_input
 from vlaecodec.cli.reporting import reports_errors
-from vlaecodec.container import MAGIC
+from vlaecodec.container import MAGIC, Section
 from vlaecodec.info import FileInfo, read_info
+
+MODES = {"RGB": "colour", "RGBA": "colour with alpha", "L": "grey", "LA": "grey with alpha"}
+SECTIONS = {section.name.lower(): section.title for section in Section}
 
 
 @click.command()
@@ -41,12 +44,14 @@ def info(file: str, as_json: bool, layers: bool) -> None:
         click.echo(json.dumps(asdict(details)))
         return
     rows = {
-        "size": f"{details.width} x {details.height}",
+        "size": f"{details.width} x {details.height}, {MODES[details.mode]}",
         "quality": f"{details.quality:g}",
         "file": f"{details.size_bytes} bytes, {details.rate_bpp:.3f} bpp"
         + ("" if details.complete else ", not the size its header says"),
         "pixels": _describe_pixels(details),
         "texture": f"{details.texture:.2f} recommended, seed {details.seed}",
+        "beside": ", ".join(f"{SECTIONS[n]} {b} bytes" for n, b in details.sections.items())
+        or "nothing (no alpha, ICC profile, EXIF or XMP)",
         "tiles": str(details.tiles),
         "format": f"version {details.format_version}",
         "model": f"{details.model or 'not installed'} ({details.model_fingerprint})",
@@ -71,7 +76,7 @@ def _show_layers(data: bytes, *, as_json: bool) -> None:
     else:
         from vlaecodec.image import read_image
 
-        image = read_image(data, exact=True)
+        image = read_image(data)
         rows = [measure_picture(image, quality) for quality in PICTURE_QUALITIES]
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows]))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 import click
 
+from vlaecodec.cli.files import STDIO
 from vlaecodec.errors import LossWarning, VlaeError
 
 P = ParamSpec("P")
@@ -26,22 +28,40 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             warnings.showwarning = _show_warning
             try:
                 return command(*args, **kwargs)
-            except VlaeError as error:
-                _say(" ".join(str(error).split()))
-                sys.exit(error.exit_code)
-            except (MemoryError, RuntimeError) as error:
-                # torch reports a failed allocation as a RuntimeError.
-                if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            except Exception as error:
+                text = describe_error(error)
+                if text is None:
                     raise
-                _say("not enough memory for this picture")
-                sys.exit(1)
+                say(text)
+                sys.exit(error.exit_code if isinstance(error, VlaeError) else 1)
 
     return wrapped
 
 
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    _say(f"warning: {message}")
+def describe_error(error: Exception) -> str | None:
+    """The one line for an error of ours, or for want of memory; None for any other."""
+    if isinstance(error, VlaeError):
+        return " ".join(str(error).split())
+    # torch reports a failed allocation as a RuntimeError.
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        return "not enough memory for this picture"
+    return None
 
 
-def _say(text: str) -> None:
+@contextmanager
+def naming(path: str, kind: type[VlaeError] = VlaeError) -> Iterator[None]:
+    """Errors of a kind from within begin with the file's name."""
+    try:
+        yield
+    except kind as error:
+        name = "standard input" if path == STDIO else path
+        raise type(error)(f"{name}: {error}") from error
+
+
+def say(text: str) -> None:
+    """One line on standard error."""
     click.echo(f"vlaecodec: {text}", err=True)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    say(f"warning: {message}")

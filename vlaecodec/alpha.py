@@ -1,0 +1,103 @@
+"""The alpha channel, kept exactly: as the smaller of a PNG and a lossless WebP inside the file."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin, WebPImagePlugin
+
+from vlaecodec.errors import DamagedError
+
+Alpha = NDArray[np.uint8]
+"""uint8 [H, W]; 255 is opaque."""
+
+_WEBP_SIDE_MAX_PX = 16383
+_PNG_HEAD = struct.Struct(">8s4x4sII5B")
+_WEBP_HEAD = struct.Struct("<4s4x4s4s4xBI")
+_GREY_PNG = (8, 0, 0, 0, 0)
+"""Bit depth, colour type, compression, filter, interlace of a PNG that we take."""
+
+
+def encode_alpha(alpha: Alpha) -> bytes:
+    """The bytes of a PNG or WebP file."""
+    image = Image.fromarray(alpha)
+    kinds: list[tuple[str, dict[str, Any]]] = [("PNG", {"optimize": True})]
+    if max(image.size) <= _WEBP_SIDE_MAX_PX:
+        kinds.append(("WEBP", {"lossless": True, "quality": 100}))
+    files = []
+    for kind, options in kinds:
+        buffer = io.BytesIO()
+        image.save(buffer, kind, **options)
+        files.append(buffer.getvalue())
+    return min(files, key=len)
+
+
+def decode_alpha(data: bytes, width: int, height: int) -> Alpha:
+    """Undo encode_alpha. Raises DamagedError unless it holds one channel of this very size.
+
+    The size is checked before anything is allocated.
+    """
+    if _size_of(data) != (width, height):
+        raise DamagedError("the alpha channel is not of the picture's size")
+    # Pillow's readers themselves, without the limit of Image.open: the size is known to be right.
+    plugin = PngImagePlugin.PngImageFile
+    reader = plugin if data.startswith(b"\x89PNG") else WebPImagePlugin.WebPImageFile
+    try:
+        with reader(io.BytesIO(data)) as image:
+            image.load()
+            alpha = np.asarray(image if image.mode == "L" else image.getchannel("G"))
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's readers raise whatever they meet
+        raise DamagedError(f"the alpha channel cannot be read: {error}") from error
+    if alpha.shape != (height, width) or alpha.dtype != np.uint8:
+        raise DamagedError("the alpha channel is not of the picture's size")
+    return alpha
+
+
+def _size_of(data: bytes) -> tuple[int, int] | None:
+    """Width and height, from the first bytes; None if it is neither of the two formats."""
+    if len(data) < _PNG_HEAD.size:
+        return None
+    magic, chunk, width, height, *kind = _PNG_HEAD.unpack_from(data)
+    if (magic, chunk) == (b"\x89PNG\r\n\x1a\n", b"IHDR"):
+        return (width, height) if tuple(kind) == _GREY_PNG else None
+    riff, webp, chunk, signature, bits = _WEBP_HEAD.unpack_from(data)
+    if (riff, webp, chunk, signature) == (b"RIFF", b"WEBP", b"VP8L", 0x2F):
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return None
+
+
+def fill_hidden(pixels: NDArray[np.uint8], alpha: Alpha) -> NDArray[np.uint8]:
+    """Continue the colours smoothly where nothing of them shows, so that they cost few bits.
+
+    pixels: uint8 [H, W, 3]. Averages of what shows, from ever larger blocks, fill what is hidden.
+    """
+    shown = alpha > 0
+    if not shown.any():
+        return np.zeros_like(pixels)
+    levels = []
+    weight = shown.astype(np.float32)
+    colour: NDArray[np.float32] = pixels * weight[..., None]
+    while max(weight.shape) > 1 and not weight.all():
+        levels.append((colour, weight))
+        colour, weight = _halve(colour), _halve(weight[..., None])[..., 0]
+    smooth = colour / np.maximum(weight, 1e-9)[..., None]
+    for colour, weight in reversed(levels):
+        rows, columns = weight.shape
+        below = smooth.repeat(2, 0).repeat(2, 1)[:rows, :columns]
+        known = np.minimum(weight, 1)[..., None]
+        smooth = known * colour / np.maximum(weight, 1e-9)[..., None] + (1 - known) * below
+    filled = pixels.copy()
+    filled[~shown] = np.clip(np.round(smooth[~shown]), 0, 255)
+    return filled
+
+
+def _halve(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums of 2 x 2, an odd side filled up with zeros."""
+    x = np.pad(x, ((0, x.shape[0] % 2), (0, x.shape[1] % 2), (0, 0)))
+    return x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2]

@@ -1,0 +1,203 @@
+"""Jobs, one a file: which input goes to which output, worked out before anything is written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from vlaecodec.cli.files import STDIO, check_input, check_output, output_path
+from vlaecodec.cli.reporting import say
+from vlaecodec.errors import InputError, ParameterError, VlaeError
+
+PICTURE_SUFFIXES = {f".{s}" for s in ("png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "avif")}
+PICTURE_SUFFIXES |= {f".{s}" for s in ("tif", "tiff", "bmp", "dib", "gif", "jp2", "j2k", "jpx")}
+PICTURE_SUFFIXES |= {f".{s}" for s in ("ppm", "pgm", "pbm", "pnm", "tga", "ico", "dds", "pcx")}
+"""What is taken for a picture in a folder."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to make out of another."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file."""
+
+    width: int
+    height: int
+    size_bytes: int
+    """Of the .vlae file."""
+    seconds: float
+
+    @property
+    def rate_bpp(self) -> float:
+        """Bits per pixel."""
+        return 8 * self.size_bytes / (self.width * self.height)
+
+
+def many_options(command: Command) -> Command:
+    """The options of a command that takes many files."""
+    options = (
+        click.option(
+            "--output-dir",
+            metavar="FOLDER",
+            help="Where the outputs of many inputs go; made if it is not there.",
+        ),
+        click.option(
+            "-r",
+            "--recursive",
+            is_flag=True,
+            help="Take folders, with all that is in them; their layout is kept.",
+        ),
+        click.option(
+            "-j",
+            "--jobs",
+            "processes",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Processes for many files, each with one thread.  [default: one per core, at "
+            "most 8; 1 stays in this process and uses all cores]",
+        ),
+        click.option(
+            "--dry-run", is_flag=True, help="Only say what would be written, and what would fail."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def plan_jobs(
+    inputs: tuple[str, ...],
+    option: str | None,
+    output_dir: str | None,
+    *,
+    recursive: bool,
+    suffix: str,
+    is_input: Callable[[Path], bool],
+) -> tuple[list[Job], bool]:
+    """The jobs that a command line asks for, and whether it is the form for many files.
+
+    inputs: the arguments. option: what -o names. suffix: of the outputs where they are not named.
+    is_input: tells a name that would be an input, in folders and among two arguments.
+    Raises ParameterError for a command line that means nothing or would write one file twice.
+    """
+    if option is not None and output_dir is not None:
+        raise ParameterError("give -o or --output-dir, not both")
+    if output_dir is None and option is not None and _is_folder(option):
+        output_dir, option = option, None
+    if output_dir is not None:
+        return _plan_many(inputs, Path(output_dir), recursive, suffix, is_input), True
+    if recursive:
+        raise ParameterError("-r needs --output-dir: the folder to write to")
+    many = len(inputs) > 2 or (len(inputs) == 2 and _is_second_input(inputs, is_input))
+    if many:
+        raise ParameterError(f"{len(inputs)} inputs need --output-dir: the folder to write to")
+    target = inputs[1] if len(inputs) == 2 else None
+    return [Job(inputs[0], output_path(inputs[0], target, option, suffix))], False
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a name looks like a picture's."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def is_vlae(path: Path) -> bool:
+    """Whether a name looks like one of our own files."""
+    return path.suffix.lower() == ".vlae"
+
+
+def say_outcome(job: Job, outcome: Outcome, *, origin: str = "") -> None:
+    """The summary of one file. origin: a word before its size."""
+    name = "standard output" if job.output == STDIO else job.output
+    click.echo(
+        f"{name}: {outcome.width} x {outcome.height}, {origin}{outcome.size_bytes} bytes, "
+        f"{outcome.rate_bpp:.3f} bpp, {outcome.seconds:.2f} s",
+        err=True,
+    )
+
+
+def show_plan(jobs: list[Job], *, force: bool) -> None:
+    """What `--dry-run` says. Exits with code 1 if some file could not be made."""
+    failed = False
+    for job in jobs:
+        try:
+            check_input(job.input)
+            if Path(job.output).parent.is_dir():
+                check_output(job.output, job.input, force=force)
+            click.echo(f"{job.input} -> {job.output}")
+        except VlaeError as error:
+            failed = True
+            say(f"would fail: {error}")
+    if failed:
+        sys.exit(1)
+
+
+def _is_second_input(inputs: tuple[str, ...], is_input: Callable[[Path], bool]) -> bool:
+    """Whether the second of two arguments is there already, and looks like an input itself."""
+    first, second = (Path(name) for name in inputs)
+    try:
+        return second.is_file() and is_input(second) and not second.samefile(first)
+    except (OSError, ValueError):
+        return False
+
+
+def _plan_many(
+    inputs: tuple[str, ...],
+    folder: Path,
+    recursive: bool,
+    suffix: str,
+    is_input: Callable[[Path], bool],
+) -> list[Job]:
+    jobs: list[Job] = []
+    sources: dict[str, str] = {}
+    for source, inner in _expand(inputs, recursive, is_input):
+        output = str(folder / Path(inner).with_suffix(suffix))
+        if output in sources:
+            raise ParameterError(f"{sources[output]} and {source} would both become {output}")
+        sources[output] = source
+        jobs.append(Job(source, output))
+    if not jobs:
+        raise InputError(f"nothing to do: no inputs in {', '.join(inputs)}")
+    return jobs
+
+
+def _expand(
+    inputs: tuple[str, ...], recursive: bool, is_input: Callable[[Path], bool]
+) -> Iterator[tuple[str, str]]:
+    """Each input file, and its name below the output folder."""
+    for name in inputs:
+        if name == STDIO:
+            raise ParameterError('standard input, "-", cannot be one of many files')
+        if not _is_folder(name):
+            if not Path(name).name:
+                raise ParameterError(f"{name!r} is not the name of a file")
+            yield name, Path(name).name
+            continue
+        if not recursive:
+            raise ParameterError(f"{name}: is a folder; give -r to take what is in it")
+        for parent, folders, files in os.walk(name):
+            folders[:] = sorted(f for f in folders if not f.startswith("."))
+            for file in sorted(files):
+                path = Path(parent, file)
+                if not file.startswith(".") and is_input(path):
+                    yield str(path), os.path.relpath(path, name)
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):
+        return False
