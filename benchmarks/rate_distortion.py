@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 import vlaecodec
-from vlaecodec.metrics import bd_rate_percent, psnr_db
+from benchmarks.bd_rate import bd_rate_percent
+from vlaecodec.metrics import psnr_db
 from vlaecodec.registry import find_model
 
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".ppm", ".tif"}
