@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from benchmarks.bd_rate import bd_rate_percent
-from benchmarks.rate_distortion import find_images
+from benchmarks.pictures import find_images
 from vlaecodec.container import quality_to_code
 from vlaecodec.latent_coder import encode_latent
 from vlaecodec.model import PhotoModel, load_model
