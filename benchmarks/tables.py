@@ -73,10 +73,9 @@ def lossless_table(record: Record) -> Table:
     means = record["mean"]
     pictures = len(next(iter(record["results"].values())))
     return Table(
-        f"Lossless, Kodak, {pictures} photos, whole files, bits per sub-pixel; "
-        f"{made_with(record)}:",
-        list(means),
-        [[f"{mean['rate_bpsp']:.3f}" for mean in means.values()]],
+        f"Lossless, Kodak, {pictures} photos, whole files; {made_with(record)}:",
+        ["codec", *means],
+        [["bits per sub-pixel", *(f"{mean['rate_bpsp']:.3f}" for mean in means.values())]],
     )
 
 

@@ -50,6 +50,7 @@ def render_table(
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)
     # On a narrow window the table scrolls, not the page; focus lets the keyboard scroll it.
     return (
-        f'<div class="table" tabindex="0"><table><caption>{escape(caption)}</caption>'
+        f'<p class="caption">{escape(caption)}</p>'
+        f'<div class="table" tabindex="0"><table aria-label="{escape(caption)}">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>{below}"
     )
