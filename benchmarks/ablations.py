@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.rate_distortion import find_images
+from benchmarks.bd_rate import bd_rate_percent
+from benchmarks.pictures import find_images
 from vlaecodec.container import quality_to_code
 from vlaecodec.latent_coder import encode_latent
-from vlaecodec.metrics import bd_rate_percent
 from vlaecodec.model import PhotoModel, load_model
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.registry import find_model

@@ -5,37 +5,26 @@ python -m benchmarks.lossless IMAGES... --output benchmarks/results/lossless.jso
 
 from __future__ import annotations
 
-import importlib
 import io
-import json
-import platform
-import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-import torch
-from PIL import Image, features
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from PIL import Image
 
 import vlaecodec
-from benchmarks.rate_distortion import find_images
-from benchmarks.speed import median_seconds
+from benchmarks.pictures import open_pictures
+from benchmarks.record import check_output, describe_run, print_table, write_record
+from benchmarks.timing import median_seconds
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.registry import find_model
+from vlaecodec.rivals import list_rivals
 
 MAX_ERRORS = (1, 2, 4)
 LOSSLESS = "vlaecodec"
 JPEG_XL = "JPEG XL e7"
-PACKAGES = ("numpy", "torch", "pillow", "constriction")
-ROOT = Path(__file__).parents[1]
-TABLE_COLUMNS = 160
 
 
 @dataclass(frozen=True)
@@ -73,86 +62,10 @@ def coders() -> dict[str, Coder]:
         "PNG": pillow("PNG", optimize=True),
         "WebP": pillow("WEBP", lossless=True, quality=100, method=6),
     }
-    if optional_module("pillow_jxl") is not None:
+    if list_rivals()["jxl"].library is not None:
         found[JPEG_XL] = pillow("JXL", lossless=True, effort=7)
     found[LOSSLESS] = Coder(lambda image: vlaecodec.encode(image, lossless=True), vlaecodec.decode)
     return found | {f"{LOSSLESS} +-{e}": nearly(e) for e in MAX_ERRORS}
-
-
-def optional_module(name: str) -> Any | None:
-    """A module that benchmarks can do without, or None."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
-
-
-def open_pictures(paths: Iterable[Path]) -> dict[str, Image.Image]:
-    """The RGB pictures of files and folders, by name, without metadata that some codecs would keep.
-
-    Raises click.UsageError if there are none, or two of one name.
-    """
-    files = find_images(paths)
-    pictures = {p.stem: Image.fromarray(np.asarray(Image.open(p).convert("RGB"))) for p in files}
-    if not pictures:
-        raise click.UsageError("no pictures there")
-    if len(pictures) != len(files):
-        raise click.UsageError("two pictures have the same name")
-    return pictures
-
-
-def describe_run(*packages: str) -> dict[str, Any]:
-    """What a result depends on: model, code, threads and versions (of `packages` too)."""
-    versions: dict[str, str | None] = {}
-    for package in (*PACKAGES, *packages):
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = None
-    for name in ("webp", "avif"):
-        versions[f"lib{name}"] = features.version(name)
-    changes = _git("status", "--porcelain", "--", "vlaecodec", "benchmarks")
-    return {
-        "model": find_model().fingerprint.hex(),
-        "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": None if changes is None else changes != "",
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "versions": versions,
-    }
-
-
-def _git(*arguments: str) -> str | None:
-    """What a git command that only reads says, or None outside a checkout."""
-    command = ["git", "--no-optional-locks", *arguments]
-    try:
-        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
-
-
-def check_output(output: Path | None) -> None:
-    """Fail before the work, not after it."""
-    if output is not None and not output.absolute().parent.is_dir():
-        raise click.UsageError(f"{output.parent}: no such folder")
-
-
-def write_record(output: Path | None, record: dict[str, Any]) -> None:
-    """Store results, if asked to."""
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
-
-
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """A Markdown table on standard output, numbers to the right."""
-    table = Table(box=box.MARKDOWN)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=TABLE_COLUMNS, highlight=False).print(table)
 
 
 def measure(coder: Coder, image: Image.Image, runs: int) -> dict[str, float]:

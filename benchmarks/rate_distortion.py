@@ -1,153 +1,267 @@
 """Rate and distortion of whole files, ours and the rivals', on the same pictures in one run.
 
 python -m benchmarks.rate_distortion IMAGES... --output results.json
+
+Writes the same rows as CSV beside the JSON. A run that was stopped goes on where it was, and rows
+are taken over from an older OUTPUT where nothing that they depend on has changed.
 """
 
 from __future__ import annotations
 
-import io
-import itertools
+import concurrent.futures
 import json
-import time
-from collections.abc import Callable, Iterable
+import math
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 from PIL import Image
 
-import vlaecodec
-from vlaecodec.metrics import bd_rate_percent, psnr_db
-from vlaecodec.registry import find_model
+from benchmarks.codecs import OURS, Codec, find_codecs
+from benchmarks.curves import (
+    Row,
+    check_published_pictures,
+    compare_curves,
+    compare_with_published,
+    mean_rows,
+    read_published,
+    rises_with_quality,
+)
+from benchmarks.pictures import digest, name_pictures, open_picture
+from benchmarks.record import check_output, describe_run, print_table, write_record, write_rows
+from benchmarks.stored_rows import StoredRows
+from benchmarks.timing import timed
+from vlaecodec.cli.progress import progress_bar
+from vlaecodec.comparison import measure_distortion, measure_realism, measure_ssimulacra2
 
-SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".ppm", ".tif"}
-Coder = Callable[[Image.Image, float], tuple[bytes, Image.Image]]
-
-
-def ours(image: Image.Image, quality: float) -> tuple[bytes, Image.Image]:
-    """Our default model."""
-    # Distortion is that of the mean image; texture is judged by benchmarks/texture.py.
-    data = vlaecodec.encode(image, quality)
-    return data, vlaecodec.decode(data, texture=0)
-
-
-def pillow(pillow_format: str, **options: object) -> Coder:
-    """One of Pillow's codecs; `quality` may be scaled by the caller."""
-
-    def code(image: Image.Image, quality: float) -> tuple[bytes, Image.Image]:
-        buffer = io.BytesIO()
-        if pillow_format == "JPEG2000":
-            layers = {"quality_mode": "rates", "quality_layers": [quality]}
-            image.save(buffer, pillow_format, **layers, **options)
-        else:
-            image.save(buffer, pillow_format, quality=round(quality), **options)
-        return buffer.getvalue(), Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
-
-    return code
-
-
-CODERS: dict[str, tuple[Coder, tuple[float, ...]]] = {
-    "vlaecodec": (ours, (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)),
-    "JPEG": (pillow("JPEG", optimize=True), (5, 8, 12, 18, 27, 40, 55, 70, 80, 88, 93)),
-    "WebP": (pillow("WEBP", method=6), (0, 5, 12, 25, 40, 55, 70, 80, 87, 92, 95)),
-    "JPEG 2000": (
-        pillow("JPEG2000", irreversible=True, mct=1),
-        (240, 120, 80, 60, 40, 30, 20, 14, 10),
-    ),
-    "AVIF": (
-        pillow("AVIF", speed=6, subsampling="4:4:4"),
-        (10, 18, 26, 34, 42, 50, 58, 66, 74, 82, 90),
-    ),
+MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...]]] = {
+    "distortion": (measure_distortion, ("psnr_db", "psnr_yuv_db", "ms_ssim")),
+    "ssimulacra2": (measure_ssimulacra2, ("ssimulacra2",)),
+    "realism": (measure_realism, ("sliced_wasserstein", "spectrum_distance")),
 }
+"""Groups of measures that are taken together, and what they are called."""
+
+PACKAGES = ("pillow-jxl-plugin", "ssimulacra2", "scipy")
 
 
-def find_images(paths: Iterable[Path]) -> list[Path]:
-    """Image files, and the image files in folders."""
-    found: list[Path] = []
-    for path in paths:
-        inside = sorted(path.iterdir()) if path.is_dir() else [path]
-        found += [p for p in inside if p.suffix.lower() in SUFFIXES]
-    return found
+@dataclass(frozen=True)
+class Job:
+    """One codec on one picture, at the settings that have to be measured."""
+
+    codec: str
+    picture: str
+    path: Path
+    settings: tuple[float, ...]
+    groups: tuple[str, ...]
+    threads: int
+    runs: int
 
 
-def measure(coder: Coder, image: Image.Image, quality: float) -> dict[str, float]:
-    """One picture at one quality: whole-file rate, PSNR over RGB samples, seconds for both ways."""
-    start = time.perf_counter()
-    data, decoded = coder(image, quality)
-    seconds = time.perf_counter() - start
-    pixels = np.asarray(image)
+def measure(job: Job) -> list[Row]:
+    """A row for each setting: whole-file rate, distortion, median seconds for each way."""
+    codec = find_codecs(job.threads)[0][job.codec]
+    image = open_picture(job.path)
+    original = np.asarray(image)
+    _warm_up(codec)
+    rows = []
+    for setting in job.settings:
+        data, encode_s = timed(partial(codec.encode, image, setting), job.runs)
+        decoded, decode_s = timed(partial(codec.decode, data), job.runs)
+        row: Row = {
+            "codec": job.codec,
+            "picture": job.picture,
+            "setting": setting,
+            "size_bytes": len(data),
+            "rate_bpp": 8 * len(data) / (image.width * image.height),
+        }
+        for group in job.groups:
+            for name, value in MEASURES[group][0](original, np.asarray(decoded)).items():
+                row[name] = value if value is None or math.isfinite(value) else None
+        rows.append({**row, "encode_s": encode_s, "decode_s": decode_s})
+    return rows
+
+
+def _warm_up(codec: Codec) -> None:
+    """Load what is loaded once, so that no row pays for it."""
+    codec.decode(codec.encode(Image.new("RGB", (32, 32)), codec.settings[-1]))
+
+
+def run_jobs(jobs: list[Job], processes: int) -> Iterator[tuple[Job, list[Row]]]:
+    """Results as they come; in this process if one is enough."""
+    if processes == 1:
+        for job in jobs:
+            yield job, measure(job)
+        return
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
+        futures = {pool.submit(measure, job): job for job in jobs}
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def summarise(
+    rows: list[Row],
+    codecs: dict[str, Codec],
+    rates_bpp: tuple[float, float],
+    published: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Mean curves, BD-rates of ours against every other, and whether quality does what it says."""
+    by_codec = {name: [row for row in rows if row["codec"] == name] for name in codecs}
+    comparisons: dict[str, dict[str, Any]] = {}
+    for name in (n for n, codec in codecs.items() if codec.is_tested):
+        others = [n for n, c in codecs.items() if not c.is_ours or (n == OURS and n != name)]
+        comparisons[name] = {
+            other: compare_curves(by_codec[other], by_codec[name], rates_bpp) for other in others
+        }
+        for other, curve in published.items():
+            comparisons[name][other] = {
+                **compare_with_published(curve["points"], by_codec[name], rates_bpp),
+                "published": True,
+            }
+    pictures = dict.fromkeys(row["picture"] for row in rows)
     return {
-        "quality": quality,
-        "size_bytes": len(data),
-        "rate_bpp": 8 * len(data) / (image.width * image.height),
-        "psnr_db": psnr_db(pixels, np.asarray(decoded)),
-        "seconds": seconds,
+        "bd_rate_bpp": list(rates_bpp),
+        "bd_rate": comparisons,
+        "rises_with_quality": {
+            picture: rises_with_quality(r for r in by_codec[OURS] if r["picture"] == picture)
+            for picture in (pictures if OURS in codecs else ())
+        },
+        "mean": {name: mean_rows(of_codec) for name, of_codec in by_codec.items()},
     }
 
 
-def mean_curve(rows: list[dict[str, float]]) -> list[tuple[float, float]]:
-    """Mean rate and mean PSNR over the pictures, for each quality setting."""
-    qualities = sorted({row["quality"] for row in rows})
-    curve = []
-    for quality in qualities:
-        chosen = [row for row in rows if row["quality"] == quality]
-        rate, psnr = (float(np.mean([r[k] for r in chosen])) for k in ("rate_bpp", "psnr_db"))
-        curve.append((rate, psnr))
-    return curve
-
-
-def rises_with_quality(rows: list[dict[str, float]]) -> bool:
-    """Whether each higher quality gave a larger file and a better picture."""
-    rows = sorted(rows, key=lambda row: row["quality"])
-    pairs = list(itertools.pairwise(rows))
-    return all(a[key] < b[key] for a, b in pairs for key in ("size_bytes", "psnr_db"))
+def report(summary: dict[str, Any]) -> None:
+    """Print mean curves and BD-rates."""
+    for name, means in summary["mean"].items():
+        points = (f"{row['rate_bpp']:.3f}:{row.get('psnr_db', math.inf):.2f}" for row in means)
+        click.echo(f"{name:30} " + "  ".join(points))
+    low, high = summary["bd_rate_bpp"]
+    for name, others in summary["bd_rate"].items():
+        table = []
+        for other, found in others.items():
+            cells = []
+            for measured in ("psnr_db", "ms_ssim"):
+                of = found.get(measured)
+                cells.append("-" if of is None else f"{of['percent']:+.1f} %")
+                cells.append("-" if of is None else "{:.2f} to {:.2f}".format(*of["reference_bpp"]))
+            label = f"{other} (published, not run)" if found.get("published") else other
+            table.append([label, *cells])
+        columns = (f"{name} against", "BD, PSNR", "over, bpp", "BD, MS-SSIM", "over, bpp")
+        click.echo(f"BD-rate over at most {low} to {high} bpp of the other codec:")
+        print_table(columns, table)
+    rises = summary["rises_with_quality"].values()
+    if rises:
+        click.echo(f"rate and PSNR rise with quality on {sum(rises)} of {len(rises)}")
 
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), help="Write all figures as JSON.")
-@click.option("--codec", "names", multiple=True, type=click.Choice(list(CODERS)), help="Only it.")
-@click.option("--low", default=0.15, show_default=True, help="BD-rate from this rate of a rival.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write JSON here, CSV beside it.")
+@click.option("--codec", "names", multiple=True, help="Only this one; several may be given.")
+@click.option("--ssimulacra2", is_flag=True, help="Measure SSIMULACRA2 too; slow.")
+@click.option("--realism", is_flag=True, help="Measure patch and spectrum distances too.")
+@click.option(
+    "--published",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Curves to refer to, as CSV: benchmarks/published/kodak.csv.",
+)
+@click.option("--low", default=0.1, show_default=True, help="BD-rate from this rate of a rival.")
 @click.option("--high", default=1.0, show_default=True, help="BD-rate up to this rate.")
+@click.option("--runs", default=3, show_default=True, help="Seconds are medians of so many runs.")
+@click.option("--threads", default=1, show_default=True, help="Threads of every codec.")
+@click.option("--jobs", default=1, show_default=True, help="Processes; more than 1 blur seconds.")
+@click.option("--fresh", is_flag=True, help="Measure everything anew.")
 def main(
-    images: tuple[Path, ...], output: Path | None, names: tuple[str, ...], low: float, high: float
+    images: tuple[Path, ...],
+    output: Path | None,
+    names: tuple[str, ...],
+    ssimulacra2: bool,
+    realism: bool,
+    published: Path | None,
+    low: float,
+    high: float,
+    runs: int,
+    threads: int,
+    jobs: int,
+    fresh: bool,
 ) -> None:
     """Measure codecs on IMAGES, files or folders, and print mean curves and BD-rates."""
-    paths = find_images(images)
-    pictures = {path.stem: Image.open(path).convert("RGB") for path in paths}
-    if len(pictures) != len(paths):
-        raise click.UsageError("two pictures have the same name")
-    if output is not None and not output.absolute().parent.is_dir():
-        raise click.UsageError(f"{output.parent}: no such folder")
-    results: dict[str, dict[str, list[dict[str, float]]]] = {}
-    for name in names or CODERS:
-        coder, qualities = CODERS[name]
-        results[name] = {
-            stem: [measure(coder, picture, quality) for quality in qualities]
-            for stem, picture in pictures.items()
-        }
-        curve = mean_curve([row for rows in results[name].values() for row in rows])
-        click.echo(f"{name:10} " + "  ".join(f"{r:.3f}:{p:.2f}" for r, p in curve))
-    summary: dict[str, float] = {}
-    rises: dict[str, bool] = {}
-    if "vlaecodec" in results:
-        rises = {stem: rises_with_quality(rows) for stem, rows in results["vlaecodec"].items()}
-        click.echo(f"rate and PSNR rise with quality on {sum(rises.values())} of {len(rises)}")
-        tested = mean_curve([row for rows in results["vlaecodec"].values() for row in rows])
-        for name in results:
-            if name != "vlaecodec":
-                curve = mean_curve([row for rows in results[name].values() for row in rows])
-                summary[name] = round(bd_rate_percent(curve, tested, (low, high)), 2)
-                click.echo(f"BD-rate against {name}, {low} to {high} bpp: {summary[name]:+.1f} %")
+    check_output(output)
+    paths = name_pictures(images)
+    references = {} if published is None else read_published(published)
+    if references:
+        check_published_pictures(paths)
+    codecs, left_out = _choose(threads, names)
+    groups = _groups(ssimulacra2=ssimulacra2, realism=realism)
+    run = {**describe_run(*PACKAGES), "threads": threads, "jobs": jobs, "runs": runs}
+    pictures = {name: digest(open_picture(path)) for name, path in paths.items()}
+    stored = StoredRows(output, fresh=fresh)
+    needed = [name for group in groups for name in MEASURES[group][1]]
+    wanted = [(c, p, s) for c, codec in codecs.items() for p in paths for s in codec.settings]
+    rows: dict[tuple[str, str, float], Row] = {}
+    for c, p, s in wanted:
+        found = stored.find(c, codecs[c].identity, pictures[p], s, needed)
+        if found is not None:
+            rows[c, p, s] = {**found, "picture": p}
+    reused = len(rows)
+    work = []
+    for c, p in dict.fromkeys((c, p) for c, p, _ in wanted):
+        missing = tuple(s for s in codecs[c].settings if (c, p, s) not in rows)
+        if missing:
+            work.append(Job(c, p, paths[p], missing, groups, threads, runs))
+    with progress_bar("rate-distortion", quiet=False) as progress:
+        for job, measured in run_jobs(work, jobs):
+            made = {"commit": (run["commit"] or "")[:12], "runs": runs, "jobs": jobs}
+            measured = [row | made for row in measured]
+            stored.append(codecs[job.codec].identity, pictures[job.picture], measured)
+            rows |= {(job.codec, job.picture, row["setting"]): row for row in measured}
+            if progress is not None:
+                progress(len(rows) / len(wanted))
+    ordered = [rows[key] for key in wanted]
+    summary = summarise(ordered, codecs, (low, high), references)
+    report(summary)
+    for name in left_out:
+        click.echo(f"{name} is left out: its package is not installed")
+    click.echo(f"{len(wanted) - reused} rows measured, {reused} taken over")
+    record = {
+        **run,
+        "rows_taken_over": reused,
+        "left_out": left_out,
+        "codecs": {name: codec.identity for name, codec in codecs.items()},
+        "pictures": pictures,
+        **summary,
+        "published": {"note": "published, not run", "curves": references},
+        "rows": ordered,
+    }
+    write_record(output, json.loads(json.dumps(record)))
     if output is not None:
-        record = {
-            "model": find_model().fingerprint.hex(),
-            "rates_bpp": [low, high],
-            "bd_rate_percent": summary,
-            "rises_with_quality": rises,
-            "results": results,
-        }
-        output.write_text(json.dumps(record, indent=1) + "\n")
+        write_rows(output.with_suffix(".csv"), ordered)
+    stored.close()
+
+
+def _choose(threads: int, names: Iterable[str]) -> tuple[dict[str, Codec], list[str]]:
+    """The codecs asked for, all by default, and those left out because they are missing here."""
+    codecs, left_out = find_codecs(threads)
+    for name in names:
+        if name not in codecs:
+            known = ", ".join(codecs)
+            raise click.UsageError(f"no codec named {name!r} here; there are: {known}")
+    return {n: c for n, c in codecs.items() if not names or n in names}, left_out
+
+
+def _groups(*, ssimulacra2: bool, realism: bool) -> tuple[str, ...]:
+    """The groups of measures asked for."""
+    chosen = {"distortion": True, "ssimulacra2": ssimulacra2, "realism": realism}
+    return tuple(name for name, asked in chosen.items() if asked)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +23,11 @@ from PIL import Image
 
 import vlaecodec
 from benchmarks.serial_context import load_mbt2018, seconds_mbt2018
+from benchmarks.timing import median_seconds
 from vlaecodec.registry import find_model
 
 SIZES = ((768, 512), (1216, 832), (2400, 1600), (6000, 4000))
 """Pixels: 0.4, 1, 3.8 and 24 megapixels."""
-
-
-def median_seconds(action: Callable[[], object], runs: int) -> float:
-    """Median over `runs` calls, after one that is not counted."""
-    action()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 PIXEL_MODES_BELOW_MP = 2.0

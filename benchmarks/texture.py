@@ -2,37 +2,28 @@
 
 python -m benchmarks.texture IMAGES... --output benchmarks/results/texture.json --sheet FOLDER
 
-MS-SSIM needs the `pytorch-msssim` package, SSIMULACRA2 the `ssimulacra2` package (a port to numpy,
-not the reference program); where they are missing, or a picture is too small, they are left out.
+SSIMULACRA2 needs the `ssimulacra2` package (a port to numpy, not the reference program); where it
+is missing, or a picture is too small, a measure is left out.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import vlaecodec
-from benchmarks.lossless import (
-    check_output,
-    describe_run,
-    open_pictures,
-    optional_module,
-    print_table,
-    write_record,
-)
-from benchmarks.rate_distortion import CODERS, Coder
+from benchmarks.pictures import open_pictures
+from benchmarks.record import check_output, describe_run, print_table, write_record
 from vlaecodec.cli.progress import progress_bar
+from vlaecodec.comparison import measure_all
 from vlaecodec.container import read_header
-from vlaecodec.metrics import psnr_db
-from vlaecodec.realism import sliced_wasserstein, spectrum_distance
+from vlaecodec.rivals import largest_within, list_rivals
 
 RATES_BPP = (0.1, 0.2, 0.4)
 RATE_TOLERANCE = 0.02
@@ -48,14 +39,11 @@ MEASURES = {
     "sliced_wasserstein": ("patch SWD", 1),
     "spectrum_distance": ("spectrum", 3),
     "psnr_db": ("PSNR, dB", 2),
+    "psnr_yuv_db": ("PSNR YUV, dB", 2),
     "ms_ssim": ("MS-SSIM", 4),
     "ssimulacra2": ("SSIMULACRA2", 1),
 }
-"""Each measure's column and decimals. The two distances fall with likeness; the last three rise."""
-
-MS_SSIM_MIN_PX = 161
-SSIMULACRA2_MIN_PX = 256
-"""The shorter side; smaller pictures have fewer scales than the measure is made for."""
+"""Each measure's column and decimals. The two distances fall with likeness; the others rise."""
 
 CROP_PX = 256
 CROP_STRIDE_PX = 16
@@ -86,59 +74,13 @@ def rate_bpp(image: Image.Image, data: bytes) -> float:
     return 8 * len(data) / (image.width * image.height)
 
 
-def largest_within(coder: Coder, image: Image.Image, size_bytes: int) -> tuple[bytes, Image.Image]:
-    """A rival's best picture in that many bytes; its smallest file where none is small enough."""
-    low, high = 0, 100
-    best = coder(image, low)
-    while low < high:
-        quality = (low + high + 1) // 2
-        tried = coder(image, quality)
-        if len(tried[0]) <= size_bytes:
-            best, low = tried, quality
-        else:
-            high = quality - 1
-    return best
-
-
-def ms_ssim(first: Pixels, second: Pixels) -> float | None:
-    """Multi-scale structural similarity over RGB, 0..1, or None."""
-    package = optional_module("pytorch_msssim")
-    if package is None or min(first.shape[:2]) < MS_SSIM_MIN_PX:
-        return None
-    planes = (torch.tensor(x).permute(2, 0, 1)[None].float() for x in (first, second))
-    return float(package.ms_ssim(*planes, data_range=255))
-
-
-def ssimulacra2(first: Pixels, second: Pixels) -> float | None:
-    """SSIMULACRA2, up to 100, or None."""
-    package = optional_module("ssimulacra2")
-    if package is None or min(first.shape[:2]) < SSIMULACRA2_MIN_PX:
-        return None
-    files = [io.BytesIO() for _ in range(2)]
-    for file, pixels in zip(files, (first, second), strict=True):
-        Image.fromarray(pixels).save(file, "BMP")
-    return float(package.compute_ssimulacra2(*files))
-
-
-def measure(original: Pixels, decoded: Pixels) -> Row:
-    """All measures that can be taken here."""
-    patches = sliced_wasserstein(original, decoded)
-    row = {
-        "sliced_wasserstein": patches.mean,
-        "sliced_wasserstein_levels": patches.levels,
-        "spectrum_distance": spectrum_distance(original, decoded),
-        "psnr_db": psnr_db(original, decoded),
-        "ms_ssim": ms_ssim(original, decoded),
-        "ssimulacra2": ssimulacra2(original, decoded),
-    }
-    return {name: value for name, value in row.items() if value is not None}
-
-
 def code_all(image: Image.Image, target_bpp: float) -> tuple[dict[str, Pixels], dict[str, Row]]:
     """A picture at a rate: decoded in every way, and a row for each with its rate."""
     data = encode_near(image, target_bpp)
     strength = read_header(data)[0].texture
-    decoded, rows = {}, {}
+    rivals = {rival.name: rival for rival in list_rivals().values()}
+    decoded: dict[str, Pixels] = {}
+    rows: dict[str, Row] = {}
     for name, asked in STRENGTHS.items():
         decoded[name] = np.asarray(vlaecodec.decode(data, texture=asked))
         rows[name] = {
@@ -147,12 +89,14 @@ def code_all(image: Image.Image, target_bpp: float) -> tuple[dict[str, Pixels], 
             "missed_rate": abs(rate_bpp(image, data) / target_bpp - 1) > RATE_TOLERANCE,
         }
     for name in RIVALS:
-        theirs, picture = largest_within(CODERS[name][0], image, len(data))
-        decoded[name] = np.asarray(picture)
+        rival = rivals[name]
+        theirs = largest_within(rival, image, len(data))
+        decoded[name] = np.asarray(rival.decode(theirs))
         rows[name] = {"rate_bpp": rate_bpp(image, theirs), "larger": len(theirs) > len(data)}
     original = np.asarray(image)
     for name, row in rows.items():
-        row |= measure(original, decoded[name])
+        measures = measure_all(original, decoded[name])
+        row |= {key: value for key, value in measures.items() if value is not None}
     return decoded, rows
 
 
@@ -286,7 +230,7 @@ def main(
                 draw_sheet(drawn).save(sheet / f"{stem}.png")
     summary = summarise(results)
     report(results, summary)
-    run = describe_run("pytorch-msssim", "ssimulacra2")
+    run = describe_run("ssimulacra2")
     write_record(output, {**run, **summary, "results": results})
 
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vlaecodec
-from benchmarks.lossless import check_output, describe_run, print_table, write_record
-from benchmarks.speed import SIZES, median_seconds
+from benchmarks.record import check_output, describe_run, print_table, write_record
+from benchmarks.timing import median_seconds
 from tests.raster import raster_steps, run_raster
 from vlaecodec import pixel_coder
 from vlaecodec.container import TILE_PX
@@ -31,7 +31,7 @@ from vlaecodec.networks.window import Window
 from vlaecodec.registry import find_model
 
 ROWS = (64,)
-FULL_SIZE = SIZES[0]
+FULL_SIZE = (768, 512)
 
 
 @contextmanager

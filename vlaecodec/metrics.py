@@ -1,11 +1,27 @@
-"""Distortion, and the average distance between two rate-distortion curves."""
+"""Distortion between a picture and its original."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
+
+MS_SSIM_MIN_PX = 161
+"""The shorter side; smaller pictures have fewer scales than the measure is made for."""
+
+_MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_PEAK = 255
+_C1, _C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
+_TAPS = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2)).astype(np.float32)
+_TAPS /= _TAPS.sum()
+
+# Full-range Y, Cb, Cr of ITU-R BT.601, as in JFIF; offsets make no difference.
+_YUV = np.array(
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
+)
+_YUV_WEIGHTS = (6, 1, 1)
+
+Planes = NDArray[np.float32]
+"""[3, H, W]"""
 
 
 def psnr_db(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
@@ -14,36 +30,75 @@ def psnr_db(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     Infinite for equal arrays.
     """
     difference = first.astype(np.int32) - second.astype(np.int32)
-    mse = float(np.mean(difference**2))
-    return 10 * float(np.log10(255**2 / mse)) if mse else float("inf")
+    return _to_db(float(np.mean(difference**2)))
 
 
-def bd_rate_percent(
-    reference: Sequence[tuple[float, float]],
-    tested: Sequence[tuple[float, float]],
-    rates_bpp: tuple[float, float] | None = None,
-) -> float:
-    """How much more rate `tested` needs than `reference` for the same quality, percent.
+def psnr_yuv_db(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Mean of the PSNR of Y, Cb and Cr, weighted 6:1:1, dB; uint8 [H, W, 3], RGB.
 
-    Each curve is (rate in bpp, quality in dB) points. Log rate is interpolated over quality with
-    monotone cubics (Bjontegaard, VCEG-M33, with pchip as in JCTVC-B055) and averaged over the
-    qualities both curves reach; `rates_bpp` limits that to what `reference` reaches at these rates.
-    Raises ValueError if the curves do not overlap.
+    At full resolution, not rounded, BT.601 full range. Infinite for equal arrays.
     """
-    from scipy.interpolate import PchipInterpolator
+    difference = first.astype(np.float32) - second.astype(np.float32)
+    squares = (difference @ _YUV.T) ** 2
+    planes_db = [_to_db(float(squares[:, :, plane].mean(dtype=np.float64))) for plane in range(3)]
+    return float(np.average(planes_db, weights=_YUV_WEIGHTS))
 
-    curves = []
-    for points in (reference, tested):
-        rate, quality = np.array(sorted(points, key=lambda p: p[1])).T
-        curves.append((np.log(rate), quality))
-    log_rates = [PchipInterpolator(quality, log_rate) for log_rate, quality in curves]
-    low = max(quality[0] for _, quality in curves)
-    high = min(quality[-1] for _, quality in curves)
-    if rates_bpp is not None:
-        quality_at = PchipInterpolator(*curves[0])
-        first, last = (np.clip(np.log(r), curves[0][0][0], curves[0][0][-1]) for r in rates_bpp)
-        low, high = max(low, float(quality_at(first))), min(high, float(quality_at(last)))
-    if high <= low:
-        raise ValueError("the curves share no range of quality")
-    gap = log_rates[1].integrate(low, high) - log_rates[0].integrate(low, high)
-    return 100 * float(np.exp(gap / (high - low)) - 1)
+
+def ms_ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Multi-scale structural similarity, the mean over R, G and B; 1 for equal pictures.
+
+    Wang, Simoncelli and Bovik 2003: five scales, an 11-tap Gaussian of deviation 1.5 without
+    padding. Odd sides are padded with zeros before halving, as `pytorch-msssim` does, so that
+    figures are comparable. Raises ValueError if a side is shorter than MS_SSIM_MIN_PX.
+    """
+    if min(first.shape[:2]) < MS_SSIM_MIN_PX:
+        raise ValueError(f"MS-SSIM needs {MS_SSIM_MIN_PX} pixels a side at least")
+    x, y = (p.astype(np.float32).transpose(2, 0, 1) for p in (first, second))
+    product = np.ones(3)
+    for scale, weight in enumerate(_MS_SSIM_WEIGHTS):
+        luminance, contrast = _ssim_parts(x, y)
+        last = scale == len(_MS_SSIM_WEIGHTS) - 1
+        part = np.mean(luminance * contrast if last else contrast, axis=(1, 2), dtype=np.float64)
+        product *= np.maximum(part, 0) ** weight
+        x, y = _halve(x), _halve(y)
+    return float(product.mean())
+
+
+def ms_ssim_db(similarity: float) -> float:
+    """MS-SSIM on a scale on which it can be averaged over curves: -10 log10(1 - similarity)."""
+    return -10 * float(np.log10(1 - similarity)) if similarity < 1 else float("inf")
+
+
+def _to_db(mse: float) -> float:
+    return 10 * float(np.log10(_PEAK**2 / mse)) if mse else float("inf")
+
+
+def _ssim_parts(x: Planes, y: Planes) -> tuple[Planes, Planes]:
+    """The luminance term, and the contrast and structure term, at every place."""
+    mean_x, mean_y = _blur(x), _blur(y)
+    squares, product = mean_x**2 + mean_y**2, mean_x * mean_y
+    variances = _blur(x * x) + _blur(y * y) - squares
+    covariance = _blur(x * y) - product
+    luminance = (2 * product + _C1) / (squares + _C1)
+    contrast = (2 * covariance + _C2) / (variances + _C2)
+    return luminance.astype(np.float32), contrast.astype(np.float32)
+
+
+def _blur(x: Planes) -> Planes:
+    """[3, H - 10, W - 10]"""
+    height, width = (side - len(_TAPS) + 1 for side in x.shape[1:])
+    rows = np.zeros((3, height, x.shape[2]), np.float32)
+    blurred = np.zeros((3, height, width), np.float32)
+    for place, weight in enumerate(_TAPS):
+        rows += weight * x[:, place : place + height]
+    for place, weight in enumerate(_TAPS):
+        blurred += weight * rows[:, :, place : place + width]
+    return blurred
+
+
+def _halve(x: Planes) -> Planes:
+    height, width = x.shape[1:]
+    # A zero row or column in front as well as behind, of which the one behind is left over.
+    x = np.pad(x, ((0, 0), (height % 2, 0), (width % 2, 0)))
+    rows = x[:, ::2] + x[:, 1::2]
+    return (rows[:, :, ::2] + rows[:, :, 1::2]) * np.float32(0.25)

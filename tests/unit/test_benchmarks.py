@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -5,43 +6,187 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import readme_table
-from benchmarks.rate_distortion import find_images, main, mean_curve, rises_with_quality
+from benchmarks import rate_distortion, readme_table
+from benchmarks.bd_rate import bd_rate
+from benchmarks.codecs import find_codecs
+from benchmarks.curves import curve_of, mean_rows, read_published, rises_with_quality
+from benchmarks.pictures import find_images
+from benchmarks.record import RESULTS, ROOT
+from benchmarks.stored_rows import StoredRows
 from tests.conftest import photo
+
+PUBLISHED = ROOT / "benchmarks" / "published" / "kodak.csv"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.fromarray(photo(64, 96)).save(folder / "a.png")
+    Image.fromarray(photo(64, 64, seed=1)).save(folder / "b.png")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def run(*arguments: object):
+    result = CliRunner().invoke(rate_distortion.main, [str(a) for a in arguments])
+    assert result.exit_code == 0, result.output
+    return result
 
 
 def test_the_readme_quotes_the_stored_results() -> None:
-    text = (readme_table.ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text()
     assert readme_table.insert(text) == text
     assert readme_table.render() in text
 
 
 def test_the_stored_results_are_whole() -> None:
-    record = json.loads((readme_table.RESULTS / "kodak.json").read_text())
-    assert len(record["results"]["vlaecodec"]) == 24
-    assert set(record["results"]) == set(record["bd_rate_percent"]) | {"vlaecodec"}
-    for pictures in record["results"].values():
-        assert all(row["size_bytes"] > 0 for rows in pictures.values() for row in rows)
+    record = json.loads((RESULTS / "kodak.json").read_text())
+    for name in record["mean"]:
+        rows = [row for row in record["rows"] if row["codec"] == name]
+        assert len({row["picture"] for row in rows}) == 24
+        assert all(row["size_bytes"] > 0 for row in rows)
+        assert mean_rows(rows) == record["mean"][name]
 
 
-def test_a_run_measures_whole_files(tmp_path) -> None:
-    Image.fromarray(photo(64, 96)).save(tmp_path / "a.png")
-    (tmp_path / "notes.txt").write_text("no picture")
-    assert [p.name for p in find_images([tmp_path])] == ["a.png"]
+@pytest.mark.parametrize(
+    ("codec", "percent"),
+    [("bmshj2018-hyperprior", 31), ("mbt2018-mean", 22), ("mbt2018", 12), ("cheng2020-anchor", 4)],
+)
+def test_bd_rate_of_published_curves(codec, percent) -> None:
+    """Known distances to VTM, over all that both curves reach."""
+    curves = read_published(PUBLISHED)
+    reference, tested = (curve_of(curves[n]["points"], "psnr_db") for n in ("VTM 18.0", codec))
+    assert bd_rate(reference, tested).percent == pytest.approx(percent, abs=0.7)
+
+
+def test_bd_rate_states_its_overlap() -> None:
+    reference = [(r, 30 + 5 * np.log2(r)) for r in (0.1, 0.2, 0.4, 0.8)]
+    tested = [(0.5 * r, q) for r, q in reference[1:]]
+    found = bd_rate(reference, tested)
+    assert found.percent == pytest.approx(-50)
+    assert found.reference_bpp == pytest.approx((0.2, 0.8))
+    assert found.tested_bpp == pytest.approx((0.1, 0.4))
+    assert found.qualities_db == pytest.approx((reference[1][1], reference[3][1]))
+
+
+def test_every_published_point_has_a_source() -> None:
+    curves = read_published(PUBLISHED)
+    assert all(curve["source"] != PUBLISHED.name for curve in curves.values())
+    assert all(len(curve["points"]) >= 5 for curve in curves.values())
+
+
+def test_a_run_measures_whole_files(pictures, tmp_path) -> None:
+    assert [p.name for p in find_images([pictures])] == ["a.png", "b.png"]
     output = tmp_path / "results.json"
-    arguments = [str(tmp_path), "--codec", "vlaecodec", "--codec", "JPEG", "--output", str(output)]
-    result = CliRunner().invoke(main, [*arguments, "--low", "0.5", "--high", "3"])
-    assert result.exit_code == 0, result.output
+    run(pictures, "--codec", "vlaecodec", "--codec", "JPEG", "--output", output, "--runs", 1,
+        "--low", 0.5, "--high", 3, "--realism")  # fmt: skip
     record = json.loads(output.read_text())
-    rows = record["results"]["vlaecodec"]["a"]
+    rows = [r for r in record["rows"] if r["codec"] == "vlaecodec" and r["picture"] == "a"]
     assert all(r["rate_bpp"] == pytest.approx(8 * r["size_bytes"] / (64 * 96)) for r in rows)
-    assert record["rises_with_quality"] == {"a": True}
-    assert np.isfinite(record["bd_rate_percent"]["JPEG"])
+    assert all(r["encode_s"] > 0 and r["decode_s"] > 0 for r in rows)
+    assert all(r["sliced_wasserstein"] > 0 and r["ms_ssim"] is None for r in rows)
+    assert record["rises_with_quality"] == {"a": True, "b": True}
+    found = record["bd_rate"]["vlaecodec"]["JPEG"]["psnr_db"]
+    assert np.isfinite(found["percent"])
+    assert 0.5 <= found["reference_bpp"][0] < found["reference_bpp"][1] <= 3.001
+    assert set(found["pictures_percent"]) == {"a", "b"}
+    with output.with_suffix(".csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == len(record["rows"])
+    assert float(lines[0]["psnr_db"]) == record["rows"][0]["psnr_db"]
+
+
+def test_rows_are_taken_over_only_where_nothing_changed(pictures, tmp_path) -> None:
+    output = tmp_path / "results.json"
+    again = [pictures, "--codec", "JPEG", "--output", output, "--runs", 1]
+    settings = len(find_codecs(1)[0]["JPEG"].settings)
+    assert f"{2 * settings} rows measured, 0 taken over" in run(*again).output
+    first = json.loads(output.read_text())["rows"]
+    assert f"0 rows measured, {2 * settings} taken over" in run(*again).output
+    assert json.loads(output.read_text())["rows"] == first
+    Image.fromarray(photo(64, 64, seed=2)).save(pictures / "b.png")
+    assert f"{settings} rows measured, {settings} taken over" in run(*again).output
+    assert f"{2 * settings} rows measured" in run(*again, "--realism").output
+    assert f"{2 * settings} rows measured" in run(*again, "--realism", "--fresh").output
+    record = json.loads(output.read_text())
+    record["codecs"]["JPEG"]["library"] = "another"
+    output.write_text(json.dumps(record))
+    assert f"{2 * settings} rows measured" in run(*again).output
+
+
+def test_a_stopped_run_goes_on(pictures, tmp_path, monkeypatch) -> None:
+    output = tmp_path / "results.json"
+    arguments = [pictures, "--codec", "JPEG", "--output", output, "--runs", 1]
+    whole, jobs = rate_distortion.measure, []
+
+    def measure(job):
+        if jobs:
+            raise KeyboardInterrupt
+        jobs.append(job)
+        return whole(job)
+
+    monkeypatch.setattr(rate_distortion, "measure", measure)
+    stopped = CliRunner().invoke(rate_distortion.main, [str(a) for a in arguments])
+    assert stopped.exit_code != 0
+    assert not output.exists()
+    monkeypatch.undo()
+    with output.with_suffix(".partial.jsonl").open("a") as file:
+        file.write('{"identity": {"cut')
+    settings = len(jobs[0].settings)
+    assert f"{settings} rows measured, {settings} taken over" in run(*arguments).output
+    assert not output.with_suffix(".partial.jsonl").exists()
+
+
+def test_two_processes_measure_the_same(pictures, tmp_path) -> None:
+    records = []
+    for jobs in (1, 2):
+        output = tmp_path / f"{jobs}.json"
+        run(pictures, "--codec", "WebP", "--output", output, "--jobs", jobs, "--runs", 1)
+        records.append(json.loads(output.read_text()))
+    sizes, others = ([(r["picture"], r["size_bytes"]) for r in x["rows"]] for x in records)
+    assert sizes == others
+
+
+def test_published_curves_need_the_pictures_they_are_of(pictures) -> None:
+    arguments = [str(pictures), "--codec", "JPEG", "--published", str(PUBLISHED)]
+    result = CliRunner().invoke(rate_distortion.main, arguments)
+    assert result.exit_code == 2
+    assert "24 Kodak photos" in result.output
+
+
+def test_our_modes_differ_as_they_should() -> None:
+    codecs, _ = find_codecs(1)
+    image = Image.fromarray(photo(48, 64))
+    mean, full = codecs["vlaecodec"], codecs["vlaecodec, full texture"]
+    data = mean.encode(image, 20)
+    assert np.any(np.asarray(mean.decode(data)) != np.asarray(full.decode(data)))
+    exact = codecs["vlaecodec, near-lossless"]
+    for error in exact.settings:
+        decoded = np.asarray(exact.decode(exact.encode(image, error))).astype(int)
+        assert np.abs(decoded - np.asarray(image)).max() <= error
 
 
 def test_rising_means_every_step() -> None:
-    rows = [{"quality": q, "size_bytes": q, "psnr_db": q, "rate_bpp": q} for q in (1, 2, 3)]
+    rows = [{"setting": q, "size_bytes": q, "psnr_db": q, "rate_bpp": q} for q in (1, 2, 3)]
     assert rises_with_quality(rows)
-    assert mean_curve(rows) == [(1, 1), (2, 2), (3, 3)]
+    assert curve_of(mean_rows(rows), "psnr_db") == [(1, 1), (2, 2), (3, 3)]
     rows[2]["psnr_db"] = 1.5
     assert not rises_with_quality(rows)
+    assert curve_of(rows, "psnr_db") == [(1, 1), (2, 2)]
+
+
+def test_a_mean_is_over_all_pictures_or_none() -> None:
+    rows = [{"setting": 1, "rate_bpp": r, "psnr_db": p} for r, p in ((1, 30), (3, None))]
+    assert mean_rows(rows) == [{"setting": 1, "rate_bpp": 2}]
+
+
+def test_stored_rows_need_every_measure(tmp_path) -> None:
+    output = tmp_path / "results.json"
+    stored = StoredRows(output)
+    stored.append({"library": "x"}, "abc", [{"codec": "JPEG", "setting": 5, "psnr_db": 30}])
+    found = StoredRows(output)
+    assert found.find("JPEG", {"library": "x"}, "abc", 5.0, ["psnr_db"]) is not None
+    assert found.find("JPEG", {"library": "x"}, "abc", 5, ["psnr_db", "ms_ssim"]) is None
+    assert found.find("JPEG", {"library": "y"}, "abc", 5, []) is None
+    assert found.find("JPEG", {"library": "x"}, "abd", 5, []) is None

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+import torch
 
-from vlaecodec.metrics import bd_rate_percent, psnr_db
+from benchmarks.bd_rate import bd_rate_percent
+from tests.conftest import photo
+from vlaecodec.metrics import ms_ssim, ms_ssim_db, psnr_db, psnr_yuv_db
 
 
 def test_psnr() -> None:
@@ -30,3 +33,34 @@ def test_curves_that_do_not_meet_are_refused() -> None:
     low, high = [(0.1, 20.0), (0.2, 22.0)], [(0.1, 30.0), (0.2, 32.0)]
     with pytest.raises(ValueError, match="share"):
         bd_rate_percent(low, high)
+
+
+def test_psnr_of_yuv_weights_its_planes() -> None:
+    a = np.full((8, 8, 3), 100, np.uint8)
+    assert psnr_yuv_db(a, a) == float("inf")
+    # Grey differs in Y alone, so only Y's share is finite; blue differs in all three.
+    assert psnr_yuv_db(a, a + 1) == float("inf")
+    blue = a + np.array([0, 0, 10], np.uint8)
+    planes_db = [20 * np.log10(255 / (10 * w)) for w in (0.114, 0.5, 0.081312)]
+    assert psnr_yuv_db(a, blue) == pytest.approx(np.dot(planes_db, (6, 1, 1)) / 8, abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [(161, 163), (200, 301), (256, 176)])
+def test_ms_ssim_is_what_others_compute(size) -> None:
+    reference = pytest.importorskip("pytorch_msssim")
+    original = photo(*size)
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 12, original.shape)
+    worse = np.clip(original + noise, 0, 255).astype(np.uint8)
+    tensors = (torch.tensor(p).permute(2, 0, 1)[None].float() for p in (original, worse))
+    assert ms_ssim(original, worse) == pytest.approx(
+        float(reference.ms_ssim(*tensors, data_range=255)), abs=1e-5
+    )
+    assert ms_ssim(original, original) == pytest.approx(1)
+    with pytest.raises(ValueError, match="161"):
+        ms_ssim(original[:160], worse[:160])
+
+
+def test_ms_ssim_in_decibels() -> None:
+    assert ms_ssim_db(0.99) == pytest.approx(20)
+    assert ms_ssim_db(1) == float("inf")

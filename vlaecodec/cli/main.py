@@ -13,6 +13,7 @@ COMMANDS = {
     "decode": "Decode a .vlae file to a picture.",
     "info": "Show what a file says about itself.",
     "verify": "Check that a file is intact and decodes here exactly.",
+    "compare": "Measure how near two pictures are, or set codecs side by side.",
     "models": "List the installed models.",
 }
 

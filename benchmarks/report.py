@@ -1,0 +1,162 @@
+"""One HTML page of the stored results, to open without a network; and plots for README.md.
+
+python -m benchmarks.report [PHOTOS...] --output report.html
+
+PHOTOS are coded afresh at equal bytes, to look at beside one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from textwrap import dedent
+
+import click
+import numpy as np
+
+from benchmarks.chart import Series, draw_chart
+from benchmarks.codecs import OURS
+from benchmarks.curves import curve_of
+from benchmarks.pictures import open_pictures
+from benchmarks.record import RESULTS, ROOT, check_output, write_text
+from benchmarks.tables import TABLES, Record, Table, made_with, rate_distortion_table, read_record
+from benchmarks.texture import encode_near
+from vlaecodec.cli.progress import progress_bar
+from vlaecodec.comparison import compare_at_bytes
+from vlaecodec.page.comparer import render_comparison
+from vlaecodec.page.document import render_document, render_table
+from vlaecodec.rivals import list_rivals
+
+CHART_BPP = (0.08, 2.0)
+CHARTS = {
+    "psnr_db": ("PSNR over RGB", "dB"),
+    "ms_ssim": ("MS-SSIM as -10 log10(1 - x)", "dB"),
+}
+TITLES = {
+    "kodak.json": "Lossy",
+    "lossless.json": "Lossless and near-lossless",
+    "texture.json": "Texture",
+    "speed.json": "Speed",
+}
+COMMANDS = ROOT / "CONTRIBUTING.md"
+
+
+def chart_series(record: Record, measure: str) -> list[Series]:
+    """The curves of a rate-distortion record, ours first, published ones last."""
+    found = [
+        Series(name, curve_of(means, measure), is_ours=name == OURS)
+        for name, means in record["mean"].items()
+    ]
+    found += [
+        Series(name, curve_of(curve["points"], measure), is_published=True)
+        for name, curve in record["published"]["curves"].items()
+    ]
+    return [series for series in found if len(series.points) > 1]
+
+
+def draw_charts(record: Record) -> dict[str, str]:
+    """An SVG for each measure that the record holds."""
+    charts = {}
+    for measure, (title, unit) in CHARTS.items():
+        series = chart_series(record, measure)
+        if any(line.is_ours for line in series):
+            pictures = len({row["picture"] for row in record["rows"]})
+            heading = f"{title}, mean of {pictures} photos, whole files"
+            charts[measure] = draw_chart(heading, unit, series, CHART_BPP)
+    return charts
+
+
+def render_results(results: Path) -> list[str]:
+    """Sections for all stored results that are there."""
+    sections = []
+    for name, build in TABLES.items():
+        if not (results / name).exists():
+            continue
+        record = read_record(results / name)
+        sections.append(f"<h2>{TITLES[name]}</h2>")
+        if build is rate_distortion_table:
+            sections += [
+                f'<div class="chart" tabindex="0" aria-label="Curves: arrow keys go from point to '
+                f'point">{chart}<div class="tip" role="status" hidden></div></div>'
+                for chart in draw_charts(record).values()
+            ]
+            sections.append(_render(rate_distortion_table(record, published=True)))
+            sections += [f"<p>{escape(source)}</p>" for source in _sources(record)]
+        else:
+            sections.append(_render(build(record)))
+    return sections
+
+
+def render_pictures(photos: Sequence[Path], rate_bpp: float) -> list[str]:
+    """A comparer of each photo at that rate."""
+    pictures = open_pictures(photos)
+    rivals = [r for r in map(list_rivals().get, ("avif", "webp")) if r is not None and r.library]
+    sections = []
+    with progress_bar("pictures", quiet=False) as progress:
+        for done, (name, image) in enumerate(pictures.items(), 1):
+            original = np.asarray(image)
+            candidates = compare_at_bytes(original, encode_near(image, rate_bpp), rivals)
+            sections.append(render_comparison(name, original, candidates))
+            if progress is not None:
+                progress(done / len(pictures))
+    return [f"<h2>Pictures at equal bytes, about {rate_bpp:g} bpp</h2>", *sections]
+
+
+def render_reproduction(results: Path) -> list[str]:
+    """What the results were made with, and the commands that make them."""
+    items = []
+    for name in TABLES:
+        if (results / name).exists():
+            record = read_record(results / name)
+            versions = record.get("versions") or {}
+            text = ", ".join(f"{n} {v}" for n, v in versions.items() if v) or "not recorded"
+            facts = f"{made_with(record)}; threads: {record.get('threads', 'not recorded')}"
+            items.append(f"<li>{escape(name)}: {escape(facts)}; versions: {escape(text)}</li>")
+    commands = COMMANDS.read_text().split("## Measuring\n\n")[1].split("\n\n")[0]
+    return [
+        "<h2>How to reproduce</h2>",
+        f"<p>The stored results, in benchmarks/results:</p><ul>{''.join(items)}</ul>",
+        "<p>In a checkout of that commit, with the extra bench installed and the Kodak photos in a "
+        f"folder kodak:</p><pre>{escape(dedent(commands))}</pre>",
+    ]
+
+
+def _render(table: Table) -> str:
+    return render_table(table.caption, table.columns, table.rows, table.notes)
+
+
+def _sources(record: Record) -> list[str]:
+    curves = record["published"]["curves"]
+    if not curves:
+        return []
+    listed = "; ".join(f"{name}: {curve['source']}" for name, curve in curves.items())
+    return [f"Published curves were not run here; they are their authors' figures. {listed}."]
+
+
+@click.command()
+@click.argument("photos", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="The page.")
+@click.option("--rate", default=0.2, show_default=True, help="Of the photos' files, bpp.")
+@click.option(
+    "--results", default=RESULTS, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option(
+    "--plots", type=click.Path(exists=True, file_okay=False, path_type=Path), help="SVGs go here."
+)
+def main(
+    photos: tuple[Path, ...], output: Path, rate: float, results: Path, plots: Path | None
+) -> None:
+    """Write the page, with PHOTOS to compare."""
+    check_output(output)
+    pictures = render_pictures(photos, rate) if photos else []
+    sections = [*render_results(results), *pictures, *render_reproduction(results)]
+    script = Path(__file__).with_name("chart.js").read_text()
+    write_text(output, render_document("vlaecodec: measured", sections, [script]))
+    if plots is not None and (results / "kodak.json").exists():
+        for measure, chart in draw_charts(read_record(results / "kodak.json")).items():
+            write_text(plots / f"{measure}.svg", chart + "\n")
+
+
+if __name__ == "__main__":
+    main()

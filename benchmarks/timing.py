@@ -1,0 +1,38 @@
+"""How long something takes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+LONG_S = 5.0
+"""Something that takes longer than this is not repeated for its median."""
+
+
+def median_seconds(action: Callable[[], object], runs: int) -> float:
+    """Median over `runs` calls, after one that is not counted."""
+    action()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def timed(action: Callable[[], T], runs: int) -> tuple[T, float]:
+    """What an action returns, and the median of its seconds over at most `runs` calls.
+
+    The first call counts, so warm up before; once LONG_S have passed, no call is added.
+    """
+    times: list[float] = []
+    while True:
+        start = time.perf_counter()
+        result = action()
+        times.append(time.perf_counter() - start)
+        if len(times) >= runs or sum(times) > LONG_S:
+            return result, statistics.median(times)

@@ -1,0 +1,121 @@
+"""The report of stored results, as a person uses it."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from benchmarks import rate_distortion, report
+from benchmarks.record import RESULTS
+from tests.conftest import photo
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    Image.fromarray(photo(176, 192)).save(folder / "scene.png")
+    shutil.copy(RESULTS / "lossless.json", folder)
+    arguments = [str(folder / "scene.png"), "--output", str(folder / "kodak.json"), "--runs", "1"]
+    for codec in ("vlaecodec", "WebP"):
+        arguments += ["--codec", codec]
+    done = CliRunner().invoke(rate_distortion.main, arguments)
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(results) -> Path:
+    output = results / "report.html"
+    arguments = [str(results / "scene.png"), "--output", str(output), "--results", str(results)]
+    done = CliRunner().invoke(report.main, [*arguments, "--plots", str(results), "--rate", "0.5"])
+    assert done.exit_code == 0, done.output
+    return output
+
+
+def figures(results) -> set[str]:
+    """What tooltips may say: the mean points of the record, and nothing else."""
+    means = json.loads((results / "kodak.json").read_text())["mean"]
+    return {
+        f"{name}: {row['rate_bpp']:.3f} bpp, {row['psnr_db']:.2f} dB"
+        for name, rows in means.items()
+        for row in rows
+    }
+
+
+def test_a_tooltip_says_what_was_measured(tab, page, results) -> None:
+    tab.goto(page.as_uri())
+    chart = tab.locator(".chart").first
+    tip = chart.locator(".tip")
+    assert not tip.is_visible()
+    dot = chart.locator("circle[data-series='0']").nth(1)
+    dot.scroll_into_view_if_needed()
+    box = dot.bounding_box()
+    tab.mouse.move(box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] / 2 + 3)
+    assert tip.is_visible()
+    assert tip.inner_text() in figures(results)
+    assert tip.inner_text() == dot.get_attribute("data-tip")
+    inside = tip.bounding_box()
+    assert inside["x"] >= 0
+    assert inside["x"] + inside["width"] <= tab.viewport_size["width"]
+
+
+def test_the_keyboard_goes_along_and_across_curves(tab, page) -> None:
+    tab.goto(page.as_uri())
+    chart = tab.locator(".chart").first
+    chart.focus()
+    tip = chart.locator(".tip")
+    dots = chart.locator("circle")
+    tips = [dots.nth(i).get_attribute("data-tip") for i in range(dots.count())]
+    first = tip.inner_text()
+    assert first == tips[0]
+    tab.keyboard.press("ArrowRight")
+    assert tip.inner_text() == tips[1]
+    tab.keyboard.press("ArrowDown")
+    assert tip.inner_text().startswith("WebP: ")
+    tab.keyboard.press("ArrowUp")
+    assert tip.inner_text() == tips[1]
+
+
+def test_the_report_has_a_comparer(tab, page) -> None:
+    tab.goto(page.as_uri())
+    divider = tab.locator(".divider")
+    divider.scroll_into_view_if_needed()
+    box, stage = divider.bounding_box(), tab.locator(".stage").bounding_box()
+    y = box["y"] + box["height"] / 2
+    tab.mouse.move(box["x"] + box["width"] / 2, y)
+    tab.mouse.down()
+    tab.mouse.move(stage["x"] + stage["width"] / 4, y)
+    tab.mouse.up()
+    assert divider.get_attribute("aria-valuenow") == "25"
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_every_figure_of_the_lossless_table_is_stored(tab, page, results) -> None:
+    tab.goto(page.as_uri())
+    means = json.loads((results / "lossless.json").read_text())["mean"]
+    table = tab.locator("table", has_text="PNG")
+    assert table.locator("td").all_inner_texts() == [
+        f"{m['rate_bpsp']:.3f}" for m in means.values()
+    ]
+
+
+def test_a_tooltip_names_what_was_not_run() -> None:
+    points = [{"rate_bpp": r, "psnr_db": p} for r, p in ((0.1, 28.0), (0.5, 34.0))]
+    rows = [{"picture": "scene"}]
+    curves = {"VTM": {"source": "somewhere", "points": points}}
+    record = {"mean": {"vlaecodec": points}, "published": {"curves": curves}, "rows": rows}
+    (chart,) = report.draw_charts(record).values()
+    tips = re.findall('data-tip="([^"]*)"', chart)
+    assert [tip for tip in tips if "not run" in tip] == [
+        "VTM: 0.100 bpp, 28.00 dB, published, not run",
+        "VTM: 0.500 bpp, 34.00 dB, published, not run",
+    ]
+
+
+def test_the_plots_are_the_charts_of_the_page(page, results) -> None:
+    plot = (results / "psnr_db.svg").read_text().strip()
+    assert plot in page.read_text()
