@@ -105,9 +105,9 @@ def _read_pixels(path: str, texture: float | None) -> Pixels:
         from vlaecodec.codec import decode_pixels
 
         return decode_pixels(data, texture=texture)
-    from vlaecodec.image import read_image, to_pixels
+    from vlaecodec.image import read_image, to_picture
 
-    return to_pixels(read_image(data))
+    return to_picture(read_image(data, to_8_bit=True), to_8_bit=True).pixels
 
 
 def _find_candidates(original: Pixels, file: str, rivals: list[Rival]) -> list[Candidate]:
