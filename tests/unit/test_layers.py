@@ -39,6 +39,7 @@ ORDER = [
     "codec",
     "layers",
     "comparison",
+    "rate_control",
     "page",
     "pillow_plugin",
     "training",

@@ -22,7 +22,39 @@ from vlaecodec.cli.jobs import (
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.container import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
-from vlaecodec.errors import ImageError
+from vlaecodec.errors import ImageError, ParameterError
+
+EXACT_OPTIONS = ("quality", "lossless", "max_error")
+"""Options that a target takes the place of."""
+
+
+class ByteCount(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 only
+    """A number of bytes: 40000, 40k (thousand) or 1.5M (million)."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        factor = {"k": 1000, "m": 1000**2}.get(value[-1:].lower(), 1)
+        try:
+            count = round(float(value[:-1] if factor > 1 else value) * factor)
+        except (ValueError, OverflowError):
+            count = 0
+        if count < 1:
+            self.fail(f"{value!r} is not a number of bytes, as 40000, 40k or 1.5M", param, ctx)
+        return count
+
+
+def check_targets(targets: dict[str, float], *, quality: float | None, exact: bool) -> None:
+    """Raise ParameterError unless there is at most one target, and nothing that contradicts it."""
+    names = ["--" + name.replace("_", "-") for name in targets]
+    if len(names) > 1:
+        raise ParameterError(f"give one target: {' or '.join(names)}")
+    if names and quality is not None:
+        raise ParameterError(f"{names[0]} finds the quality: leave out --quality")
+    if names and exact:
+        raise ParameterError(f"{names[0]} is for lossy files, not --lossless or --max-error")
 
 
 @click.command()
@@ -35,6 +67,17 @@ from vlaecodec.errors import ImageError
     type=click.FloatRange(1, 100),
     help="1 is the smallest file, 100 the best picture.  [default: 50; with --lossless or "
     "--max-error 30, and then it is the preview's]",
+)
+@click.option("--target-size", type=ByteCount(), help="Largest file that fits, as 40k or 1.5M.")
+@click.option(
+    "--target-bpp", type=click.FloatRange(0, min_open=True), help="The same in bits per pixel."
+)
+@click.option(
+    "--target-psnr", type=float, help="Smallest file with this PSNR at least, dB, at texture 0."
+)
+@click.option("--target-ms-ssim", type=click.FloatRange(0, 1), help="The same for MS-SSIM, 0 to 1.")
+@click.option(
+    "--target-ssimulacra2", type=float, help="The same for SSIMULACRA2; needs that package."
 )
 @click.option("--lossless", is_flag=True, help="Keep every sample exactly.")
 @click.option(
@@ -80,6 +123,11 @@ def encode(
     processes: int | None,
     dry_run: bool,
     quality: float | None,
+    target_size: int | None,
+    target_bpp: float | None,
+    target_psnr: float | None,
+    target_ms_ssim: float | None,
+    target_ssimulacra2: float | None,
     lossless: bool,
     max_error: int | None,
     effort: int,
@@ -113,12 +161,22 @@ def encode(
     jobs, many = plan_jobs(
         inputs, option, output_dir, recursive=recursive, suffix=".vlae", is_input=is_picture
     )
+    every_target = {
+        "target_size": target_size,
+        "target_bpp": target_bpp,
+        "target_psnr": target_psnr,
+        "target_ms_ssim": target_ms_ssim,
+        "target_ssimulacra2": target_ssimulacra2,
+    }
+    targets = {name: value for name, value in every_target.items() if value is not None}
+    check_targets(targets, quality=quality, exact=lossless or max_error is not None)
     if dry_run:
         show_plan(jobs, force=force)
         return
     work = partial(
         encode_file,
         force=force,
+        targets=targets,
         quality=quality,
         lossless=lossless,
         max_error=max_error,
@@ -148,6 +206,7 @@ def encode_file(
     *,
     force: bool,
     max_pixels: int,
+    targets: dict[str, Any],
     progress: Callable[[float], None] | None = None,
     **options: Any,
 ) -> Outcome:
@@ -160,7 +219,13 @@ def encode_file(
     with naming(job.input, ImageError):
         image = read_image(data, to_8_bit=options["to_8_bit"], max_pixels=max_pixels)
         start = time.perf_counter()
-        encoded = encode_image(image, progress=progress, **options)
+        if targets:
+            from vlaecodec.rate_control import encode_to_target
+
+            lossy = {k: v for k, v in options.items() if k not in EXACT_OPTIONS}
+            encoded = encode_to_target(image, progress=progress, **targets, **lossy)
+        else:
+            encoded = encode_image(image, progress=progress, **options)
         seconds = time.perf_counter() - start
     write_output(job.output, encoded, force=force)
     header, _ = read_header(encoded, max_pixels)
