@@ -1,0 +1,59 @@
+"""`encode --target-...` and `--effort` from the command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from tests.conftest import photo
+from vlaecodec.cli.main import main
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.fromarray(photo(96, 128)).save(path)
+    return path
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    return result.exit_code, result.output
+
+
+def test_target_size_is_not_exceeded(picture: Path) -> None:
+    code, _ = run("encode", picture, "--target-size", "3k", "--quiet")
+    size = picture.with_suffix(".vlae").stat().st_size
+    assert code == 0
+    assert 2910 <= size <= 3000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--target-size", "3k", "--target-psnr", "30"], "give one target"),
+        (["--target-size", "3k", "-q", "30"], "leave out --quality"),
+        (["--target-psnr", "30", "--lossless"], "for lossy files"),
+        (["--target-size", "lots"], "not a number of bytes"),
+        (["--target-size", "-3"], "not a number of bytes"),
+        (["--target-size", "20"], "no file as small"),
+        (["--target-psnr", "99"], "no lossy file"),
+        (["--effort", "10"], "effort"),
+    ],
+)
+def test_what_cannot_be_met_is_said(picture: Path, arguments: list[str], words: str) -> None:
+    code, output = run("encode", picture, *arguments)
+    assert code == 2
+    assert words in output
+    assert not picture.with_suffix(".vlae").exists()
+
+
+def test_effort_makes_a_file_that_decodes(picture: Path) -> None:
+    code, output = run("encode", picture, "-e", "2", "--texture", "0", "--quiet")
+    assert code == 0, output
+    code, output = run("decode", picture.with_suffix(".vlae"), picture.with_name("out.png"))
+    assert code == 0, output
+    with Image.open(picture.with_name("out.png")) as image:
+        assert np.asarray(image).shape == (96, 128, 3)
