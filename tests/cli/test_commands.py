@@ -288,3 +288,24 @@ def test_layers_are_shown_of_files_and_of_pictures(picture, tmp_path) -> None:
     rows = json.loads(run("info", "--layers", "--json", picture).stdout)
     assert [row["quality"] for row in rows] == sorted(row["quality"] for row in rows)
     assert rows[0]["pixels_bpp"] > rows[-1]["pixels_bpp"]
+
+
+def test_a_region_is_cut_out(picture, tmp_path) -> None:
+    file, whole, part = (tmp_path / name for name in ("a.vlae", "whole.png", "part.png"))
+    run("encode", picture, file)
+    run("decode", file, whole)
+    assert run("decode", "--region", "10,20,30,16", file, part).exit_code == 0
+    assert opened(part).tobytes() == opened(whole).crop((10, 20, 40, 36)).tobytes()
+    outside = run("decode", "--region", "10,20,300,16", file, tmp_path / "no.png")
+    assert outside.exit_code == 2
+    assert "a.vlae: region 10,20,300,16 is not within the picture of 64 x 48" in outside.stderr
+    assert run("decode", "--region", "10,20", file, tmp_path / "no.png").exit_code == 2
+
+
+def test_a_thumbnail_has_the_size_asked_for(picture, tmp_path) -> None:
+    file, small = tmp_path / "a.vlae", tmp_path / "small.png"
+    run("encode", "--lossless", picture, file)
+    assert run("decode", "--thumbnail", 16, file, small).exit_code == 0
+    assert opened(small).size == (16, 12)
+    refused = run("decode", "--thumbnail", 16, "--region", "0,0,1,1", file, tmp_path / "no.png")
+    assert refused.exit_code == 2

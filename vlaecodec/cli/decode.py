@@ -24,7 +24,8 @@ from vlaecodec.cli.jobs import (
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.container import MAX_PIXELS, SEED_MAX
-from vlaecodec.errors import OutputError
+from vlaecodec.errors import OutputError, ParameterError
+from vlaecodec.region import Region
 
 SUFFIXES = ("png", "tif", "webp", "bmp", "ppm", "jpg")
 FORMATS = {
@@ -40,6 +41,19 @@ FORMATS = {
     ".jpeg": "JPEG",
 }
 """Suffixes that `decode` writes, and Pillow's names for them."""
+
+
+class RegionType(click.ParamType[Region]):
+    """Four whole numbers with commas between them."""
+
+    name = "X,Y,W,H"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Region:
+        try:
+            left, top, width, height = (int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not like 100,50,640,480", param, ctx)
+        return left, top, width, height
 
 
 @click.command()
@@ -65,6 +79,18 @@ FORMATS = {
     "--seed", type=click.IntRange(0, SEED_MAX), help="Draw another texture.  [default: the file's]"
 )
 @click.option("--preview", is_flag=True, help="Of a lossless file, show what its latents tell.")
+@click.option(
+    "--region",
+    type=RegionType(),
+    help="Decode only this part: left, top, width, height in pixels. The same pixels as in the "
+    "whole picture, from the tiles that it touches; with texture, from all rows down to it.",
+)
+@click.option(
+    "--thumbnail",
+    type=click.IntRange(1),
+    metavar="N",
+    help="A small picture, its longer side N pixels, without decoding the large one.",
+)
 @click.option(
     "--keep-going",
     is_flag=True,
@@ -92,6 +118,8 @@ def decode(
     texture: float | None,
     seed: int | None,
     preview: bool,
+    region: Region | None,
+    thumbnail: int | None,
     keep_going: bool,
     max_pixels: int,
     strip: bool,
@@ -112,6 +140,8 @@ def decode(
       vlaecodec decode --texture 0 photo.vlae smooth.png
       vlaecodec decode --preview exact.vlae preview.png
       vlaecodec decode -j 4 *.vlae --output-dir pictures --format jpg
+      vlaecodec decode --region 100,50,640,480 photo.vlae part.png
+      vlaecodec decode --thumbnail 256 photo.vlae small.png
       vlaecodec decode --keep-going damaged.vlae rescued.png
     """
     jobs, many = plan_jobs(
@@ -127,12 +157,17 @@ def decode(
     if dry_run:
         show_plan(jobs, force=force)
         return
+    lossy = texture is not None or seed is not None or preview
+    if thumbnail is not None and (lossy or region is not None):
+        raise ParameterError("--thumbnail goes without --texture, --seed, --preview and --region")
     work = partial(
         decode_file,
+        thumbnail=thumbnail,
         force=force,
         texture=texture,
         seed=seed,
         preview=preview,
+        region=region,
         keep_going=keep_going,
         max_pixels=max_pixels,
         strip=strip,
@@ -155,6 +190,7 @@ def decode_file(
     *,
     force: bool,
     strip: bool,
+    thumbnail: int | None,
     progress: Callable[[float], None] | None = None,
     **options: Any,
 ) -> Outcome:
@@ -162,10 +198,15 @@ def decode_file(
     data = read_input(job.input)
 
     from vlaecodec.codec import decode as decode_image
+    from vlaecodec.codec import decode_thumbnail
 
     start = time.perf_counter()
     with naming(job.input):
-        image = decode_image(data, progress=progress, **options)
+        if thumbnail is None:
+            image = decode_image(data, progress=progress, **options)
+        else:
+            kept = {name: options[name] for name in ("keep_going", "max_pixels")}
+            image = decode_thumbnail(data, thumbnail, progress=progress, **kept)
     seconds = time.perf_counter() - start
     from vlaecodec.saving import save_image
 
