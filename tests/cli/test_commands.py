@@ -176,6 +176,30 @@ def test_a_process_of_its_own(picture) -> None:
     assert opened(picture).size == (64, 48)
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell) -> None:
+    done = run("completion", shell)
+    assert done.exit_code == 0
+    assert "_VLAECODEC_COMPLETE" in done.stdout
+
+
+def test_completion_knows_commands_options_and_files() -> None:
+    def completed(line: str) -> list[str]:
+        environment = os.environ | {
+            "_VLAECODEC_COMPLETE": "bash_complete",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split())),
+        }
+        code = "from vlaecodec.cli.main import main; main(prog_name='vlaecodec')"
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        ).stdout.split()
+
+    assert "plain,decode" in completed("vlaecodec")
+    assert "file," in completed("vlaecodec encode")
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     picture, tmp_path, monkeypatch, error

@@ -40,6 +40,7 @@ ORDER = [
     "pillow_plugin",
     "training",
     "cli",
+    "packaging",
 ]
 
 FORBIDDEN = {

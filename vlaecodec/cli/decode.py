@@ -13,6 +13,7 @@ import click
 
 from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
 from vlaecodec.cli.jobs import (
+    PATH,
     Job,
     Outcome,
     is_vlae,
@@ -57,16 +58,13 @@ class RegionType(click.ParamType[Region]):
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT]")
-@click.option("-o", "--output", "option", metavar="OUTPUT", help="Same as the second argument.")
+@click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
 @many_options
 @click.option(
     "--format",
     "format_name",
     type=click.Choice(SUFFIXES),
-    default="png",
-    show_default=True,
-    help="Of outputs that are not named.",
+    help="Of the output, whatever its suffix.  [default: what its suffix says, or png]",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @click.option(
@@ -113,7 +111,7 @@ def decode(
     recursive: bool,
     processes: int | None,
     dry_run: bool,
-    format_name: str,
+    format_name: str | None,
     force: bool,
     texture: float | None,
     seed: int | None,
@@ -127,7 +125,7 @@ def decode(
 ) -> None:
     """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
 
-    OUTPUT is INPUT with the suffix .png unless given. "-" is standard input or output (PNG).
+    OUTPUT is INPUT with the suffix .png unless given. "-" is standard input or output.
 
     Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
     FOLDER/INPUT with the suffix that --format says. Two arguments without a folder are INPUT and
@@ -149,11 +147,11 @@ def decode(
         option,
         output_dir,
         recursive=recursive,
-        suffix="." + format_name,
+        suffix="." + (format_name or "png"),
         is_input=is_vlae,
     )
     for job in jobs:
-        pillow_format(job.output)
+        pillow_format(job.output, format_name)
     if dry_run:
         show_plan(jobs, force=force)
         return
@@ -163,6 +161,7 @@ def decode(
     work = partial(
         decode_file,
         thumbnail=thumbnail,
+        format_name=format_name,
         force=force,
         texture=texture,
         seed=seed,
@@ -191,6 +190,7 @@ def decode_file(
     force: bool,
     strip: bool,
     thumbnail: int | None,
+    format_name: str | None,
     progress: Callable[[float], None] | None = None,
     **options: Any,
 ) -> Outcome:
@@ -210,7 +210,7 @@ def decode_file(
     seconds = time.perf_counter() - start
     from vlaecodec.saving import save_image
 
-    name = pillow_format(job.output)
+    name = pillow_format(job.output, format_name)
     buffer = io.BytesIO()
     try:
         save_image(image, buffer, name, strip=strip)
@@ -220,8 +220,10 @@ def decode_file(
     return Outcome(image.width, image.height, len(data), seconds)
 
 
-def pillow_format(target: str) -> str:
-    """Pillow's name for the format of an output, from its suffix."""
+def pillow_format(target: str, format_name: str | None) -> str:
+    """Pillow's name for the format of an output: the one asked for, or that of its suffix."""
+    if format_name is not None:
+        return FORMATS["." + format_name]
     if target == STDIO:
         return "PNG"
     suffix = Path(target).suffix.lower()

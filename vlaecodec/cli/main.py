@@ -14,6 +14,7 @@ COMMANDS = {
     "info": "Show what a file says about itself.",
     "verify": "Check that a file is intact and decodes here exactly.",
     "models": "List the installed models.",
+    "completion": "Print a script for completion in bash, zsh or fish.",
 }
 
 
