@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from vlaecodec.info import FileInfo, read_info
 
 if TYPE_CHECKING:
-    from vlaecodec.codec import decode, encode
+    from vlaecodec.codec import decode, decode_thumbnail, encode
 
 __version__ = "0.1.0"
-__all__ = ["FileInfo", "__version__", "decode", "encode", "read_info"]
+__all__ = ["FileInfo", "__version__", "decode", "decode_thumbnail", "encode", "read_info"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("encode", "decode"):
+    if name in ("encode", "decode", "decode_thumbnail"):
         from vlaecodec import codec
 
         return getattr(codec, name)

@@ -17,6 +17,7 @@ from vlaecodec.alpha import Alpha, decode_alpha, encode_alpha
 from vlaecodec.container import (
     MAX_PIXELS,
     SEED_MAX,
+    TILE_PX,
     Container,
     Header,
     Section,
@@ -27,6 +28,7 @@ from vlaecodec.container import (
     quality_to_code,
     read_container,
     texture_to_code,
+    tile_boxes,
     write_container,
 )
 from vlaecodec.errors import DamagedError, LossWarning, ParameterError, ReproductionError
@@ -34,9 +36,12 @@ from vlaecodec.image import Picture, Pixels, to_grey, to_image, to_picture
 from vlaecodec.latent_coder import RateSplit
 from vlaecodec.metadata import Metadata, read_metadata, write_metadata
 from vlaecodec.model import LatentArray, PhotoModel, load_model
+from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.region import Region, View, check_region, view_of
 from vlaecodec.registry import find_fingerprint, find_model
 from vlaecodec.thaw import load_float_twin
+from vlaecodec.thumbnail import choose_factor, synthesise_small
 from vlaecodec.tiling import (
     SYNTHESIS_BLOCK_PX,
     analyse_tile,
@@ -124,6 +129,7 @@ def decode(
     texture: float | None = None,
     seed: int | None = None,
     preview: bool = False,
+    region: Region | None = None,
     keep_going: bool = False,
     max_pixels: int = MAX_PIXELS,
     progress: ProgressCallback | None = None,
@@ -135,6 +141,8 @@ def decode(
     texture: strength 0..1 of the regenerated texture: 0 is the mean image, 1 a full draw; by
     default what the file recommends. seed: draws another texture than the file's.
     preview: of a file that holds exact pixels, show only what its latents tell.
+    region: only this part, left, top, width, height: the same pixels as in the whole picture. Takes
+    the tiles that it touches and their neighbours' latents; with texture all rows from the top.
     With `keep_going` a damaged tile becomes grey and there is no texture, and a damaged alpha
     channel or EXIF is left out, with a LossWarning.
     Damage to exact pixels alone always leaves the lossy picture there, with a LossWarning.
@@ -146,13 +154,65 @@ def decode(
         texture=texture,
         seed=seed,
         preview=preview,
+        region=region,
         keep_going=keep_going,
         max_pixels=max_pixels,
         progress=progress,
     )
     container = read_container(data, max_pixels, keep_going=keep_going)
+    header = container.header
     alpha, metadata = _read_sections(container, keep_going=keep_going)
-    return to_image(Picture(pixels, container.header.grey, alpha, metadata))
+    if alpha is not None and region is not None:
+        alpha = np.ascontiguousarray(
+            alpha[pixel_window(check_region(region, header.width, header.height))]
+        )
+    return to_image(Picture(pixels, header.grey, alpha, metadata))
+
+
+def decode_thumbnail(
+    data: bytes,
+    size_px: int = 256,
+    *,
+    keep_going: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    progress: ProgressCallback | None = None,
+) -> Image.Image:
+    """A small picture, its longer side size_px at most, without decoding the large one.
+
+    Shows the mean image, without texture or exact pixels. Raises what `decode` raises.
+    """
+    if not isinstance(size_px, int) or size_px < 1:
+        raise ParameterError(f"a thumbnail has a whole number of pixels, not {size_px!r}")
+    container = read_container(data, max_pixels, keep_going=keep_going)
+    header = container.header
+    shape = (header.height, header.width, 3)
+    factor = choose_factor(header.width, header.height, size_px)
+    model = load_model(find_fingerprint(header.fingerprint))
+    stages = _Stages(progress, shape, with_pixels=False)
+    latent, broken, _ = _decode_latents(model, container, stages, keep_going=keep_going)
+    code = header.quality_code
+    if factor == 1:
+        small, _ = synthesise(model, latent, code, shape)
+    else:
+        small = synthesise_small(model, latent, code, shape, factor)
+    for index, box in enumerate(boxes_of(shape)):
+        if index in broken:
+            rows, columns = pixel_window(box)
+            small[rows.start // factor :, columns.start // factor :][
+                : -(-(rows.stop - rows.start) // factor), : TILE_PX // factor
+            ] = _GREY
+    alpha, metadata = _read_sections(container, keep_going=keep_going)
+    kept = Metadata(icc_profile=metadata.icc_profile)
+    image = to_image(Picture(to_grey(small) if header.grey else small, header.grey, None, kept))
+    scale = min(1.0, size_px / max(header.width, header.height))
+    size = (max(1, round(scale * header.width)), max(1, round(scale * header.height)))
+    # The last row and column may reach over the picture's edge.
+    covered = (0.0, 0.0, header.width / factor, header.height / factor)
+    image = image.resize(size, Image.Resampling.LANCZOS, covered)
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha).resize(size, Image.Resampling.BOX))
+    stages.finish_one()
+    return image
 
 
 def decode_pixels(
@@ -161,6 +221,7 @@ def decode_pixels(
     texture: float | None = None,
     seed: int | None = None,
     preview: bool = False,
+    region: Region | None = None,
     keep_going: bool = False,
     max_pixels: int = MAX_PIXELS,
     progress: ProgressCallback | None = None,
@@ -176,21 +237,31 @@ def decode_pixels(
     seed = header.seed if seed is None else check_seed(seed)
     shape = (header.height, header.width, 3)
     photo_model = load_model(find_fingerprint(header.fingerprint))
-    stages = _Stages(progress, shape, with_pixels=exact)
+    view = view_of(
+        header.width,
+        header.height,
+        region,
+        photo_model.synthesis_halo * LATENT_FACTOR,
+        from_start=strength > 0 and not exact,
+    )
+    stages = _Stages(progress, shape, with_pixels=exact, view=view)
 
-    latent, broken, _ = _decode_latents(photo_model, container, stages, keep_going=keep_going)
-    mean, trunk = synthesise(photo_model, latent, header.quality_code, shape, block_px)
-    _check_mean(mean, container, broken)
+    latent, broken, _ = _decode_latents(
+        photo_model, container, stages, keep_going=keep_going, needed=view.needed
+    )
+    mean, trunk = synthesise(photo_model, latent, header.quality_code, shape, block_px, view.window)
+    _check_mean(mean, container, broken, view)
     mean = to_grey(mean) if header.grey else mean
     if exact:
-        decoded = _decode_pixels(photo_model, container, mean, trunk, broken, stages)
+        decoded = _decode_pixels(photo_model, container, mean, trunk, broken, stages, view)
     else:
         # Draws go on from one pixel to the next, and would carry damage across the picture.
         strength = 0 if broken else strength
+        mean = mean[: view.crop.bottom]
         decoded = _textured(photo_model, mean, trunk, strength, seed, block_px, grey=header.grey)
     stages.finish_one()
-    _paint_broken(decoded, broken)
-    return decoded
+    _paint_broken(decoded, broken, view)
+    return np.ascontiguousarray(decoded[pixel_window(view.crop)])
 
 
 def verify(data: bytes, *, progress: ProgressCallback | None = None) -> Header:
@@ -291,14 +362,24 @@ def _encode_latents(
 
 
 def _decode_latents(
-    model: PhotoModel, container: Container, stages: _Stages, *, keep_going: bool
+    model: PhotoModel,
+    container: Container,
+    stages: _Stages,
+    *,
+    keep_going: bool,
+    needed: set[int] | None = None,
 ) -> tuple[LatentArray, set[int], RateSplit]:
-    """The latents of the whole picture, which tiles are broken, and where the bits went."""
+    """The latents of the whole picture, which tiles are broken, and where the bits went.
+
+    Tiles that are not needed are left zero; all are by default.
+    """
     header = container.header
     shape = (header.height, header.width, 3)
     latent = empty_latent(model, shape)
     broken, splits = set(), []
     for index, (tile, box) in enumerate(zip(container.latents, boxes_of(shape), strict=True)):
+        if needed is not None and index not in needed:
+            continue
         window = latent_window(box)
         rows, columns = latent[window].shape[1:]
         try:
@@ -348,6 +429,7 @@ def _decode_pixels(
     trunk: Tensor,
     broken: set[int],
     stages: _Stages,
+    view: View,
 ) -> Pixels:
     """Every tile's exact pixels; the mean image, with a warning, where they are lost."""
     error = container.header.max_error or 0
@@ -355,9 +437,10 @@ def _decode_pixels(
     decode_tile = grey_coder.decode_grey if grey else pixel_coder.decode_pixels
     decoded = mean.copy()
     lost = 0
-    boxes = list(boxes_of(mean.shape))
-    for index, (tile, box) in enumerate(zip(container.pixels, boxes, strict=True)):
-        if tile is None or any(touch(box, boxes[other]) for other in broken):
+    near = _near(broken, container)
+    for shown in view.tiles:
+        index, box, tile = shown.index, shown.inner, container.pixels[shown.index]
+        if tile is None or index in near:
             lost += 1
             stages.finish_one()
             continue
@@ -373,7 +456,7 @@ def _decode_pixels(
         stages.finish_one()
     if lost:
         warnings.warn(
-            f"the exact pixels of {lost} of {len(boxes)} tiles are damaged or missing: "
+            f"the exact pixels of {lost} of {len(view.tiles)} tiles are damaged or missing: "
             "they show the lossy picture",
             LossWarning,
             stacklevel=3,
@@ -411,25 +494,36 @@ def _read_sections(container: Container, *, keep_going: bool) -> tuple[Alpha | N
 # Checks of what was decoded.
 
 
-def _check_mean(mean: Pixels, container: Container, broken: set[int]) -> None:
+def _check_mean(mean: Pixels, container: Container, broken: set[int], view: View) -> None:
     """Compare every tile of the mean image with the encoder's checksum."""
-    boxes = list(boxes_of(mean.shape))
-    if len(broken) == len(boxes):
+    if broken.issuperset(shown.index for shown in view.tiles):
         raise DamagedError("every tile is damaged")
-    for index, (tile, box) in enumerate(zip(container.latents, boxes, strict=True)):
-        if tile is None or any(touch(box, boxes[other]) for other in broken):
+    near = _near(broken, container)
+    for shown in view.tiles:
+        tile = container.latents[shown.index]
+        if tile is None or shown.index in near:
             continue  # next to a broken tile, whose missing latents it sees, it differs rightly
-        if tile.pixel_crc != _crc(mean, box):
-            raise _not_reproduced(index, "another picture than the encoder saw")
+        if tile.pixel_crc != _crc(mean, shown.inner):
+            raise _not_reproduced(shown.index, "another picture than the encoder saw")
 
 
-def _paint_broken(decoded: Pixels, broken: set[int]) -> None:
-    boxes = list(boxes_of(decoded.shape))
-    for index in broken:
-        decoded[pixel_window(boxes[index])] = _GREY
-    if broken:
+def _near(broken: set[int], container: Container) -> set[int]:
+    """The broken tiles and those that touch one."""
+    boxes = list(tile_boxes(container.header.width, container.header.height))
+    return {
+        index
+        for index, box in enumerate(boxes)
+        if any(touch(box, boxes[other]) for other in broken)
+    }
+
+
+def _paint_broken(decoded: Pixels, broken: set[int], view: View) -> None:
+    painted = [shown for shown in view.tiles if shown.index in broken]
+    for shown in painted:
+        decoded[pixel_window(shown.inner)] = _GREY
+    if painted:
         warnings.warn(
-            f"{len(broken)} of {len(boxes)} tiles are damaged and shown grey",
+            f"{len(painted)} of {len(view.tiles)} tiles are damaged and shown grey",
             LossWarning,
             stacklevel=3,
         )
@@ -451,10 +545,12 @@ class _Stages:
         shape: tuple[int, ...],
         *,
         with_pixels: bool,
+        view: View | None = None,
         search_steps: int = 0,
     ) -> None:
-        tiles = len(list(boxes_of(shape)))
-        self.total = (2 * tiles if with_pixels else tiles) + 1 + tiles * search_steps
+        tiles = len(view.needed) if view else len(list(boxes_of(shape)))
+        shown = len(view.tiles) if view else tiles
+        self.total = tiles * (1 + search_steps) + shown * with_pixels + 1
         self.done = 0
         self.progress = progress
 

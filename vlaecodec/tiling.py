@@ -38,35 +38,44 @@ def synthesise(
     code: int,
     shape: tuple[int, ...],
     block_px: int = SYNTHESIS_BLOCK_PX,
+    window: TileBox | None = None,
 ) -> tuple[Pixels, Tensor]:
     """The mean image, uint8 [H, W, 3], and the trunk behind it, int16 [C, 2 rows, 2 columns].
 
     Block by block, each with the halo that hides its edges. block_px: a multiple of LATENT_FACTOR.
+    window: only this part of the picture, beginning at whole latents.
     """
-    height, width = shape[:2]
+    window = window or TileBox(0, 0, shape[1], shape[0])
     block, halo = block_px // LATENT_FACTOR, model.synthesis_halo
-    mean = np.empty((height, width, 3), np.uint8)
-    _, rows, columns = latent.shape
+    _, rows, columns = latent_window(window)
     channels = model.network.arch.eighth_channels
     scale = _TRUNK_PER_LATENT
-    trunk = torch.empty((channels, scale * rows, scale * columns), dtype=torch.int16)
-    for row in range(0, rows, block):
-        for column in range(0, columns, block):
+    mean = np.empty((window.bottom - window.top, window.right - window.left, 3), np.uint8)
+    trunk = torch.empty(
+        (channels, scale * (rows.stop - rows.start), scale * (columns.stop - columns.start)),
+        dtype=torch.int16,
+    )
+    for row in range(rows.start, rows.stop, block):
+        for column in range(columns.start, columns.stop, block):
             top, left = max(0, row - halo), max(0, column - halo)
-            part = latent[:, top : row + block + halo, left : column + block + halo]
+            below, right = min(row + block, rows.stop), min(column + block, columns.stop)
+            part = latent[:, top : below + halo, left : right + halo]
             picture, features = model.synthesise(part, code)
-            target = mean[
-                row * LATENT_FACTOR : (row + block) * LATENT_FACTOR,
-                column * LATENT_FACTOR : (column + block) * LATENT_FACTOR,
-            ]
-            y, x = (row - top) * LATENT_FACTOR, (column - left) * LATENT_FACTOR
+            inside = (row - top, column - left)
+            target = mean[_span(row, below, rows, LATENT_FACTOR)]
+            target = target[:, _span(column, right, columns, LATENT_FACTOR)]
+            y, x = (LATENT_FACTOR * side for side in inside)
             target[:] = picture[y : y + target.shape[0], x : x + target.shape[1]]
-            inner = trunk[
-                :, scale * row : scale * (row + block), scale * column : scale * (column + block)
-            ]
-            y, x = scale * (row - top), scale * (column - left)
+            inner = trunk[:, _span(row, below, rows, scale)]
+            inner = inner[:, :, _span(column, right, columns, scale)]
+            y, x = (scale * side for side in inside)
             inner[:] = features[:, y : y + inner.shape[1], x : x + inner.shape[2]]
     return mean, trunk
+
+
+def _span(start: int, stop: int, window: slice, factor: int) -> slice:
+    """A range of latents, counted from the window's start in units of a finer grid."""
+    return slice(factor * (start - window.start), factor * (stop - window.start))
 
 
 def boxes_of(shape: tuple[int, ...]) -> Iterator[TileBox]:

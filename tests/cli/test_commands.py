@@ -176,6 +176,30 @@ def test_a_process_of_its_own(picture) -> None:
     assert opened(picture).size == (64, 48)
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell) -> None:
+    done = run("completion", shell)
+    assert done.exit_code == 0
+    assert "_VLAECODEC_COMPLETE" in done.stdout
+
+
+def test_completion_knows_commands_options_and_files() -> None:
+    def completed(line: str) -> list[str]:
+        environment = os.environ | {
+            "_VLAECODEC_COMPLETE": "bash_complete",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split())),
+        }
+        code = "from vlaecodec.cli.main import main; main(prog_name='vlaecodec')"
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        ).stdout.split()
+
+    assert "plain,decode" in completed("vlaecodec")
+    assert "file," in completed("vlaecodec encode")
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     picture, tmp_path, monkeypatch, error
@@ -288,3 +312,24 @@ def test_layers_are_shown_of_files_and_of_pictures(picture, tmp_path) -> None:
     rows = json.loads(run("info", "--layers", "--json", picture).stdout)
     assert [row["quality"] for row in rows] == sorted(row["quality"] for row in rows)
     assert rows[0]["pixels_bpp"] > rows[-1]["pixels_bpp"]
+
+
+def test_a_region_is_cut_out(picture, tmp_path) -> None:
+    file, whole, part = (tmp_path / name for name in ("a.vlae", "whole.png", "part.png"))
+    run("encode", picture, file)
+    run("decode", file, whole)
+    assert run("decode", "--region", "10,20,30,16", file, part).exit_code == 0
+    assert opened(part).tobytes() == opened(whole).crop((10, 20, 40, 36)).tobytes()
+    outside = run("decode", "--region", "10,20,300,16", file, tmp_path / "no.png")
+    assert outside.exit_code == 2
+    assert "a.vlae: region 10,20,300,16 is not within the picture of 64 x 48" in outside.stderr
+    assert run("decode", "--region", "10,20", file, tmp_path / "no.png").exit_code == 2
+
+
+def test_a_thumbnail_has_the_size_asked_for(picture, tmp_path) -> None:
+    file, small = tmp_path / "a.vlae", tmp_path / "small.png"
+    run("encode", "--lossless", picture, file)
+    assert run("decode", "--thumbnail", 16, file, small).exit_code == 0
+    assert opened(small).size == (16, 12)
+    refused = run("decode", "--thumbnail", 16, "--region", "0,0,1,1", file, tmp_path / "no.png")
+    assert refused.exit_code == 2

@@ -14,6 +14,7 @@ ORDER = [
     "errors",
     "container",
     "metadata",
+    "region",
     "alpha",
     "image",
     "saving",
@@ -36,6 +37,7 @@ ORDER = [
     "texture",
     "tiling",
     "latent_search",
+    "thumbnail",
     "codec",
     "layers",
     "comparison",
@@ -44,6 +46,7 @@ ORDER = [
     "pillow_plugin",
     "training",
     "cli",
+    "packaging",
 ]
 
 FORBIDDEN = {

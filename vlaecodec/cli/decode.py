@@ -13,6 +13,7 @@ import click
 
 from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
 from vlaecodec.cli.jobs import (
+    PATH,
     Job,
     Outcome,
     is_vlae,
@@ -24,7 +25,8 @@ from vlaecodec.cli.jobs import (
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.container import MAX_PIXELS, SEED_MAX
-from vlaecodec.errors import OutputError
+from vlaecodec.errors import OutputError, ParameterError
+from vlaecodec.region import Region
 
 SUFFIXES = ("png", "tif", "webp", "bmp", "ppm", "jpg")
 FORMATS = {
@@ -42,17 +44,27 @@ FORMATS = {
 """Suffixes that `decode` writes, and Pillow's names for them."""
 
 
+class RegionType(click.ParamType[Region]):
+    """Four whole numbers with commas between them."""
+
+    name = "X,Y,W,H"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Region:
+        try:
+            left, top, width, height = (int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not like 100,50,640,480", param, ctx)
+        return left, top, width, height
+
+
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT]")
-@click.option("-o", "--output", "option", metavar="OUTPUT", help="Same as the second argument.")
+@click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
 @many_options
 @click.option(
     "--format",
     "format_name",
     type=click.Choice(SUFFIXES),
-    default="png",
-    show_default=True,
-    help="Of outputs that are not named.",
+    help="Of the output, whatever its suffix.  [default: what its suffix says, or png]",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @click.option(
@@ -65,6 +77,18 @@ FORMATS = {
     "--seed", type=click.IntRange(0, SEED_MAX), help="Draw another texture.  [default: the file's]"
 )
 @click.option("--preview", is_flag=True, help="Of a lossless file, show what its latents tell.")
+@click.option(
+    "--region",
+    type=RegionType(),
+    help="Decode only this part: left, top, width, height in pixels. The same pixels as in the "
+    "whole picture, from the tiles that it touches; with texture, from all rows down to it.",
+)
+@click.option(
+    "--thumbnail",
+    type=click.IntRange(1),
+    metavar="N",
+    help="A small picture, its longer side N pixels, without decoding the large one.",
+)
 @click.option(
     "--keep-going",
     is_flag=True,
@@ -87,11 +111,13 @@ def decode(
     recursive: bool,
     processes: int | None,
     dry_run: bool,
-    format_name: str,
+    format_name: str | None,
     force: bool,
     texture: float | None,
     seed: int | None,
     preview: bool,
+    region: Region | None,
+    thumbnail: int | None,
     keep_going: bool,
     max_pixels: int,
     strip: bool,
@@ -99,7 +125,7 @@ def decode(
 ) -> None:
     """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
 
-    OUTPUT is INPUT with the suffix .png unless given. "-" is standard input or output (PNG).
+    OUTPUT is INPUT with the suffix .png unless given. "-" is standard input or output.
 
     Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
     FOLDER/INPUT with the suffix that --format says. Two arguments without a folder are INPUT and
@@ -112,6 +138,8 @@ def decode(
       vlaecodec decode --texture 0 photo.vlae smooth.png
       vlaecodec decode --preview exact.vlae preview.png
       vlaecodec decode -j 4 *.vlae --output-dir pictures --format jpg
+      vlaecodec decode --region 100,50,640,480 photo.vlae part.png
+      vlaecodec decode --thumbnail 256 photo.vlae small.png
       vlaecodec decode --keep-going damaged.vlae rescued.png
     """
     jobs, many = plan_jobs(
@@ -119,20 +147,26 @@ def decode(
         option,
         output_dir,
         recursive=recursive,
-        suffix="." + format_name,
+        suffix="." + (format_name or "png"),
         is_input=is_vlae,
     )
     for job in jobs:
-        pillow_format(job.output)
+        pillow_format(job.output, format_name)
     if dry_run:
         show_plan(jobs, force=force)
         return
+    lossy = texture is not None or seed is not None or preview
+    if thumbnail is not None and (lossy or region is not None):
+        raise ParameterError("--thumbnail goes without --texture, --seed, --preview and --region")
     work = partial(
         decode_file,
+        thumbnail=thumbnail,
+        format_name=format_name,
         force=force,
         texture=texture,
         seed=seed,
         preview=preview,
+        region=region,
         keep_going=keep_going,
         max_pixels=max_pixels,
         strip=strip,
@@ -155,6 +189,8 @@ def decode_file(
     *,
     force: bool,
     strip: bool,
+    thumbnail: int | None,
+    format_name: str | None,
     progress: Callable[[float], None] | None = None,
     **options: Any,
 ) -> Outcome:
@@ -162,14 +198,19 @@ def decode_file(
     data = read_input(job.input)
 
     from vlaecodec.codec import decode as decode_image
+    from vlaecodec.codec import decode_thumbnail
 
     start = time.perf_counter()
     with naming(job.input):
-        image = decode_image(data, progress=progress, **options)
+        if thumbnail is None:
+            image = decode_image(data, progress=progress, **options)
+        else:
+            kept = {name: options[name] for name in ("keep_going", "max_pixels")}
+            image = decode_thumbnail(data, thumbnail, progress=progress, **kept)
     seconds = time.perf_counter() - start
     from vlaecodec.saving import save_image
 
-    name = pillow_format(job.output)
+    name = pillow_format(job.output, format_name)
     buffer = io.BytesIO()
     try:
         save_image(image, buffer, name, strip=strip)
@@ -179,8 +220,10 @@ def decode_file(
     return Outcome(image.width, image.height, len(data), seconds)
 
 
-def pillow_format(target: str) -> str:
-    """Pillow's name for the format of an output, from its suffix."""
+def pillow_format(target: str, format_name: str | None) -> str:
+    """Pillow's name for the format of an output: the one asked for, or that of its suffix."""
+    if format_name is not None:
+        return FORMATS["." + format_name]
     if target == STDIO:
         return "PNG"
     suffix = Path(target).suffix.lower()

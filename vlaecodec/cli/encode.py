@@ -11,6 +11,7 @@ import click
 
 from vlaecodec.cli.files import check_output, read_input, write_output
 from vlaecodec.cli.jobs import (
+    PATH,
     Job,
     Outcome,
     is_picture,
@@ -58,8 +59,7 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [OUTPUT]")
-@click.option("-o", "--output", "option", metavar="OUTPUT", help="Same as the second argument.")
+@click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
 @many_options
 @click.option(
     "-q",

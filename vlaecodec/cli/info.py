@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from vlaecodec.cli.files import read_input
+from vlaecodec.cli.jobs import PATH
 from vlaecodec.cli.reporting import reports_errors
 from vlaecodec.container import MAGIC, Section
 from vlaecodec.info import FileInfo, read_info
@@ -17,7 +18,7 @@ SECTIONS = {section.name.lower(): section.title for section in Section}
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="JSON: an object, or with --layers an array.")
 @click.option(
     "--layers",

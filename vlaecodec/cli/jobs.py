@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from vlaecodec.cli.files import STDIO, check_input, check_output, output_path
 from vlaecodec.cli.reporting import say
@@ -19,6 +20,20 @@ PICTURE_SUFFIXES = {f".{s}" for s in ("png", "apng", "jpg", "jpeg", "jpe", "jfif
 PICTURE_SUFFIXES |= {f".{s}" for s in ("tif", "tiff", "bmp", "dib", "gif", "jp2", "j2k", "jpx")}
 PICTURE_SUFFIXES |= {f".{s}" for s in ("ppm", "pgm", "pbm", "pnm", "tga", "ico", "dds", "pcx")}
 """What is taken for a picture in a folder."""
+
+
+class FileName(click.ParamType[str]):
+    """A name that shells complete; whether there is such a file is for us to say."""
+
+    name = "file"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
+
+PATH = FileName()
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -51,7 +66,16 @@ def many_options(command: Command) -> Command:
     """The options of a command that takes many files."""
     options = (
         click.option(
+            "-o",
+            "--output",
+            "option",
+            type=PATH,
+            metavar="OUTPUT",
+            help="Same as the second argument; or a folder, same as --output-dir.",
+        ),
+        click.option(
             "--output-dir",
+            type=PATH,
             metavar="FOLDER",
             help="Where the outputs of many inputs go; made if it is not there.",
         ),

@@ -15,6 +15,7 @@ COMMANDS = {
     "verify": "Check that a file is intact and decodes here exactly.",
     "compare": "Measure how near two pictures are, or set codecs side by side.",
     "models": "List the installed models.",
+    "completion": "Print a script for completion in bash, zsh or fish.",
 }
 
 

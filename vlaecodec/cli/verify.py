@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from vlaecodec.cli.files import read_input
+from vlaecodec.cli.jobs import PATH
 from vlaecodec.cli.reporting import reports_errors
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", type=PATH)
 @reports_errors
 def verify(file: str) -> None:
     """Decode FILE and compare every tile with the checksums that its encoder stored.

@@ -1,0 +1,150 @@
+"""Regions and thumbnails: parts of a picture without the rest."""
+
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vlaecodec
+from tests.conftest import photo
+from vlaecodec import codec, latent_coder
+from vlaecodec.codec import decode_pixels
+from vlaecodec.container import TILE_PX, Tile, read_container, write_container
+from vlaecodec.errors import LossWarning, ParameterError, ReproductionError
+from vlaecodec.region import view_of
+from vlaecodec.thumbnail import choose_factor
+
+REGIONS = [
+    (0, 0, 1, 1),
+    (10, 7, 33, 20),
+    (TILE_PX - 5, 3, 10, 8),
+    (TILE_PX + 20, TILE_PX + 4, 36, 20),
+    (0, TILE_PX - 1, 60, 2),
+]
+
+
+@pytest.fixture(scope="module")
+def four_tiles() -> bytes:
+    return vlaecodec.encode(photo(TILE_PX + 30, TILE_PX + 60, seed=1), 10, texture=0)
+
+
+def crop(pixels: np.ndarray, region: tuple[int, int, int, int]) -> np.ndarray:
+    left, top, width, height = region
+    return pixels[top : top + height, left : left + width]
+
+
+def test_a_region_is_the_crop_of_the_whole(four_tiles) -> None:
+    whole = decode_pixels(four_tiles)
+    for region in REGIONS:
+        assert np.array_equal(decode_pixels(four_tiles, region=region), crop(whole, region))
+
+
+@pytest.mark.parametrize("options", [{"texture": 1}, {"lossless": True}])
+def test_regions_with_texture_and_of_exact_pixels(options) -> None:
+    data = vlaecodec.encode(photo(40, TILE_PX + 20, seed=1), 10, **options)
+    whole = decode_pixels(data)
+    for region in ((5, 6, 20, 10), (TILE_PX - 4, 0, 9, 40), (TILE_PX + 2, 30, 7, 10)):
+        assert np.array_equal(decode_pixels(data, region=region), crop(whole, region))
+
+
+def test_only_the_tiles_needed_are_decoded(four_tiles, monkeypatch) -> None:
+    calls = []
+    decode_latent = latent_coder.decode_latent
+    monkeypatch.setattr(
+        codec.latent_coder,
+        "decode_latent",
+        lambda *a: calls.append(a) or decode_latent(*a),
+    )
+    decode_pixels(four_tiles, region=(10, 10, 20, 20))
+    assert len(calls) == 4  # all touch: the tiles beside it are narrower than the halo
+    view = view_of(5 * TILE_PX, 4 * TILE_PX, (10, 10, 20, 20), 80, from_start=False)
+    assert [tile.index for tile in view.tiles] == [0]
+    assert view.needed == {0, 1, 5, 6}
+    view = view_of(5 * TILE_PX, 4 * TILE_PX, (3000, 2000, 20, 20), 80, from_start=True)
+    assert [tile.index for tile in view.tiles] == list(range(10))
+
+
+def test_what_is_not_needed_may_not_even_decode() -> None:
+    """A tile far away that does not decode is noticed in the whole picture, not in the region."""
+    data = vlaecodec.encode(photo(20, 3 * TILE_PX, seed=1), 5, texture=0)
+    container = read_container(data)
+    tiles = list(container.latents)
+    tiles[2] = Tile(tiles[2].payload[:-4], tiles[2].pixel_crc)
+    forged = write_container(container.header, tiles)
+    with pytest.raises(ReproductionError):
+        decode_pixels(forged)
+    region = (100, 0, 50, 20)
+    assert np.array_equal(decode_pixels(forged, region=region), decode_pixels(data, region=region))
+
+
+def test_alpha_is_cropped_too() -> None:
+    image = Image.fromarray(photo(40, 50))
+    image.putalpha(Image.fromarray(photo(40, 50, seed=2)[..., 0]))
+    data = vlaecodec.encode(image, lossless=True)
+    part = vlaecodec.decode(data, region=(7, 8, 20, 10))
+    assert part.tobytes() == image.crop((7, 8, 27, 18)).tobytes()
+
+
+@pytest.mark.parametrize(
+    "region", [(-1, 0, 5, 5), (0, 0, 0, 5), (0, 0, 61, 1), (0, 40, 1, 1), (59, 39, 2, 1)]
+)
+def test_regions_outside_the_picture_are_refused(region) -> None:
+    data = vlaecodec.encode(photo(40, 60), 10)
+    with pytest.raises(ParameterError, match="not within the picture of 60 x 40"):
+        decode_pixels(data, region=region)
+
+
+def averages(pixels: np.ndarray, factor: int) -> np.ndarray:
+    rows, columns = pixels.shape[0] // factor, pixels.shape[1] // factor
+    cut = pixels[: rows * factor, : columns * factor].astype(float)
+    return cut.reshape(rows, factor, columns, factor, 3).mean((1, 3))
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_thumbnails_are_block_averages_of_the_mean_image(factor) -> None:
+    data = vlaecodec.encode(photo(96, 128, seed=3), 60)
+    assert choose_factor(128, 96, 128 // factor) == factor
+    small = np.asarray(vlaecodec.decode_thumbnail(data, 128 // factor))
+    expected = averages(decode_pixels(data, texture=0), factor)
+    # Rounding, twice, and clamped samples.
+    assert np.abs(small - expected).mean() < 0.6
+    assert np.abs(small - expected).max() < 3
+
+
+def test_thumbnails_of_large_pictures_are_the_same_in_blocks(four_tiles) -> None:
+    small = np.asarray(vlaecodec.decode_thumbnail(four_tiles, 256)).astype(float)
+    whole = Image.fromarray(decode_pixels(four_tiles))
+    reference = np.asarray(whole.resize(small.shape[1::-1], Image.Resampling.BOX)).astype(float)
+    assert np.abs(small - reference).mean() < 2
+    assert max(small.shape) == 256
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (300, 7)])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_thumbnails_of_every_kind(size, mode) -> None:
+    image = Image.fromarray(photo(*size)).convert(mode)
+    if mode.endswith("A"):
+        image.putalpha(Image.fromarray(255 - photo(*size)[..., 0]))
+    small = vlaecodec.decode_thumbnail(vlaecodec.encode(image, 40), 64)
+    assert small.mode == mode
+    assert max(small.size) == min(64, max(size))
+
+
+def test_a_thumbnail_is_much_faster_than_a_full_decode() -> None:
+    data = vlaecodec.encode(photo(512, 512, seed=3), 20, texture=1)
+    seconds = []
+    for decode in (vlaecodec.decode, lambda d: vlaecodec.decode_thumbnail(d, 64)):
+        start = time.perf_counter()
+        decode(data)
+        seconds.append(time.perf_counter() - start)
+    assert seconds[1] < seconds[0] / 3  # at least 5 on a quiet machine
+
+
+def test_thumbnails_of_damaged_files_show_what_there_is(four_tiles) -> None:
+    broken = bytearray(four_tiles)
+    broken[-20] ^= 1
+    small = np.asarray(vlaecodec.decode_thumbnail(bytes(broken), 100, keep_going=True))
+    assert (small[-1, -1] == 128).all()
+    with pytest.warns(LossWarning, match="1 of 4"):
+        decode_pixels(bytes(broken), keep_going=True)
