@@ -1,18 +1,15 @@
 """Seconds and memory, ours and the rivals', in one run on one machine.
 
 python -m benchmarks.speed PHOTO --output benchmarks/results/speed.json
+
+Other sizes are cut from PHOTO, or made of it by mirroring: its detail per pixel stays the same.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
-import io
-import json
-import multiprocessing
-import resource
-import statistics
-import subprocess
-import sys
+import os
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,129 +19,240 @@ import torch
 from PIL import Image
 
 import vlaecodec
+from benchmarks import wavefront
+from benchmarks.pictures import open_picture
+from benchmarks.processes import measure_memory, measure_processes
+from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.serial_context import load_mbt2018, seconds_mbt2018
-from benchmarks.timing import median_seconds
+from benchmarks.timing import timed
+from vlaecodec.cli.progress import progress_bar
+from vlaecodec.model import load_model
 from vlaecodec.registry import find_model
+from vlaecodec.rivals import largest_within, list_rivals, set_decoder_threads
 
-SIZES = ((768, 512), (1216, 832), (2400, 1600), (6000, 4000))
-"""Pixels: 0.4, 1, 3.8 and 24 megapixels."""
+MODE_SIZE = (768, 512)
+SIZES = ((384, 256), (768, 512), (1216, 832), (2400, 1600), (4000, 3000), (6000, 4000))
+"""Pixels: 0.1, 0.4, 1, 3.8, 12 and 24 megapixels."""
 
+GROWTH_FROM_MP = 1.0
+"""Smaller pictures are one tile or less: what a call costs in itself shows."""
 
-PIXEL_MODES_BELOW_MP = 2.0
+PIXEL_MODES_BELOW_MP = 5.0
 """Modes that work pixel by pixel are measured on pictures under this size."""
 
+RASTER_ROWS = 32
 
-def measure_ours(image: Image.Image, quality: float, runs: int) -> dict[str, float]:
+MODES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "mean image": ({"texture": 0}, {"texture": 0}),
+    "recommended texture": ({}, {}),
+    "full texture": ({"texture": 1}, {"texture": 1}),
+    "lossless": ({"lossless": True}, {}),
+    "near-lossless +-2": ({"max_error": 2}, {}),
+}
+"""Options of encoding and decoding. Recommending a strength is part of what encoding costs."""
+
+EXACT_MODES = ("lossless", "near-lossless +-2")
+"""They choose the quality of their latents themselves."""
+
+Row = dict[str, Any]
+
+
+def resize(image: Image.Image, width: int, height: int) -> Image.Image:
+    """The picture's top left corner, mirrored on where it is too small."""
+    pixels = np.asarray(image)[:height, :width]
+    missing = (height - pixels.shape[0], width - pixels.shape[1])
+    padded = np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), "symmetric")
+    return Image.fromarray(padded)
+
+
+def measure_mode(mode: str, image: Image.Image, quality: float, runs: int) -> Row:
     """Encode and decode in process, model loaded."""
-    data = vlaecodec.encode(image, quality)
-    row = {
+    encoding, decoding = MODES[mode]
+    if mode not in EXACT_MODES:
+        encoding = {**encoding, "quality": quality}
+    data, encode_s = timed(partial(vlaecodec.encode, image, **encoding), runs)
+    _, decode_s = timed(partial(vlaecodec.decode, data, **decoding), runs)
+    return {
         "megapixels": image.width * image.height / 1e6,
         "rate_bpp": 8 * len(data) / (image.width * image.height),
-        "encode_s": median_seconds(lambda: vlaecodec.encode(image, quality), runs),
-        "decode_s": median_seconds(lambda: vlaecodec.decode(data, texture=0), runs),
+        "encode_s": encode_s,
+        "decode_s": decode_s,
     }
-    if row["megapixels"] < PIXEL_MODES_BELOW_MP:
-        exact = vlaecodec.encode(image, lossless=True)
-        row |= {
-            "texture_decode_s": median_seconds(lambda: vlaecodec.decode(data, texture=1), runs),
-            "lossless_encode_s": median_seconds(
-                lambda: vlaecodec.encode(image, lossless=True), runs
-            ),
-            "lossless_decode_s": median_seconds(lambda: vlaecodec.decode(exact), runs),
+
+
+def measure_sizes(
+    image: Image.Image, sizes: Sequence[tuple[int, int]], quality: float, runs: int
+) -> list[Row]:
+    """The mean image at every size; texture and lossless too up to PIXEL_MODES_BELOW_MP."""
+    rows = []
+    for width, height in sizes:
+        picture = resize(image, width, height)
+        row: Row = {"width_px": width, "height_px": height}
+        row |= measure_mode("mean image", picture, quality, runs)
+        if row["megapixels"] < PIXEL_MODES_BELOW_MP:
+            for mode, prefix in (("full texture", "texture"), ("lossless", "lossless")):
+                found = measure_mode(mode, picture, quality, runs)
+                row |= {f"{prefix}_{key}": found[key] for key in ("encode_s", "decode_s")}
+        rows.append(row)
+    return rows
+
+
+def measure_growth(rows: list[Row]) -> Row:
+    """How seconds grow with pixels from GROWTH_FROM_MP on: 1 is in proportion.
+
+    The spread is how far the slowest pixel is from the fastest: 0.2 is 20 percent.
+    """
+    chosen = [row for row in rows if row["megapixels"] >= GROWTH_FROM_MP]
+    growth: Row = {"from_mp": GROWTH_FROM_MP}
+    if len(chosen) < 2:
+        return growth
+    sizes = np.array([row["megapixels"] for row in chosen])
+    for key in ("encode_s", "decode_s"):
+        seconds = np.array([row[key] for row in chosen])
+        per_pixel = seconds / sizes
+        growth[key.replace("_s", "_exponent")] = float(
+            np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
+        )
+        growth[key.replace("_s", "_spread")] = float(per_pixel.max() / per_pixel.min() - 1)
+    return growth
+
+
+def measure_threads(image: Image.Image, quality: float, runs: int, most: int) -> list[Row]:
+    """The mean image and full texture with 1, 2, 4 ... threads."""
+    before, rows = torch.get_num_threads(), []
+    counts = sorted({2**power for power in range(most.bit_length()) if 2**power <= most} | {most})
+    try:
+        for threads in counts:
+            torch.set_num_threads(threads)
+            for mode in ("mean image", "full texture"):
+                found = measure_mode(mode, image, quality, runs)
+                rows.append({"threads": threads, "mode": mode, **found})
+    finally:
+        torch.set_num_threads(before)
+    return rows
+
+
+def measure_rivals(image: Image.Image, size_bytes: int, runs: int, threads: int) -> dict[str, Row]:
+    """Every rival that is installed, on the same picture, at no more bytes."""
+    set_decoder_threads(threads)
+    rows = {}
+    for rival in (r for r in list_rivals().values() if r.library is not None):
+        setting, _ = largest_within(rival, image, size_bytes)
+        data, encode_s = timed(partial(rival.encode, image, setting, threads), runs)
+        _, decode_s = timed(partial(rival.decode, data), runs)
+        rows[rival.name] = {
+            "rate_bpp": 8 * len(data) / (image.width * image.height),
+            "encode_s": encode_s,
+            "decode_s": decode_s,
         }
-    return row
+    return rows
 
 
-def measure_pillow(image: Image.Image, runs: int, name: str, **options: Any) -> dict[str, float]:
-    """The same through one of Pillow's codecs."""
-
-    def encode() -> bytes:
-        buffer = io.BytesIO()
-        image.save(buffer, name, **options)
-        return buffer.getvalue()
-
-    data = encode()
-    return {
-        "encode_s": median_seconds(encode, runs),
-        "decode_s": median_seconds(lambda: Image.open(io.BytesIO(data)).load(), runs),
-    }
-
-
-def measure_serial_context(image: Image.Image, runs: int) -> dict[str, float] | None:
-    """CompressAI's mbt2018 on the same picture, or None if it is not installed."""
+def measure_serial_context(image: Image.Image, runs: int) -> Row | None:
+    """CompressAI's mbt2018 on the same picture, random weights, or None if it is not installed."""
     model = load_mbt2018()
     if model is None:
         return None
     tensor = torch.from_numpy(np.asarray(image).transpose(2, 0, 1)[None] / 255).float()
-    times = [seconds_mbt2018(model, tensor) for _ in range(runs)]
-    encode_s, decode_s = (statistics.median(column) for column in zip(*times, strict=True))
-    return {"encode_s": encode_s, "decode_s": decode_s}
+    times = np.array([seconds_mbt2018(model, tensor) for _ in range(runs)])
+    encode_s, decode_s = np.median(times, axis=0)
+    return {"encode_s": float(encode_s), "decode_s": float(decode_s)}
 
 
-def _peak_memory(pixels: Any, quality: float) -> tuple[int, int]:
-    image = Image.fromarray(pixels)
-    data = vlaecodec.encode(image, quality)
-    encoded_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    vlaecodec.decode(data, texture=0)
-    return encoded_kib, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def measure_raster(image: Image.Image, runs: int) -> Row:
+    """Decoding a lossless file of a few rows by wavefront and in raster order, same weights."""
+    window = load_model(find_model()).network.local.window
+    crop = image.crop((0, 0, image.width, min(RASTER_ROWS, image.height)))
+    return wavefront.measure(crop, window, runs)
 
 
-def measure_memory(image: Image.Image, quality: float) -> dict[str, float]:
-    """Peak resident memory of a fresh process that encodes, then decodes."""
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        encoded_kib, both_kib = pool.submit(_peak_memory, np.asarray(image), quality).result()
-    return {"encode_gib": encoded_kib / 2**20, "encode_and_decode_gib": both_kib / 2**20}
-
-
-def measure_process(name: str, data: bytes, runs: int) -> float:
-    """Median seconds of a whole `vlaecodec NAME` process that reads a file."""
-    command = [sys.executable, "-m", "vlaecodec", name, "-"]
-    return median_seconds(
-        lambda: subprocess.run(command, input=data, check=True, capture_output=True), runs
+def report(record: dict[str, Any]) -> None:
+    """Print modes and rivals, sizes, threads, processes, memory and growth."""
+    columns = ("at 768 x 512", "encode, s", "decode, s")
+    rows = {**record["modes"], **record["rivals"]}
+    print_table(
+        columns, [[n, f"{r['encode_s']:.3f}", f"{r['decode_s']:.3f}"] for n, r in rows.items()]
     )
+    for key in ("sizes", "by_threads", "memory"):
+        found = record[key]
+        columns_of = list(dict.fromkeys(k for row in found for k in row))
+        print_table(columns_of, [[_cell(row.get(k)) for k in columns_of] for row in found])
+    for key in ("process", "growth", "raster"):
+        click.echo(f"{key}: " + ", ".join(f"{k} {_cell(v)}" for k, v in record[key].items()))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def parse_sizes(names: Sequence[str]) -> list[tuple[int, int]]:
+    """Sizes like 768x512. Raises click.UsageError."""
+    sizes = []
+    for name in names:
+        width, cross, height = name.partition("x")
+        if not (cross and width.isdecimal() and height.isdecimal() and int(width) * int(height)):
+            raise click.UsageError(f"{name!r} is not a size like 768x512")
+        sizes.append((int(width), int(height)))
+    return sizes
 
 
 @click.command()
-@click.argument("photo", type=click.Path(exists=True, path_type=Path))
+@click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--quality", default=50.0, show_default=True)
-@click.option("--runs", default=7, show_default=True, help="Counted runs of the small picture.")
+@click.option("--runs", default=5, show_default=True, help="Seconds are medians of so many runs.")
+@click.option("--threads", default=os.cpu_count() or 1, show_default=True)
+@click.option("--size", "names", multiple=True, help="Like 768x512; by default 0.1 to 24 MP.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the figures as JSON.")
-def main(photo: Path, quality: float, runs: int, output: Path | None) -> None:
-    """Measure on PHOTO, resized to several sizes."""
-    original = Image.open(photo).convert("RGB")
-    small = original.resize(SIZES[0], Image.Resampling.LANCZOS)
-    data = vlaecodec.encode(small, quality)
-    record: dict[str, Any] = {
-        "model": find_model().fingerprint.hex(),
-        "threads": torch.get_num_threads(),
-        "ours": [],
-        "rivals": {
-            "JPEG": measure_pillow(small, runs, "JPEG", quality=75, optimize=True),
-            "WebP m6": measure_pillow(small, runs, "WEBP", quality=70, method=6),
-            "AVIF s6": measure_pillow(small, runs, "AVIF", quality=60, speed=6),
-        },
-        "process": {f"{n}_s": measure_process(n, data, runs) for n in ("info", "verify")},
+def main(
+    photo: Path,
+    quality: float,
+    runs: int,
+    threads: int,
+    names: tuple[str, ...],
+    output: Path | None,
+) -> None:
+    """Measure on PHOTO, at several sizes."""
+    check_output(output)
+    sizes = parse_sizes(names) or list(SIZES)
+    original = open_picture(photo)
+    picture = resize(original, *MODE_SIZE)
+    torch.set_num_threads(threads)
+    data = vlaecodec.encode(picture, quality)  # also loads the model
+    vlaecodec.decode(data, texture=1)
+    record = {
+        **describe_run("pillow-jxl-plugin", "compressai"),
+        "picture": photo.stem,
+        "quality": quality,
+        "runs": runs,
     }
-    for width, height in SIZES:
-        image = original.resize((width, height), Image.Resampling.LANCZOS)
-        row = measure_ours(image, quality, runs if width < 1000 else 3)
-        record["ours"].append(row)
-        click.echo("  ".join(f"{key} {value:.3f}" for key, value in row.items()))
-    sizes, seconds = (
-        np.log([row[key] for row in record["ours"]]) for key in ("megapixels", "decode_s")
-    )
-    record["decode_growth_exponent"] = float(np.polyfit(sizes, seconds, 1)[0])
-    record["memory_24mp"] = measure_memory(
-        original.resize(SIZES[-1], Image.Resampling.LANCZOS), quality
-    )
-    serial = measure_serial_context(small, 3)
+    stages = {
+        "modes": lambda: {
+            f"vlaecodec, {mode}": measure_mode(mode, picture, quality, runs) for mode in MODES
+        },
+        "rivals": lambda: measure_rivals(picture, len(data), runs, threads),
+        "by_threads": lambda: measure_threads(picture, quality, runs, threads),
+        "process": lambda: measure_processes(picture, quality, runs),
+        "raster": lambda: measure_raster(picture, runs),
+        "sizes": lambda: measure_sizes(original, sizes, quality, runs),
+        "memory": lambda: [measure_memory(resize(original, *s), quality) for s in sizes],
+    }
+    with progress_bar("speed", quiet=False) as progress:
+        for done, (name, measure) in enumerate(stages.items(), 1):
+            record[name] = measure()
+            if progress is not None:
+                progress(done / len(stages))
+    record["growth"] = measure_growth(record["sizes"])
+    serial = measure_serial_context(picture, min(runs, 3))
     if serial is not None:
-        record["rivals"]["mbt2018 (CompressAI)"] = serial
-        record["decode_ratio_to_serial"] = serial["decode_s"] / record["ours"][0]["decode_s"]
-    click.echo(json.dumps({k: v for k, v in record.items() if k != "ours"}, indent=1))
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+        record["rivals"]["mbt2018 (CompressAI, serial context)"] = serial
+        ours = record["modes"]["vlaecodec, mean image"]["decode_s"]
+        record["decode_ratio_to_serial"] = serial["decode_s"] / ours
+    report(record)
+    if serial is None:
+        click.echo("mbt2018 is left out: compressai is not installed")
+    write_record(output, record)
 
 
 if __name__ == "__main__":

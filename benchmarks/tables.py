@@ -106,16 +106,31 @@ def speed_table(record: Record) -> Table:
         for name, row in {**record["modes"], **record["rivals"]}.items()
     ]
     largest, memory = record["sizes"][-1], record["memory"][-1]
+    notes = [
+        f"A {largest['megapixels']:.0f}-megapixel photo: encode {largest['encode_s']:.1f} s, "
+        f"decode {largest['decode_s']:.1f} s, peak memory "
+        f"{memory['encode_and_decode_gib']:.2f} GiB."
+    ]
+    growth = record.get("growth", {})
+    if "decode_exponent" in growth:
+        notes.append(
+            f"Seconds grow with pixels to the power {growth['encode_exponent']:.2f} (encode) and "
+            f"{growth['decode_exponent']:.2f} (decode) from {growth['from_mp']:g} megapixel on; "
+            f"seconds per pixel differ by at most {100 * growth['encode_spread']:.0f} % and "
+            f"{100 * growth['decode_spread']:.0f} %."
+        )
+    if "raster" in record:
+        notes.append(
+            "The same pixels, weights and entropy coder in raster order, one pixel a step: "
+            f"{record['raster']['seconds_ratio']:.0f} times the seconds to decode "
+            f"({record['raster']['width_px']} x {record['raster']['height_px']}, lossless)."
+        )
     return Table(
         f"Seconds for a 768 x 512 photo, in process, {record['threads']} threads, one run; "
         f"{made_with(record)}:",
         ["codec", "encode", "decode"],
         rows,
-        [
-            f"A {largest['megapixels']:.0f}-megapixel photo: encode {largest['encode_s']:.1f} s, "
-            f"decode {largest['decode_s']:.1f} s, peak memory "
-            f"{memory['encode_and_decode_gib']:.2f} GiB."
-        ],
+        notes,
     )
 
 

@@ -90,7 +90,7 @@ def code_all(image: Image.Image, target_bpp: float) -> tuple[dict[str, Pixels], 
         }
     for name in RIVALS:
         rival = rivals[name]
-        theirs = largest_within(rival, image, len(data))
+        _, theirs = largest_within(rival, image, len(data))
         decoded[name] = np.asarray(rival.decode(theirs))
         rows[name] = {"rate_bpp": rate_bpp(image, theirs), "larger": len(theirs) > len(data)}
     original = np.asarray(image)

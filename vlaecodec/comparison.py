@@ -109,7 +109,7 @@ def compare_at_bytes(original: Pixels, data: bytes, rivals: Iterable[Rival]) -> 
         found.append(Candidate(name, decoded, len(data), measure_all(original, decoded)))
     image = Image.fromarray(original)
     for rival in rivals:
-        theirs = largest_within(rival, image, len(data))
+        _, theirs = largest_within(rival, image, len(data))
         decoded = np.asarray(rival.decode(theirs))
         measures = measure_all(original, decoded)
         found.append(Candidate(rival.name, decoded, len(theirs), measures, len(theirs) > len(data)))

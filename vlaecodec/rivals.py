@@ -79,8 +79,11 @@ def set_decoder_threads(threads: int) -> None:
         jpeg_xl.DECODE_THREADS = threads
 
 
-def largest_within(rival: Rival, image: Image.Image, size_bytes: int) -> bytes:
-    """A rival's best file of at most that many bytes; its smallest where none is small enough."""
+def largest_within(rival: Rival, image: Image.Image, size_bytes: int) -> tuple[float, bytes]:
+    """A rival's best file of at most that many bytes, and its setting.
+
+    Where none is small enough, its smallest file.
+    """
     low, high = 0, len(rival.settings) - 1
     best = rival.encode(image, rival.settings[low])
     while low < high:
@@ -90,7 +93,7 @@ def largest_within(rival: Rival, image: Image.Image, size_bytes: int) -> bytes:
             best, low = tried, middle
         else:
             high = middle - 1
-    return best
+    return rival.settings[low], best
 
 
 def _library(feature: str, name: str) -> str | None:

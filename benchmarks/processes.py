@@ -1,0 +1,60 @@
+"""What whole processes cost: seconds from a cold start, and peak memory."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import io
+import multiprocessing
+import resource
+import subprocess
+import sys
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import vlaecodec
+from benchmarks.timing import median_seconds
+
+
+def measure_processes(image: Image.Image, quality: float, runs: int) -> dict[str, float]:
+    """Median seconds of `vlaecodec ...` processes that read and write through pipes."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    picture, file = buffer.getvalue(), vlaecodec.encode(image, quality)
+    commands: dict[str, tuple[list[str], bytes]] = {
+        "help_s": (["--help"], b""),
+        "info_s": (["info", "-"], file),
+        "verify_s": (["verify", "-"], file),
+        "encode_s": (["encode", "--quiet", "-q", str(quality), "-", "-"], picture),
+        "decode_s": (["decode", "--quiet", "--texture", "0", "-", "-"], file),
+    }
+    return {
+        name: median_seconds(partial(_run, arguments, data), runs)
+        for name, (arguments, data) in commands.items()
+    }
+
+
+def measure_memory(image: Image.Image, quality: float) -> dict[str, Any]:
+    """Peak resident memory of a fresh process that encodes, then decodes."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        encoded_kib, both_kib = pool.submit(_peak_memory, np.asarray(image), quality).result()
+    return {
+        "megapixels": image.width * image.height / 1e6,
+        "encode_gib": encoded_kib / 2**20,
+        "encode_and_decode_gib": both_kib / 2**20,
+    }
+
+
+def _run(arguments: list[str], data: bytes) -> None:
+    command = [sys.executable, "-m", "vlaecodec", *arguments]
+    subprocess.run(command, input=data, check=True, capture_output=True)
+
+
+def _peak_memory(pixels: Any, quality: float) -> tuple[int, int]:
+    data = vlaecodec.encode(Image.fromarray(pixels), quality)
+    encoded_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    vlaecodec.decode(data, texture=0)
+    return encoded_kib, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,58 @@
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from benchmarks import speed, tables
+from tests.conftest import photo
+
+
+def test_growth_in_proportion_and_faster() -> None:
+    sizes = (0.1, 1.0, 4.0, 24.0)
+    rows = [{"megapixels": m, "encode_s": 0.5 * m, "decode_s": m**1.5} for m in sizes]
+    growth = speed.measure_growth(rows)
+    assert growth["encode_exponent"] == pytest.approx(1)
+    assert growth["encode_spread"] == pytest.approx(0)
+    assert growth["decode_exponent"] == pytest.approx(1.5)
+    assert growth["decode_spread"] == pytest.approx(24**0.5 - 1)
+    assert "encode_exponent" not in speed.measure_growth(rows[:2])
+
+
+def test_larger_pictures_are_mirrored_on() -> None:
+    pixels = photo(20, 30)
+    larger = np.asarray(speed.resize(Image.fromarray(pixels), 70, 45))
+    assert larger.shape == (45, 70, 3)
+    assert np.array_equal(larger[:20, :30], pixels)
+    assert np.array_equal(larger[20:40, :30], pixels[::-1])
+    smaller = np.asarray(speed.resize(Image.fromarray(pixels), 8, 9))
+    assert np.array_equal(smaller, pixels[:9, :8])
+
+
+def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(speed, "MODE_SIZE", (64, 48))
+    monkeypatch.setattr(speed, "RASTER_ROWS", 4)
+    monkeypatch.setattr(speed, "load_mbt2018", lambda: None)
+    Image.fromarray(photo(48, 64)).save(tmp_path / "photo.png")
+    output = tmp_path / "speed.json"
+    arguments = [str(tmp_path / "photo.png"), "--output", str(output), "--runs", "1"]
+    arguments += ["--threads", "1", "--size", "64x48", "--size", "128x96"]
+    result = CliRunner().invoke(speed.main, arguments)
+    assert result.exit_code == 0, result.output
+    record = json.loads(output.read_text())
+    assert set(record["modes"]) == {f"vlaecodec, {mode}" for mode in speed.MODES}
+    assert {"JPEG", "WebP", "AVIF"} <= set(record["rivals"])
+    assert [row["width_px"] for row in record["sizes"]] == [64, 128]
+    assert all(row["lossless_decode_s"] > 0 for row in record["sizes"])
+    assert all(0.05 < row["encode_gib"] < 8 for row in record["memory"])
+    assert all(seconds > 0 for seconds in record["process"].values())
+    assert record["raster"]["wavefront_size_bytes"] == record["raster"]["raster_size_bytes"]
+    assert record["commit"] is None or len(record["commit"]) == 40
+    assert "times the seconds" in tables.speed_table(record).to_markdown()
+
+
+@pytest.mark.parametrize("name", ["768", "0x5", "ax5", "5x"])
+def test_odd_sizes_are_refused(name) -> None:
+    with pytest.raises(speed.click.UsageError):
+        speed.parse_sizes([name])
