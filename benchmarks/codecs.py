@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import metadata
 from typing import Any
@@ -19,6 +19,8 @@ from vlaecodec.rivals import Rival, list_rivals, set_decoder_threads
 OURS = "vlaecodec"
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 TEXTURE_QUALITIES = (5, 20, 35, 50, 70)
+EFFORTS = (3, 5, 7, 9)
+EFFORT_QUALITIES = (5, 20, 40, 60, 75)
 MAX_ERRORS = (15, 8, 4, 2, 1, 0)
 
 
@@ -34,6 +36,8 @@ class Codec:
     is_ours: bool = False
     is_tested: bool = False
     """Whether BD-rates of it against all others are taken."""
+    by_default: bool = True
+    """Whether it is measured unless others are asked for."""
 
 
 def our_codec(
@@ -92,6 +96,9 @@ def find_codecs(threads: int) -> tuple[dict[str, Codec], list[str]]:
         f"{OURS}, full texture": our_codec(TEXTURE_QUALITIES, texture=1),
         f"{OURS}, near-lossless": our_exact_codec(),
     }
+    for effort in EFFORTS:
+        searched = our_codec(EFFORT_QUALITIES, effort=effort)
+        codecs[f"{OURS}, effort {effort}"] = replace(searched, by_default=False)
     settings: Mapping[str, tuple[float, ...]] = {
         "jpeg": (5, 8, 12, 18, 27, 40, 55, 70, 80, 88, 93),
         "jpeg2000": (240, 120, 80, 60, 40, 30, 20, 14, 10),

@@ -249,13 +249,14 @@ def main(
 
 
 def _choose(threads: int, names: Iterable[str]) -> tuple[dict[str, Codec], list[str]]:
-    """The codecs asked for, all by default, and those left out because they are missing here."""
+    """The codecs asked for, by default all but slow ones, and those left out because they are missing here."""
     codecs, left_out = find_codecs(threads)
     for name in names:
         if name not in codecs:
             known = ", ".join(codecs)
             raise click.UsageError(f"no codec named {name!r} here; there are: {known}")
-    return {n: c for n, c in codecs.items() if not names or n in names}, left_out
+    chosen = {n: c for n, c in codecs.items() if (n in names if names else c.by_default)}
+    return chosen, left_out
 
 
 def _groups(*, ssimulacra2: bool, realism: bool) -> tuple[str, ...]:
