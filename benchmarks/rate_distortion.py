@@ -249,7 +249,7 @@ def main(
 
 
 def _choose(threads: int, names: Iterable[str]) -> tuple[dict[str, Codec], list[str]]:
-    """The codecs asked for, by default all but slow ones, and those left out because they are missing here."""
+    """The codecs asked for, by default all but slow ones, and those that are missing here."""
     codecs, left_out = find_codecs(threads)
     for name in names:
         if name not in codecs:
