@@ -2,69 +2,51 @@
 
 from __future__ import annotations
 
-import warnings
 import zlib
-from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from vlaecodec import grey_coder, latent_coder, latent_search, pixel_coder, texture
-from vlaecodec.alpha import Alpha, decode_alpha, encode_alpha
+from vlaecodec import latent_search, texture, tile_coder
 from vlaecodec.container import (
     MAX_PIXELS,
     SEED_MAX,
     TILE_PX,
-    Container,
     Header,
-    Section,
     Tile,
-    TileBox,
     check_max_error,
     check_seed,
     quality_to_code,
     read_container,
     texture_to_code,
-    tile_boxes,
     write_container,
 )
-from vlaecodec.errors import DamagedError, LossWarning, ParameterError, ReproductionError
+from vlaecodec.errors import DamagedError, ParameterError
 from vlaecodec.image import Picture, Pixels, to_grey, to_image, to_picture
 from vlaecodec.latent_coder import RateSplit
-from vlaecodec.metadata import Metadata, read_metadata, write_metadata
-from vlaecodec.model import LatentArray, PhotoModel, load_model
+from vlaecodec.metadata import Metadata
+from vlaecodec.model import PhotoModel, load_model
 from vlaecodec.networks.encoder import LATENT_FACTOR
-from vlaecodec.networks.photo_vlae import PhotoVLAE
-from vlaecodec.region import Region, View, check_region, view_of
+from vlaecodec.region import Region, check_region, view_of
 from vlaecodec.registry import find_fingerprint, find_model
+from vlaecodec.sections import read_sections, write_sections
+from vlaecodec.stages import ProgressCallback, Stages
 from vlaecodec.thaw import load_float_twin
 from vlaecodec.thumbnail import choose_factor, synthesise_small
 from vlaecodec.tiling import (
     SYNTHESIS_BLOCK_PX,
-    analyse_tile,
     boxes_of,
-    empty_latent,
-    latent_window,
-    pad_edges,
     pixel_window,
     synthesise,
-    touch,
-    trunk_window,
 )
-
-ProgressCallback = Callable[[float], None]
-"""Called after each tile and each later stage with the part done, 0..1."""
 
 LOSSY_QUALITY = 50.0
 """The quality where none is asked for."""
 
 PIXELS_QUALITY = 30.0
 """The same for files that hold the pixels too: where latents and pixels together are smallest."""
-
-_GREY = 128
 
 
 def encode(
@@ -105,22 +87,22 @@ def encode(
     photo_model = load_model(entry)
     steps = latent_search.EFFORT_STEPS[latent_search.check_effort(effort)]
     twin = load_float_twin(entry, photo_model) if steps else None
-    stages = _Stages(progress, pixels.shape, with_pixels=error is not None, search_steps=steps)
+    stages = Stages(progress, pixels.shape, with_pixels=error is not None, search_steps=steps)
 
-    latent, payloads = _encode_latents(photo_model, twin, pixels, code, steps, stages)
+    latent, payloads = tile_coder.encode_latents(photo_model, twin, pixels, code, steps, stages)
     mean, trunk = synthesise(photo_model, latent, code, pixels.shape)
     tiles = list(zip(payloads, boxes_of(pixels.shape), strict=True))
-    latents = [Tile(payload, _crc(mean, box)) for payload, box in tiles]
+    latents = [Tile(payload, tile_coder.pixel_crc_of(mean, box)) for payload, box in tiles]
     mean = to_grey(mean) if grey else mean
     exact = []
     if error is not None:
-        exact = _encode_pixels(photo_model, pixels, mean, trunk, error, stages, grey=grey)
+        exact = tile_coder.encode_pixels(photo_model, pixels, mean, trunk, error, stages, grey=grey)
     seed = zlib.crc32(b"".join(payloads)) % (SEED_MAX + 1) if seed is None else check_seed(seed)
     strength = _strength_code(photo_model, pixels, mean, trunk, texture, seed, error, grey=grey)
     stages.finish_one()
     height, width = pixels.shape[:2]
     header = Header(width, height, code, entry.fingerprint, strength, seed, error, grey)
-    return write_container(header, latents, exact, _write_sections(picture, strip=strip))
+    return write_container(header, latents, exact, write_sections(picture, strip=strip))
 
 
 def decode(
@@ -161,7 +143,7 @@ def decode(
     )
     container = read_container(data, max_pixels, keep_going=keep_going)
     header = container.header
-    alpha, metadata = _read_sections(container, keep_going=keep_going)
+    alpha, metadata = read_sections(container, keep_going=keep_going)
     if alpha is not None and region is not None:
         alpha = np.ascontiguousarray(
             alpha[pixel_window(check_region(region, header.width, header.height))]
@@ -188,8 +170,8 @@ def decode_thumbnail(
     shape = (header.height, header.width, 3)
     factor = choose_factor(header.width, header.height, size_px)
     model = load_model(find_fingerprint(header.fingerprint))
-    stages = _Stages(progress, shape, with_pixels=False)
-    latent, broken, _ = _decode_latents(model, container, stages, keep_going=keep_going)
+    stages = Stages(progress, shape, with_pixels=False)
+    latent, broken, _ = tile_coder.decode_latents(model, container, stages, keep_going=keep_going)
     code = header.quality_code
     if factor == 1:
         small, _ = synthesise(model, latent, code, shape)
@@ -200,8 +182,8 @@ def decode_thumbnail(
             rows, columns = pixel_window(box)
             small[rows.start // factor :, columns.start // factor :][
                 : -(-(rows.stop - rows.start) // factor), : TILE_PX // factor
-            ] = _GREY
-    alpha, metadata = _read_sections(container, keep_going=keep_going)
+            ] = tile_coder.BROKEN_GREY
+    alpha, metadata = read_sections(container, keep_going=keep_going)
     kept = Metadata(icc_profile=metadata.icc_profile)
     image = to_image(Picture(to_grey(small) if header.grey else small, header.grey, None, kept))
     scale = min(1.0, size_px / max(header.width, header.height))
@@ -244,23 +226,25 @@ def decode_pixels(
         photo_model.synthesis_halo * LATENT_FACTOR,
         from_start=strength > 0 and not exact,
     )
-    stages = _Stages(progress, shape, with_pixels=exact, view=view)
+    stages = Stages(progress, shape, with_pixels=exact, view=view)
 
-    latent, broken, _ = _decode_latents(
+    latent, broken, _ = tile_coder.decode_latents(
         photo_model, container, stages, keep_going=keep_going, needed=view.needed
     )
     mean, trunk = synthesise(photo_model, latent, header.quality_code, shape, block_px, view.window)
-    _check_mean(mean, container, broken, view)
+    tile_coder.check_mean(mean, container, broken, view)
     mean = to_grey(mean) if header.grey else mean
     if exact:
-        decoded = _decode_pixels(photo_model, container, mean, trunk, broken, stages, view)
+        decoded = tile_coder.decode_pixels(
+            photo_model, container, mean, trunk, broken, stages, view
+        )
     else:
         # Draws go on from one pixel to the next, and would carry damage across the picture.
         strength = 0 if broken else strength
         mean = mean[: view.crop.bottom]
         decoded = _textured(photo_model, mean, trunk, strength, seed, block_px, grey=header.grey)
     stages.finish_one()
-    _paint_broken(decoded, broken, view)
+    tile_coder.paint_broken(decoded, broken, view)
     return np.ascontiguousarray(decoded[pixel_window(view.crop)])
 
 
@@ -274,7 +258,7 @@ def verify(data: bytes, *, progress: ProgressCallback | None = None) -> Header:
     if lost := sum(tile is None for tile in container.pixels):
         raise DamagedError(f"the pixels of {lost} of {len(container.pixels)} tiles are damaged")
     decode_pixels(data, texture=None if container.pixels else 0, progress=progress)
-    _read_sections(container, keep_going=False)
+    read_sections(container, keep_going=False)
     return container.header
 
 
@@ -283,8 +267,8 @@ def read_layers(data: bytes) -> tuple[RateSplit, int]:
     container = read_container(data)
     model = load_model(find_fingerprint(container.header.fingerprint))
     shape = (container.header.height, container.header.width, 3)
-    stages = _Stages(None, shape, with_pixels=False)
-    _, _, split = _decode_latents(model, container, stages, keep_going=False)
+    stages = Stages(None, shape, with_pixels=False)
+    _, _, split = tile_coder.decode_latents(model, container, stages, keep_going=False)
     return split, sum(8 * len(tile.payload) for tile in container.pixels if tile is not None)
 
 
@@ -332,243 +316,3 @@ def _textured(
     rows, colours = min(block_px, texture.BAND_ROWS), 1 if grey else 3
     residual = texture.draw_residual(model, mean, trunk, seed, rows, colours=colours)
     return texture.blend(mean, residual, strength)
-
-
-# Pairs: tiles to payloads, and back.
-
-
-def _encode_latents(
-    model: PhotoModel,
-    twin: PhotoVLAE | None,
-    pixels: Pixels,
-    code: int,
-    steps: int,
-    stages: _Stages,
-) -> tuple[LatentArray, list[bytes]]:
-    """Every tile's payload, and the latents of the whole picture as the decoder will see them."""
-    padded = pad_edges(pixels)
-    latent = empty_latent(model, pixels.shape)
-    payloads = []
-    ys: Iterable[Tensor] = (
-        analyse_tile(model, padded, box, code) for box in boxes_of(pixels.shape)
-    )
-    if twin is not None:
-        ys = latent_search.search_tiles(twin, ys, pixels, code, steps, stages.finish_one)
-    for box, y in zip(boxes_of(pixels.shape), ys, strict=True):
-        words, latent[latent_window(box)], _ = latent_coder.encode_latent(model, y, code)
-        payloads.append(_to_payload(words))
-        stages.finish_one()
-    return latent, payloads
-
-
-def _decode_latents(
-    model: PhotoModel,
-    container: Container,
-    stages: _Stages,
-    *,
-    keep_going: bool,
-    needed: set[int] | None = None,
-) -> tuple[LatentArray, set[int], RateSplit]:
-    """The latents of the whole picture, which tiles are broken, and where the bits went.
-
-    Tiles that are not needed are left zero; all are by default.
-    """
-    header = container.header
-    shape = (header.height, header.width, 3)
-    latent = empty_latent(model, shape)
-    broken, splits = set(), []
-    for index, (tile, box) in enumerate(zip(container.latents, boxes_of(shape), strict=True)):
-        if needed is not None and index not in needed:
-            continue
-        window = latent_window(box)
-        rows, columns = latent[window].shape[1:]
-        try:
-            if tile is None:
-                raise DamagedError("the tile is damaged")
-            latent[window], split = latent_coder.decode_latent(
-                model, _to_words(tile), header.quality_code, rows, columns
-            )
-            splits.append(split)
-        except DamagedError as error:
-            if not keep_going:
-                raise _not_reproduced(index, str(error)) from error
-            broken.add(index)
-        stages.finish_one()
-    return latent, broken, RateSplit.total(splits)
-
-
-def _encode_pixels(
-    model: PhotoModel,
-    pixels: Pixels,
-    mean: Pixels,
-    trunk: Tensor,
-    error: int,
-    stages: _Stages,
-    *,
-    grey: bool,
-) -> list[Tile]:
-    """Every tile's exact pixels."""
-    encode_tile = grey_coder.encode_grey if grey else pixel_coder.encode_pixels
-    tiles = []
-    for box in boxes_of(pixels.shape):
-        window = pixel_window(box)
-        original = pixels[window]
-        words, decoded = encode_tile(model, original, mean[window], trunk[trunk_window(box)], error)
-        off = np.abs(original.astype(np.int16) - decoded).max()
-        if off > error:
-            raise ReproductionError(f"a sample would be off by {off}, more than {error}")
-        tiles.append(Tile(_to_payload(words), zlib.crc32(decoded.tobytes())))
-        stages.finish_one()
-    return tiles
-
-
-def _decode_pixels(
-    model: PhotoModel,
-    container: Container,
-    mean: Pixels,
-    trunk: Tensor,
-    broken: set[int],
-    stages: _Stages,
-    view: View,
-) -> Pixels:
-    """Every tile's exact pixels; the mean image, with a warning, where they are lost."""
-    error = container.header.max_error or 0
-    grey = container.header.grey
-    decode_tile = grey_coder.decode_grey if grey else pixel_coder.decode_pixels
-    decoded = mean.copy()
-    lost = 0
-    near = _near(broken, container)
-    for shown in view.tiles:
-        index, box, tile = shown.index, shown.inner, container.pixels[shown.index]
-        if tile is None or index in near:
-            lost += 1
-            stages.finish_one()
-            continue
-        window = pixel_window(box)
-        try:
-            decoded[window] = decode_tile(
-                model, _to_words(tile), mean[window], trunk[trunk_window(box)], error
-            )
-        except DamagedError as problem:
-            raise _not_reproduced(index, str(problem)) from problem
-        if tile.pixel_crc != _crc(decoded, box):
-            raise _not_reproduced(index, "other pixels than the encoder saw")
-        stages.finish_one()
-    if lost:
-        warnings.warn(
-            f"the exact pixels of {lost} of {len(view.tiles)} tiles are damaged or missing: "
-            "they show the lossy picture",
-            LossWarning,
-            stacklevel=3,
-        )
-    return decoded
-
-
-def _write_sections(picture: Picture, *, strip: bool) -> dict[Section, bytes]:
-    """What a file holds beside the picture."""
-    sections = {} if strip else write_metadata(picture.metadata)
-    if picture.alpha is not None:
-        sections[Section.ALPHA] = encode_alpha(picture.alpha)
-    return sections
-
-
-def _read_sections(container: Container, *, keep_going: bool) -> tuple[Alpha | None, Metadata]:
-    """The alpha channel and what else there is; left out, with a warning, where it is damaged."""
-    header, alpha, metadata = container.header, None, Metadata()
-    for section, stored in container.sections.items():
-        try:
-            if stored is None:
-                raise DamagedError(f"the {section.title} is damaged")
-            if section == Section.ALPHA:
-                alpha = decode_alpha(stored, header.width, header.height)
-            else:
-                found = read_metadata(section, stored).as_info()
-                metadata = replace(metadata, **found)
-        except DamagedError as error:
-            if not keep_going:
-                raise DamagedError(f"{error}; --keep-going does without") from error
-            warnings.warn(f"{error}, and left out", LossWarning, stacklevel=3)
-    return alpha, metadata
-
-
-# Checks of what was decoded.
-
-
-def _check_mean(mean: Pixels, container: Container, broken: set[int], view: View) -> None:
-    """Compare every tile of the mean image with the encoder's checksum."""
-    if broken.issuperset(shown.index for shown in view.tiles):
-        raise DamagedError("every tile is damaged")
-    near = _near(broken, container)
-    for shown in view.tiles:
-        tile = container.latents[shown.index]
-        if tile is None or shown.index in near:
-            continue  # next to a broken tile, whose missing latents it sees, it differs rightly
-        if tile.pixel_crc != _crc(mean, shown.inner):
-            raise _not_reproduced(shown.index, "another picture than the encoder saw")
-
-
-def _near(broken: set[int], container: Container) -> set[int]:
-    """The broken tiles and those that touch one."""
-    boxes = list(tile_boxes(container.header.width, container.header.height))
-    return {
-        index
-        for index, box in enumerate(boxes)
-        if any(touch(box, boxes[other]) for other in broken)
-    }
-
-
-def _paint_broken(decoded: Pixels, broken: set[int], view: View) -> None:
-    painted = [shown for shown in view.tiles if shown.index in broken]
-    for shown in painted:
-        decoded[pixel_window(shown.inner)] = _GREY
-    if painted:
-        warnings.warn(
-            f"{len(painted)} of {len(view.tiles)} tiles are damaged and shown grey",
-            LossWarning,
-            stacklevel=3,
-        )
-
-
-def _not_reproduced(index: int, problem: str) -> ReproductionError:
-    return ReproductionError(
-        f"tile {index + 1} is intact but does not decode here: this machine computes differently "
-        f"from the encoder's, or the file was forged ({problem})"
-    )
-
-
-class _Stages:
-    """Counts what is done and tells the caller."""
-
-    def __init__(
-        self,
-        progress: ProgressCallback | None,
-        shape: tuple[int, ...],
-        *,
-        with_pixels: bool,
-        view: View | None = None,
-        search_steps: int = 0,
-    ) -> None:
-        tiles = len(view.needed) if view else len(list(boxes_of(shape)))
-        shown = len(view.tiles) if view else tiles
-        self.total = tiles * (1 + search_steps) + shown * with_pixels + 1
-        self.done = 0
-        self.progress = progress
-
-    def finish_one(self) -> None:
-        """A step of search, a tile's latents or pixels, or the mean image with its texture."""
-        self.done += 1
-        if self.progress:
-            self.progress(self.done / self.total)
-
-
-def _to_payload(words: NDArray[np.uint32]) -> bytes:
-    return words.astype("<u4").tobytes()
-
-
-def _to_words(tile: Tile) -> NDArray[np.uint32]:
-    return np.frombuffer(tile.payload, "<u4").astype(np.uint32)
-
-
-def _crc(pixels: Pixels, box: TileBox) -> int:
-    """CRC-32 of a tile's RGB bytes, rows from the top."""
-    return zlib.crc32(pixels[pixel_window(box)].tobytes())

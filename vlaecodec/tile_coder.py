@@ -1,0 +1,222 @@
+"""All tiles of a picture to payloads and back, and the checks of what came back."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vlaecodec import grey_coder, latent_coder, latent_search, pixel_coder
+from vlaecodec.container import (
+    Container,
+    Tile,
+    TileBox,
+    tile_boxes,
+)
+from vlaecodec.errors import DamagedError, LossWarning, ReproductionError
+from vlaecodec.image import Pixels
+from vlaecodec.latent_coder import RateSplit
+from vlaecodec.model import LatentArray, PhotoModel
+from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.region import View
+from vlaecodec.stages import Stages
+from vlaecodec.tiling import (
+    analyse_tile,
+    boxes_of,
+    empty_latent,
+    latent_window,
+    pad_edges,
+    pixel_window,
+    touch,
+    trunk_window,
+)
+
+BROKEN_GREY = 128
+"""What a broken tile is painted with."""
+
+
+def encode_latents(
+    model: PhotoModel,
+    twin: PhotoVLAE | None,
+    pixels: Pixels,
+    code: int,
+    steps: int,
+    stages: Stages,
+) -> tuple[LatentArray, list[bytes]]:
+    """Every tile's payload, and the latents of the whole picture as the decoder will see them."""
+    padded = pad_edges(pixels)
+    latent = empty_latent(model, pixels.shape)
+    payloads = []
+    ys: Iterable[Tensor] = (
+        analyse_tile(model, padded, box, code) for box in boxes_of(pixels.shape)
+    )
+    if twin is not None:
+        ys = latent_search.search_tiles(twin, ys, pixels, code, steps, stages.finish_one)
+    for box, y in zip(boxes_of(pixels.shape), ys, strict=True):
+        words, latent[latent_window(box)], _ = latent_coder.encode_latent(model, y, code)
+        payloads.append(_to_payload(words))
+        stages.finish_one()
+    return latent, payloads
+
+
+def decode_latents(
+    model: PhotoModel,
+    container: Container,
+    stages: Stages,
+    *,
+    keep_going: bool,
+    needed: set[int] | None = None,
+) -> tuple[LatentArray, set[int], RateSplit]:
+    """The latents of the whole picture, which tiles are broken, and where the bits went.
+
+    Tiles that are not needed are left zero; all are by default.
+    """
+    header = container.header
+    shape = (header.height, header.width, 3)
+    latent = empty_latent(model, shape)
+    broken, splits = set(), []
+    for index, (tile, box) in enumerate(zip(container.latents, boxes_of(shape), strict=True)):
+        if needed is not None and index not in needed:
+            continue
+        window = latent_window(box)
+        rows, columns = latent[window].shape[1:]
+        try:
+            if tile is None:
+                raise DamagedError("the tile is damaged")
+            latent[window], split = latent_coder.decode_latent(
+                model, _to_words(tile), header.quality_code, rows, columns
+            )
+            splits.append(split)
+        except DamagedError as error:
+            if not keep_going:
+                raise _not_reproduced(index, str(error)) from error
+            broken.add(index)
+        stages.finish_one()
+    return latent, broken, RateSplit.total(splits)
+
+
+def encode_pixels(
+    model: PhotoModel,
+    pixels: Pixels,
+    mean: Pixels,
+    trunk: Tensor,
+    error: int,
+    stages: Stages,
+    *,
+    grey: bool,
+) -> list[Tile]:
+    """Every tile's exact pixels."""
+    encode_tile = grey_coder.encode_grey if grey else pixel_coder.encode_pixels
+    tiles = []
+    for box in boxes_of(pixels.shape):
+        window = pixel_window(box)
+        original = pixels[window]
+        words, decoded = encode_tile(model, original, mean[window], trunk[trunk_window(box)], error)
+        off = np.abs(original.astype(np.int16) - decoded).max()
+        if off > error:
+            raise ReproductionError(f"a sample would be off by {off}, more than {error}")
+        tiles.append(Tile(_to_payload(words), zlib.crc32(decoded.tobytes())))
+        stages.finish_one()
+    return tiles
+
+
+def decode_pixels(
+    model: PhotoModel,
+    container: Container,
+    mean: Pixels,
+    trunk: Tensor,
+    broken: set[int],
+    stages: Stages,
+    view: View,
+) -> Pixels:
+    """Every tile's exact pixels; the mean image, with a warning, where they are lost."""
+    error = container.header.max_error or 0
+    grey = container.header.grey
+    decode_tile = grey_coder.decode_grey if grey else pixel_coder.decode_pixels
+    decoded = mean.copy()
+    lost = 0
+    near = _near(broken, container)
+    for shown in view.tiles:
+        index, box, tile = shown.index, shown.inner, container.pixels[shown.index]
+        if tile is None or index in near:
+            lost += 1
+            stages.finish_one()
+            continue
+        window = pixel_window(box)
+        try:
+            decoded[window] = decode_tile(
+                model, _to_words(tile), mean[window], trunk[trunk_window(box)], error
+            )
+        except DamagedError as problem:
+            raise _not_reproduced(index, str(problem)) from problem
+        if tile.pixel_crc != pixel_crc_of(decoded, box):
+            raise _not_reproduced(index, "other pixels than the encoder saw")
+        stages.finish_one()
+    if lost:
+        warnings.warn(
+            f"the exact pixels of {lost} of {len(view.tiles)} tiles are damaged or missing: "
+            "they show the lossy picture",
+            LossWarning,
+            stacklevel=3,
+        )
+    return decoded
+
+
+def check_mean(mean: Pixels, container: Container, broken: set[int], view: View) -> None:
+    """Compare every tile of the mean image with the encoder's checksum."""
+    if broken.issuperset(shown.index for shown in view.tiles):
+        raise DamagedError("every tile is damaged")
+    near = _near(broken, container)
+    for shown in view.tiles:
+        tile = container.latents[shown.index]
+        if tile is None or shown.index in near:
+            continue  # next to a broken tile, whose missing latents it sees, it differs rightly
+        if tile.pixel_crc != pixel_crc_of(mean, shown.inner):
+            raise _not_reproduced(shown.index, "another picture than the encoder saw")
+
+
+def _near(broken: set[int], container: Container) -> set[int]:
+    """The broken tiles and those that touch one."""
+    boxes = list(tile_boxes(container.header.width, container.header.height))
+    return {
+        index
+        for index, box in enumerate(boxes)
+        if any(touch(box, boxes[other]) for other in broken)
+    }
+
+
+def paint_broken(decoded: Pixels, broken: set[int], view: View) -> None:
+    """Paint the broken tiles grey, with a LossWarning if there are any."""
+    painted = [shown for shown in view.tiles if shown.index in broken]
+    for shown in painted:
+        decoded[pixel_window(shown.inner)] = BROKEN_GREY
+    if painted:
+        warnings.warn(
+            f"{len(painted)} of {len(view.tiles)} tiles are damaged and shown grey",
+            LossWarning,
+            stacklevel=3,
+        )
+
+
+def _not_reproduced(index: int, problem: str) -> ReproductionError:
+    return ReproductionError(
+        f"tile {index + 1} is intact but does not decode here: this machine computes differently "
+        f"from the encoder's, or the file was forged ({problem})"
+    )
+
+
+def _to_payload(words: NDArray[np.uint32]) -> bytes:
+    return words.astype("<u4").tobytes()
+
+
+def _to_words(tile: Tile) -> NDArray[np.uint32]:
+    return np.frombuffer(tile.payload, "<u4").astype(np.uint32)
+
+
+def pixel_crc_of(pixels: Pixels, box: TileBox) -> int:
+    """CRC-32 of a tile's RGB bytes, rows from the top."""
+    return zlib.crc32(pixels[pixel_window(box)].tobytes())
