@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,18 @@ def _run(arguments: list[str], data: bytes) -> None:
 
 def _peak_memory(pixels: Any, quality: float) -> tuple[int, int]:
     data = vlaecodec.encode(Image.fromarray(pixels), quality)
-    encoded_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    encoded_kib = _peak_kib()
     vlaecodec.decode(data, texture=0)
-    return encoded_kib, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return encoded_kib, _peak_kib()
+
+
+def _peak_kib() -> int:
+    """Peak resident memory of this process.
+
+    Linux's ru_maxrss would include what the parent had when it forked; VmHWM does not.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1])

@@ -1,4 +1,4 @@
-"""Put the stored results into README.md, between its markers.
+"""Put the stored results into README.md, between its markers, and the plot that it shows.
 
 python -m benchmarks.readme_table
 """
@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import textwrap
 
-from benchmarks.record import RESULTS, ROOT
+from benchmarks.record import RESULTS, ROOT, write_text
+from benchmarks.report import draw_charts
 from benchmarks.tables import TABLES, read_record
 
 BEGIN, END = "<!-- results: written by benchmarks/readme_table.py -->\n", "<!-- end of results -->"
 LINE_LENGTH = 100
+PLOT = RESULTS / "psnr_db.svg"
 
 
 def render() -> str:
     """The text between the markers."""
     tables = [build(read_record(RESULTS / name)) for name, build in TABLES.items()]
     paragraphs = [part for table in tables for part in table.to_markdown().split("\n\n")]
-    return "\n\n".join(_wrap(part) for part in paragraphs) + "\n"
+    plot = f"![PSNR over rate]({PLOT.relative_to(ROOT).as_posix()})"
+    return "\n\n".join([plot, *(_wrap(part) for part in paragraphs)]) + "\n"
+
+
+def draw_plot() -> str:
+    """The SVG of PSNR over rate."""
+    return draw_charts(read_record(RESULTS / "kodak.json"))["psnr_db"] + "\n"
 
 
 def insert(readme: str) -> str:
@@ -28,7 +36,8 @@ def insert(readme: str) -> str:
 
 
 def main() -> None:
-    """Rewrite README.md."""
+    """Rewrite README.md and its plot."""
+    write_text(PLOT, draw_plot())
     path = ROOT / "README.md"
     path.write_text(insert(path.read_text()))
 

@@ -38,6 +38,7 @@ def test_the_readme_quotes_the_stored_results() -> None:
     text = (ROOT / "README.md").read_text()
     assert readme_table.insert(text) == text
     assert readme_table.render() in text
+    assert readme_table.PLOT.read_text() == readme_table.draw_plot()
 
 
 def test_the_stored_results_are_whole() -> None:

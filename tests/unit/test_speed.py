@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks import speed, tables
+from benchmarks.processes import measure_memory
 from tests.conftest import photo
 
 
@@ -30,6 +31,15 @@ def test_larger_pictures_are_mirrored_on() -> None:
     assert np.array_equal(smaller, pixels[:9, :8])
 
 
+def test_peak_memory_is_the_process_own() -> None:
+    """Not its parent's: this process holds more meanwhile than coding so few pixels takes."""
+    ballast = np.ones(2**30, np.uint8)
+    measured = measure_memory(Image.fromarray(photo(32, 32)), 50)
+    assert 0.05 < measured["encode_gib"] < 1
+    assert ballast[-1] == 1
+
+
+@pytest.mark.slow
 def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(speed, "MODE_SIZE", (64, 48))
     monkeypatch.setattr(speed, "RASTER_ROWS", 4)
@@ -48,6 +58,7 @@ def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
     assert all(0.05 < row["encode_gib"] < 8 for row in record["memory"])
     assert all(seconds > 0 for seconds in record["process"].values())
     assert record["raster"]["wavefront_size_bytes"] == record["raster"]["raster_size_bytes"]
+    assert speed.SERIAL in record["left_out"]
     assert record["commit"] is None or len(record["commit"]) == 40
     assert "times the seconds" in tables.speed_table(record).to_markdown()
 
