@@ -18,11 +18,11 @@ from vlaecodec.networks.local_decoder import local_conditions
 from vlaecodec.pixel_coder import (
     Words,
     _dense_tables,
-    _place_all,
     _pop_values,
     _push_values,
     _quantise,
     from_residual,
+    predict_all,
     to_residual,
 )
 from vlaecodec.residual import ResidualGrid
@@ -35,7 +35,8 @@ def encode_grey(
     """Like pixel_coder.encode_pixels; pixels and mean have three equal channels."""
     grid = ResidualGrid(max_error)
     values, decoded = _quantise(pixels, mean, grid.step)
-    placement = _place_all(model, trunk, to_residual(decoded, mean), grid, max_error)
+    residual = to_residual(decoded, mean).astype(np.int32)
+    placement = grid.place(*predict_all(model, trunk, residual, max_error))
     values = values.reshape(-1, 3)
     stack, tables = AnsStack(), _dense_tables(model)
     height, width = mean.shape[:2]

@@ -30,10 +30,17 @@ def _matrix(layer: nn.Module) -> Floats:
 class LocalKernel:
     """p(x | z) for rows of pixels, at most `capacity` at once, under constant conditions [2].
 
-    Fill `inputs[:n]`, then call `begin(n)` and `colour(number, n)` for 0, 1, 2.
+    correction: matrices of a `Correction`, added to the means. Fill `inputs[:n]`, then call
+    `begin(n)` and `colour(number, n)` for 0, 1, 2.
     """
 
-    def __init__(self, local: LocalDecoder, conditions: Floats, capacity: int) -> None:
+    def __init__(
+        self,
+        local: LocalDecoder,
+        conditions: Floats,
+        capacity: int,
+        correction: tuple[Floats, Floats, Floats] | None = None,
+    ) -> None:
         windows = 3 * local.window.size
         enter = _matrix(local.enter)
         # Conditions are the same for all pixels: part of the bias.
@@ -42,7 +49,14 @@ class LocalKernel:
         enter = np.concatenate([enter[:seen], bias[None]])
         predict = np.zeros((len(enter), 3), np.float32)
         predict[:windows], predict[-1] = np.split(_matrix(local.predict), [windows])
-        self._enter = np.concatenate([enter, predict], axis=1)
+        self._known_correction = None
+        self._corrections: Floats = np.zeros((capacity, 0), np.float32)
+        columns = [enter, predict]
+        if correction is not None:
+            correct = np.zeros((len(enter), 3), np.float32)
+            correct[:windows], self._known_correction, correct[-1] = correction
+            columns.append(correct)
+        self._enter = np.concatenate(columns, axis=1)
         self._layers = [_matrix(layer) for layer in local.hidden]
         heads = [head for head in local.heads if isinstance(head, ColourHead)]
         merges = [_matrix(head.merge) for head in heads]
@@ -56,7 +70,7 @@ class LocalKernel:
         """Windows (residuals times RESIDUAL_UNITS), features, a column of ones: [capacity, n]."""
         self.known = np.zeros((capacity, 3), np.float32)
         """The pixels' residuals, times RESIDUAL_UNITS: `colour` reads those before its own."""
-        self._hidden = [np.ones((capacity, width + 4), np.float32) for _ in range(2)]
+        self._hidden = [np.ones((capacity, width + 7), np.float32) for _ in range(2)]
         self._merged = np.empty((capacity, 3 * self._colours), np.float32)
         self._heads = [np.ones((capacity, len(m)), np.float32) for m in self._leave]
 
@@ -64,8 +78,11 @@ class LocalKernel:
         """Compute what all colours of the first `count` inputs share."""
         width = self._width
         spare, hidden = (h[:count] for h in self._hidden)
-        # Columns: hidden units, predictions; then ones take the place of the first prediction.
-        np.matmul(self.inputs[:count], self._enter, out=spare[:, : width + 3])
+        # Columns: hidden units, predictions, corrections if any; then ones take the place of the
+        # first prediction.
+        np.matmul(self.inputs[:count], self._enter, out=spare[:, : self._enter.shape[1]])
+        if self._known_correction is not None:
+            self._corrections = spare[:, width + 3 : width + 6].copy()
         self._predictions = np.floor(spare[:, width : width + 3])
         np.clip(self._predictions, DISTRIBUTION.low, DISTRIBUTION.high, out=self._predictions)
         _positive(spare[:, :width])
@@ -91,6 +108,11 @@ class LocalKernel:
         outputs = np.floor(head @ self._leave[number])
         np.clip(outputs, DISTRIBUTION.low, DISTRIBUTION.high, out=outputs)
         outputs[:, 0] += self._predictions[:, number]
+        if self._known_correction is not None:
+            added = self._corrections[:, number]
+            if number:
+                added = added + known @ self._known_correction[:number, number]
+            outputs[:, 0] += np.floor(added)
         mean, scale, tail = outputs.T.astype(np.int32)
         return mean, scale, tail
 

@@ -7,6 +7,7 @@ contexts and computes all distributions at once; the decoder follows the wavefro
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -14,14 +15,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vlaecodec.correction import (
+    COEFFICIENT_LIMIT,
+    MIN_PIXELS,
+    Correction,
+    fit_correction,
+)
 from vlaecodec.entropy import AnsStack, DenseTables, Symbols
 from vlaecodec.errors import DamagedError
 from vlaecodec.image import Pixels
-from vlaecodec.local_kernel import Ints, LocalKernel
+from vlaecodec.local_kernel import Floats, Ints, LocalKernel
 from vlaecodec.model import PhotoModel
 from vlaecodec.networks.local_decoder import COLOURS, RESIDUAL_UNITS, local_conditions
 from vlaecodec.residual import Placement, ResidualGrid
-from vlaecodec.tables import RESIDUAL_ENTRIES
+from vlaecodec.tables import FREQUENCY_BITS, RESIDUAL_ENTRIES
 from vlaecodec.wavefront import Residuals, run_wavefronts, wavefronts
 
 Words = NDArray[np.uint32]
@@ -31,6 +38,10 @@ ESCAPE_VALUES = 512
 
 _LOW = RESIDUAL_ENTRIES // 2
 _ESCAPE = RESIDUAL_ENTRIES - 1
+FIT_PIXELS = 2**16
+"""A correction is fitted on about this many pixels at least, where there are as many."""
+
+FIT_ROWS = 64
 _BAND_PX = 2**16
 """The encoder computes about this many pixels at once; any number gives the same words."""
 
@@ -46,13 +57,14 @@ def encode_pixels(
     """
     grid = ResidualGrid(max_error)
     values, decoded = _quantise(pixels, mean, grid.step)
-    placement = _place_all(model, trunk, to_residual(decoded, mean), grid, max_error)
     values = values.reshape(-1, 3)
+    placement, correction = _place_all(model, trunk, values, mean.shape[:2], grid, max_error)
     height, width = mean.shape[:2]
     stack, tables = AnsStack(), _dense_tables(model)
     for step in reversed(list(wavefronts(height, width, model.network.local.window.slope))):
         for number in reversed(range(3)):
             _push_values(stack, values[step, number], placement[step, number], tables)
+    _push_correction(stack, correction)
     return stack.words(), decoded
 
 
@@ -62,6 +74,7 @@ def decode_pixels(
     """Decode a tile's pixels. Raises DamagedError if the words are not all used up exactly."""
     grid = ResidualGrid(max_error)
     stack, tables = AnsStack(words), _dense_tables(model)
+    correction = _pop_correction(stack, 3 * model.network.local.window.size)
     means = mean.reshape(-1, 3)[:, COLOURS].astype(np.int32)
 
     def choose(number: int, pixels: slice, *outputs: Ints) -> Ints:
@@ -71,7 +84,9 @@ def decode_pixels(
 
     features = model.local_features(trunk, *mean.shape[:2])
     conditions = local_conditions(drawing=False, max_error=max_error)
-    residual = run_wavefronts(model.network.local, features[None], conditions, choose)[0]
+    residual = run_wavefronts(
+        model.network.local, features[None], conditions, choose, correction=correction
+    )[0]
     if not stack.is_empty():
         raise DamagedError("the entropy-coded pixels do not end where they should")
     return from_residual(residual, mean)
@@ -98,18 +113,73 @@ def to_residual(pixels: Pixels, mean: Pixels) -> Residuals:
 
 
 def _place_all(
-    model: PhotoModel, trunk: Tensor, context: Residuals, grid: ResidualGrid, max_error: int
-) -> Placement:
-    """Every sample's table at once, the contexts known: arrays [H * W, 3]."""
+    model: PhotoModel,
+    trunk: Tensor,
+    values: Ints,
+    shape: tuple[int, ...],
+    grid: ResidualGrid,
+    max_error: int,
+) -> tuple[Placement, Correction | None]:
+    """Every sample's table at once, the contexts known, [H * W, 3]; and what corrects the means.
+
+    values: residuals in steps, [H * W, 3].
+    """
+    height, width = shape
+    residual = (values * grid.step).reshape(height, width, 3)
+    means, scales, tails = predict_all(model, trunk, residual, max_error)
+    correction = None
+    if len(values) >= MIN_PIXELS:
+        # A part of the rows tells as much; an odd step meets all rows of the mean image's blocks.
+        rows = np.arange(0, height, height * width // FIT_PIXELS | 1, dtype=np.int32)
+        window, known = gather_contexts(model, residual, rows)
+        part = (rows[:, None] * width + np.arange(width)).ravel()
+        found = fit_correction(
+            window, known, residual.reshape(-1, 3)[part], means[part], scales[part]
+        )
+        before = grid.place(means[part], scales[part], tails[part])
+        moved = grid.place(means[part] + found.apply(window, known), scales[part], tails[part])
+        gain = _bits(model, values[part], before) - _bits(model, values[part], moved)
+        if gain * len(values) / len(part) > 8 * len(found.to_symbols()):
+            correction = found
+            for top in range(0, height, FIT_ROWS):
+                band = np.arange(top, min(top + FIT_ROWS, height), dtype=np.int32)
+                end = (top + len(band)) * width
+                means[top * width : end] += found.apply(*gather_contexts(model, residual, band))
+    return grid.place(means, scales, tails), correction
+
+
+def gather_contexts(model: PhotoModel, residual: Ints, rows: Ints) -> tuple[Floats, Floats]:
+    """What some rows' pixels see of residuals [H, W, 3]: windows and own colours, [n, ...].
+
+    Residuals times RESIDUAL_UNITS, float32.
+    """
+    window = model.network.local.window
+    above, reach, width = window.height, window.reach, residual.shape[1]
+    stored = np.pad(
+        (residual * RESIDUAL_UNITS).astype(np.float32), ((above, 0), (reach, reach), (0, 0))
+    )
+    parts = [
+        stored[rows + dy, dx : dx + width]
+        for dy in range(above + 1)
+        for dx in range(window.width if dy < above else reach)
+    ]
+    own = stored[rows + above, reach : reach + width]
+    return np.concatenate(parts, axis=-1).reshape(own.size // 3, -1), own.reshape(-1, 3)
+
+
+def predict_all(
+    model: PhotoModel, trunk: Tensor, residual: Ints, max_error: int
+) -> tuple[Ints, Ints, Ints]:
+    """Every sample's mean, scale and tail at once, the contexts known: int32 [H * W, 3] each."""
     local = model.network.local
-    height, width = context.shape[:2]
+    height, width = residual.shape[:2]
     above = local.window.height
-    padded = np.pad(context, ((above, 0), (0, 0), (0, 0)))
+    padded = np.pad(residual, ((above, 0), (0, 0), (0, 0)))
     stored = torch.from_numpy(padded).float().unsqueeze(0) * RESIDUAL_UNITS
     features = model.local_features(trunk, height, width)
     rows = max(1, _BAND_PX // width)
     kernel = LocalKernel(local, local_conditions(drawing=False, max_error=max_error), rows * width)
-    placement = Placement(*np.empty((3, height * width, 3), np.int32))
+    outputs = np.empty((3, height * width, 3), np.int32)
     for top in range(0, height, rows):
         band = stored[:, top : top + above + rows]
         window = local.window.gather(band)[0, above:].flatten(0, 1).numpy()
@@ -119,8 +189,39 @@ def _place_all(
         kernel.known[: len(window)] = band[0, above:].flatten(0, 1).numpy()
         kernel.begin(len(window))
         for number in range(3):
-            placement[part, number] = grid.place(*kernel.colour(number, len(window)))
-    return placement
+            outputs[:, part, number] = kernel.colour(number, len(window))
+    return outputs[0], outputs[1], outputs[2]
+
+
+def _bits(model: PhotoModel, values: Ints, at: Placement) -> float:
+    """What residuals, in steps, cost."""
+    places = (values >> at.bits) - at.base + _LOW
+    escaped = (places < 0) | (places >= _ESCAPE)
+    cost = _table_bits(model)[at.table, np.where(escaped, _ESCAPE, places)]
+    return float((cost + np.where(escaped, math.log2(ESCAPE_VALUES), at.bits)).sum())
+
+
+@lru_cache(maxsize=4)
+def _table_bits(model: PhotoModel) -> Floats:
+    """-log2 of every table's probabilities, [tables, RESIDUAL_ENTRIES]."""
+    frequencies = model.tables["residual"].frequencies.reshape(-1, RESIDUAL_ENTRIES)
+    return (FREQUENCY_BITS - np.log2(frequencies)).astype(np.float32)
+
+
+def _push_correction(stack: AnsStack, correction: Correction | None) -> None:
+    """Push a correction's coefficients, if there is one, and a bit that says so."""
+    if correction is not None:
+        symbols = correction.to_symbols()
+        stack.push_uniform(symbols, np.full_like(symbols, 2 * COEFFICIENT_LIMIT))
+    stack.push_uniform(np.array([correction is not None], np.int32), np.array([2], np.int32))
+
+
+def _pop_correction(stack: AnsStack, window_inputs: int) -> Correction | None:
+    """The inverse of _push_correction."""
+    if not stack.pop_uniform(np.array([2], np.int32))[0]:
+        return None
+    sizes = np.full(Correction.count(window_inputs), 2 * COEFFICIENT_LIMIT, np.int32)
+    return Correction.from_symbols(stack.pop_uniform(sizes))
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from vlaecodec.correction import Correction
 from vlaecodec.local_kernel import Floats, Ints, LocalKernel
 from vlaecodec.networks.local_decoder import RESIDUAL_UNITS, LocalDecoder
 
@@ -49,12 +50,13 @@ def run_wavefronts(
     choose: ChooseSamples,
     above: Residuals | None = None,
     colours: int = 3,
+    correction: Correction | None = None,
 ) -> Residuals:
     """Decode residuals, each pixel's window holding what `choose` returned before.
 
     features: SIGNED [lanes, H, W, F]. conditions: SIGNED [CONDITIONS]. above: residuals of the rows
     just above, [lanes, window height, W, 3]; zeros by default. colours: 3, or 1 for grey pictures:
-    the others then repeat the first. Returns [lanes, H, W, 3].
+    the others then repeat the first. correction: of the means. Returns [lanes, H, W, 3].
     """
     lanes, height, width, depth = features.shape
     window = local.window
@@ -66,7 +68,8 @@ def run_wavefronts(
     lane, line, pixel, sample = stored.strides
     step = (lane, line - window.slope * pixel)
     wide = 3 * rows * window.width
-    kernel = LocalKernel(local, conditions, lanes * height)
+    matrices = correction.matrices() if correction else None
+    kernel = LocalKernel(local, conditions, lanes * height, matrices)
     inputs, known = kernel.inputs, kernel.known
     features = features.reshape(lanes, height * width, depth)
 

@@ -259,6 +259,7 @@ class PixelDecoder:
         self.step = 2 * error + 1
         self.residual = np.zeros(mean.shape, np.int64)  # colours in coding order
         self.conditions = np.array([64 * drawing, CONDITION[error]])
+        self.correction: Array | None = None  # [window inputs + 2 + 1, 3]
 
     def window(self, i: int, j: int) -> list[int]:
         reach, rows = self.model.sizes["window_width"] // 2, self.model.sizes["window_height"]
@@ -290,13 +291,21 @@ class PixelDecoder:
         known = 4 * self.residual[i, j, :colour]
         merged = self.model.linear([hidden, known], f"heads.{colour}.merge", POSITIVE)
         a, s, t = self.model.linear([merged, known], f"heads.{colour}.leave", DISTRIBUTION).tolist()
-        mean = a + int(predicted[colour])
+        mean = a + int(predicted[colour]) + self.corrected(i, j, colour)
         g = min(max((s - OFFSET[self.error] + 8) >> 4, 0), 40)
         u = min(max((t + 64) >> 7, 0), 7)
         b = max(0, (g - 16) // 4)
         width = self.step << b
         p = (mean + width // 2 - 4 * (width - self.step)) // width
         return (u * 20 + g - 4 * b) * 8 + p % 8, p // 8, b
+
+    def corrected(self, i: int, j: int, colour: int) -> int:
+        if self.correction is None:
+            return 0
+        window = self.window(i, j) // 4
+        known = np.where(np.arange(2) < colour, self.residual[i, j, :2], 0)
+        seen = np.concatenate([window, known, [1]])
+        return int(seen @ self.correction[:, colour] + 8) >> 4
 
     def store(self, i: int, j: int, colour: int, k: int) -> None:
         expected = int(self.mean[i, j, COLOURS[colour]])
@@ -320,6 +329,10 @@ def decode_tile(decoder: PixelDecoder, words: list[int]) -> Array:
     """Section 7."""
     stack = Stack(words, decoder.model)
     height, width = decoder.mean.shape[:2]
+    if decoder.coded == 3 and stack.pop_entry(uniform(2)):
+        rows = len(decoder.window(0, 0)) + 3
+        popped = [stack.pop_entry(uniform(256)) - 128 for _ in range(3 * rows)]
+        decoder.correction = np.array(popped).reshape(rows, 3)
     slope = decoder.model.sizes["window_width"] // 2 + 1
     for step in range(width + slope * (height - 1)):
         places = [(i, step - slope * i) for i in range(height) if 0 <= step - slope * i < width]

@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import json
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
@@ -17,6 +19,7 @@ import vlaecodec
 from tests.conftest import photo
 from tests.exactness import digests_of
 from tests.forge import forge_header, forge_pixel_crc, forge_section, forge_words
+from vlaecodec import pixel_coder
 from vlaecodec.alpha import encode_alpha
 from vlaecodec.codec import decode_pixels
 from vlaecodec.container import TILE_PX, Section, read_header
@@ -48,6 +51,7 @@ def main() -> None:
         "lossless": vlaecodec.encode(crop[:72, :88], lossless=True),
         "lossless-noise": vlaecodec.encode(wild, 5, lossless=True),
         "lossless-two-tiles": vlaecodec.encode(photo(24, TILE_PX + 40), lossless=True),
+        "lossless-corrected": with_correction(crop[:40, :56]),
         "near-lossless-1": vlaecodec.encode(crop[:40, :56], max_error=1),
         "near-lossless-15": vlaecodec.encode(crop[:40, :56], max_error=15),
         "grey": vlaecodec.encode(crop[:40, :56, 1], 30),
@@ -99,6 +103,23 @@ def main() -> None:
     for name, data in broken.items():
         (ERRORS / f"{name}.vlae").write_bytes(data)
     FORMAT.write_text(insert_example(FORMAT.read_text()))
+
+
+def _falling_bits() -> Callable[..., float]:
+    """Every cost is lower than the one before."""
+    costs = iter(range(10**9, 0, -(10**6)))
+    return lambda *_: next(costs)
+
+
+def with_correction(pixels: np.ndarray) -> bytes:
+    """A lossless file with a correction of the means, for which it is too small by itself."""
+    with (
+        patch.object(pixel_coder, "MIN_PIXELS", 1),
+        patch.object(pixel_coder, "_bits", _falling_bits()),
+    ):
+        corrected = vlaecodec.encode(pixels, lossless=True)
+    assert len(corrected) > len(vlaecodec.encode(pixels, lossless=True))
+    return corrected
 
 
 def with_everything(pixels: np.ndarray) -> Image.Image:

@@ -30,6 +30,7 @@ ORDER = [
     "thaw",
     "latent_coder",
     "local_kernel",
+    "correction",
     "residual",
     "wavefront",
     "pixel_coder",
