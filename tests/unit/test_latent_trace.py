@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from tests.unit.test_latent_coder import CODE, SIZES, latents
+from vlaecodec.latent_coder import decode_latent, encode_latent
+from vlaecodec.latent_trace import code_lengths, rebuild_latent, trace_latent
+from vlaecodec.networks.prior import PASSES, pass_mask
+from vlaecodec.tables import latent_tables
+
+
+@pytest.mark.parametrize(
+    ("size", "bits_back"), [(s, False) for s in SIZES] + [((9, 7), True), ((16, 24), True)]
+)
+def test_a_trace_adds_up_and_goes_back_to_the_latents(tiny_model, size, bits_back) -> None:
+    y = latents(tiny_model, *size)
+    words, latent, _ = encode_latent(tiny_model, y, CODE, bits_back=bits_back)
+    _, split = decode_latent(tiny_model, words, CODE, *size)
+    trace = trace_latent(tiny_model, words, CODE, size)
+    assert trace.size == size
+    assert trace.pass_bits[0].sum() == pytest.approx(split.anchor_bits, abs=2)
+    # The stack counts whole bits, and how full its state is.
+    assert sum(b.sum() for b in trace.pass_bits[1:]) == pytest.approx(split.rest_bits, abs=34)
+    flag_bits = 0 if split.bits_back else 6
+    assert trace.top_bits.sum() + flag_bits == pytest.approx(split.top_bits, abs=2)
+    assert np.array_equal(rebuild_latent(tiny_model, trace.top, trace.symbols, CODE, size), latent)
+
+
+def test_fewer_passes_keep_what_those_tell(tiny_model) -> None:
+    size = (8, 12)
+    words, latent, _ = encode_latent(tiny_model, latents(tiny_model, *size), CODE)
+    trace = trace_latent(tiny_model, words, CODE, size)
+    quarters = latent.reshape(4, -1, *size)
+    for passes in range(PASSES):
+        fewer = rebuild_latent(tiny_model, trace.top, trace.symbols[:passes], CODE, size)
+        known = sum((pass_mask(k, *size) for k in range(passes)), start=pass_mask(0, *size) * 0)
+        same = (fewer.reshape(quarters.shape) == quarters).all(1)
+        assert same[known[:, 0].numpy() > 0].all()
+        assert not same.all()
+
+
+def test_another_top_latent_moves_what_is_predicted(tiny_model) -> None:
+    size = (8, 12)
+    words, latent, _ = encode_latent(tiny_model, latents(tiny_model, *size), CODE)
+    trace = trace_latent(tiny_model, words, CODE, size)
+    moved = rebuild_latent(tiny_model, trace.top + 16, trace.symbols, CODE, size)
+    assert not np.array_equal(moved, latent)
+
+
+def test_code_lengths_are_those_of_the_tables() -> None:
+    tables = latent_tables()
+    for index in (0, 100, len(tables) - 1):
+        frequencies, low = tables.table(index), int(tables.lows[index])
+        symbols = low + np.arange(len(frequencies) - 1)
+        lengths = code_lengths(tables, symbols, np.full(symbols.shape, index))
+        assert np.allclose(2.0**-lengths * 2**24, frequencies[:-1])
+        outside = np.array([low - 1, low + len(frequencies) - 1, 20000])
+        lengths = code_lengths(tables, outside, np.full(3, index), escape_bits=16)
+        assert np.allclose(lengths, 24 - np.log2(frequencies[-1]) + 16)
