@@ -11,20 +11,15 @@ from torch import Tensor
 from vlaecodec import codec, texture
 from vlaecodec.image import Pixels, to_grey
 from vlaecodec.info import FileInfo, read_info
-from vlaecodec.latent_trace import FileTrace, code_lengths, trace_file
+from vlaecodec.latent_trace import FileTrace, trace_file
 from vlaecodec.metrics import psnr_db
-from vlaecodec.model import PhotoModel
 from vlaecodec.networks.encoder import LATENT_FACTOR
-from vlaecodec.pixel_coder import ESCAPE_VALUES, _place_all, _quantise, to_residual
-from vlaecodec.residual import ResidualGrid
-from vlaecodec.tables import RESIDUAL_ENTRIES
+from vlaecodec.pixel_coder import sample_bits
 from vlaecodec.tiling import boxes_of, pixel_window, synthesise, trunk_window
 from vlaecodec.wavefront import Residuals
 
 Map = NDArray[np.float64]
 """One number for each latent position, 16 x 16 pixels: float64 [ceil(H / 16), ceil(W / 16)]."""
-
-_ESCAPE_BITS = ESCAPE_VALUES.bit_length() - 1
 
 
 @dataclass(frozen=True)
@@ -136,21 +131,13 @@ def _pixel_bits(trace: FileTrace, decoded: Pixels, mean: Pixels, trunk: Tensor) 
     error, colours = trace.header.max_error or 0, 1 if trace.header.grey else 3
     for box in boxes_of(trace.shape):
         part = pixel_window(box)
-        samples = _sample_bits(
-            trace.model, decoded[part], mean[part], trunk[trunk_window(box)], error
+        samples = sample_bits(
+            trace.model,
+            decoded[part],
+            mean[part],
+            trunk[trunk_window(box)],
+            error,
+            grey=trace.header.grey,
         )
         bits[part] = samples[:, :colours].sum(1).reshape(bits[part].shape)
     return _sum_positions(bits)
-
-
-def _sample_bits(
-    model: PhotoModel, decoded: Pixels, mean: Pixels, trunk: Tensor, max_error: int
-) -> NDArray[np.float64]:
-    """What each sample of a tile cost: [H * W, 3], colours in coding order."""
-    grid = ResidualGrid(max_error)
-    values, _ = _quantise(decoded, mean, grid.step)
-    at = _place_all(model, trunk, to_residual(decoded, mean), grid, max_error)
-    places = (values.reshape(-1, 3) >> at.bits) - at.base
-    inside = (places >= -(RESIDUAL_ENTRIES // 2)) & (places < RESIDUAL_ENTRIES // 2 - 1)
-    bits = code_lengths(model.tables["residual"], places, at.table, _ESCAPE_BITS)
-    return bits + at.bits * inside

@@ -138,7 +138,7 @@ def _place_all(
         )
         before = grid.place(means[part], scales[part], tails[part])
         moved = grid.place(means[part] + found.apply(window, known), scales[part], tails[part])
-        gain = _bits(model, values[part], before) - _bits(model, values[part], moved)
+        gain = (_bits(model, values[part], before) - _bits(model, values[part], moved)).sum()
         if gain * len(values) / len(part) > 8 * len(found.to_symbols()):
             correction = found
             for top in range(0, height, FIT_ROWS):
@@ -193,12 +193,28 @@ def predict_all(
     return outputs[0], outputs[1], outputs[2]
 
 
-def _bits(model: PhotoModel, values: Ints, at: Placement) -> float:
-    """What residuals, in steps, cost."""
+def sample_bits(
+    model: PhotoModel, pixels: Pixels, mean: Pixels, trunk: Tensor, max_error: int, *, grey: bool
+) -> Floats:
+    """What each sample of a tile's decoded pixels cost, [H * W, 3] in coding order.
+
+    The rest is as in `encode_pixels`. Of a grey tile only the first colour is coded.
+    """
+    grid = ResidualGrid(max_error)
+    values = _quantise(pixels, mean, grid.step)[0].reshape(-1, 3)
+    if grey:
+        residual = to_residual(pixels, mean).astype(np.int32)
+        return _bits(model, values, grid.place(*predict_all(model, trunk, residual, max_error)))
+    at, _ = _place_all(model, trunk, values, mean.shape[:2], grid, max_error)
+    return _bits(model, values, at)
+
+
+def _bits(model: PhotoModel, values: Ints, at: Placement) -> Floats:
+    """What residuals, in steps, cost each."""
     places = (values >> at.bits) - at.base + _LOW
     escaped = (places < 0) | (places >= _ESCAPE)
     cost = _table_bits(model)[at.table, np.where(escaped, _ESCAPE, places)]
-    return float((cost + np.where(escaped, math.log2(ESCAPE_VALUES), at.bits)).sum())
+    return cost + np.where(escaped, np.float32(math.log2(ESCAPE_VALUES)), at.bits)
 
 
 @lru_cache(maxsize=4)

@@ -105,10 +105,10 @@ def main() -> None:
     FORMAT.write_text(insert_example(FORMAT.read_text()))
 
 
-def _falling_bits() -> Callable[..., float]:
+def _falling_bits() -> Callable[..., np.ndarray]:
     """Every cost is lower than the one before."""
     costs = iter(range(10**9, 0, -(10**6)))
-    return lambda *_: next(costs)
+    return lambda *_: np.array([next(costs)])
 
 
 def with_correction(pixels: np.ndarray) -> bytes:
