@@ -57,13 +57,6 @@ class Inspection:
         """What the file holds beside its layers: header, checksums, sections, whole words."""
         return 8 * self.info.size_bytes - sum(layer.total_bits for layer in self.layers)
 
-    def rate_map(self, *layers: Layer) -> Map:
-        """Some layers' bits per pixel at each latent position."""
-        rates: Map = sum(layer.bits for layer in layers) / position_areas(
-            self.info.height, self.info.width
-        )
-        return rates
-
 
 def inspect_file(data: bytes) -> Inspection:
     """Decode a file, layer by layer. Raises what `decode` raises."""

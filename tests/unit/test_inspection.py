@@ -106,6 +106,8 @@ def test_a_sheet_has_all_panels(lossy) -> None:
     heat = [panel.detail for panel in panels if panel.heat]
     assert len(heat) == 5
     assert all(detail.startswith("0 to ") for detail in heat)
+    # The longest caption fits, too.
+    assert (sheet[:, -10:] == 255).all()
 
 
 def test_sizes_and_colours_of_panels() -> None:
