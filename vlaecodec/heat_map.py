@@ -18,7 +18,8 @@ LONGEST_PX = 768
 SHORTEST_PX = 256
 """Pictures whose longer side is shorter are shown larger, by a whole factor."""
 
-_COLUMNS, _CELL_PX, _GAP_PX = 3, 340, 12
+_UNIT = f"bits per {LATENT_FACTOR}x{LATENT_FACTOR} pixels"
+_COLUMNS, _GAP_PX = 3, 12
 _TITLE_PX, _DETAIL_PX, _BAR_PX = 17, 14, 90
 _OPACITY = 0.65
 _PERCENTILE = 99.5
@@ -68,12 +69,12 @@ def draw_panels(found: Inspection) -> list[Panel]:
             f"{info.size_bytes} bytes, {info.rate_bpp:.3f} bpp",
             _resize(found.picture, size),
         ),
-        heat("bits of the latents", found.rate_map(*latents), "bpp"),
+        heat("bits of the latents", np.sum([layer.bits for layer in latents], 0), _UNIT),
         heat(
             "texture: strength of a full draw",
             found.texture_rms,
-            "levels, RMS",
-            f"; the file recommends {info.texture:.2f} of it",
+            "grey levels RMS",
+            f"; {info.texture:.2f} of it recommended",
         ),
     ]
     titles = ("top latent alone", "with the anchor", "with the rest: the mean image")
@@ -82,19 +83,20 @@ def draw_panels(found: Inspection) -> list[Panel]:
         panels.append(Panel(title, likeness, _resize(layer.shown, size)))
     for layer in found.layers:
         share = f"; {layer.total_bits / total:.1%} of the file"
-        panels.append(heat(f"bits of the {layer.name}", found.rate_map(layer), "bpp", share))
+        panels.append(heat(f"bits of the {layer.name}", layer.bits, _UNIT, share))
     return panels
 
 
 def draw_sheet(panels: list[Panel]) -> Image.Image:
     """The panels with their titles, in rows of three."""
     height, width = panels[0].pixels.shape[:2]
-    cell_width, above = max(width, _CELL_PX), _TITLE_PX + _DETAIL_PX + 14
+    title_font, detail_font = (ImageFont.load_default(px) for px in (_TITLE_PX, _DETAIL_PX))
+    widest = max(detail_font.getlength(panel.detail) for panel in panels)
+    cell_width, above = max(width, _BAR_PX + 8 + round(widest)), _TITLE_PX + _DETAIL_PX + 14
     step = cell_width + _GAP_PX, height + above + _GAP_PX
     rows = -(-len(panels) // _COLUMNS)
     sheet = Image.new("RGB", (_COLUMNS * step[0] + _GAP_PX, rows * step[1] + _GAP_PX), "white")
     draw = ImageDraw.Draw(sheet)
-    title_font, detail_font = (ImageFont.load_default(px) for px in (_TITLE_PX, _DETAIL_PX))
     ramp = to_colours(np.linspace(0, 1, _BAR_PX)[None].repeat(_DETAIL_PX - 2, 0))
     for index, panel in enumerate(panels):
         left = _GAP_PX + index % _COLUMNS * step[0]

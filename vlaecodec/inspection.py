@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vlaecodec import codec, texture
+from vlaecodec.errors import DamagedError
 from vlaecodec.image import Pixels, to_grey
 from vlaecodec.info import FileInfo, read_info
 from vlaecodec.latent_trace import FileTrace, trace_file
@@ -54,15 +55,9 @@ class Inspection:
 
     @property
     def beside_bits(self) -> float:
-        """What the file holds beside its layers: header, checksums, sections, whole words."""
+        """What the file holds beside its layers: header, checksums, sections, whole words,
+        and where pixels have a correction of their predicted means, its coefficients."""
         return 8 * self.info.size_bytes - sum(layer.total_bits for layer in self.layers)
-
-    def rate_map(self, *layers: Layer) -> Map:
-        """Some layers' bits per pixel at each latent position."""
-        rates: Map = sum(layer.bits for layer in layers) / position_areas(
-            self.info.height, self.info.width
-        )
-        return rates
 
 
 def inspect_file(data: bytes) -> Inspection:
@@ -129,7 +124,9 @@ def _pixel_bits(trace: FileTrace, decoded: Pixels, mean: Pixels, trunk: Tensor) 
     """What the exact pixels cost."""
     bits = np.empty(decoded.shape[:2])
     error, colours = trace.header.max_error or 0, 1 if trace.header.grey else 3
-    for box in boxes_of(trace.shape):
+    for tile, box in zip(trace.container.pixels, boxes_of(trace.shape), strict=True):
+        if tile is None:
+            raise DamagedError("the exact pixels of a tile are damaged: nothing tells their cost")
         part = pixel_window(box)
         samples = sample_bits(
             trace.model,

@@ -3,8 +3,11 @@ import pytest
 
 import vlaecodec
 from tests.conftest import photo
+from vlaecodec import pixel_coder
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import TILE_PX
+from vlaecodec.container import TILE_PX, read_container
+from vlaecodec.entropy import AnsStack
+from vlaecodec.errors import DamagedError, LossWarning
 from vlaecodec.heat_map import LONGEST_PX, draw_panels, draw_sheet, shown_size, to_colours
 from vlaecodec.inspection import (
     draw_texture,
@@ -15,6 +18,7 @@ from vlaecodec.inspection import (
 )
 from vlaecodec.latent_trace import trace_file
 from vlaecodec.layers import measure_file
+from vlaecodec.pixel_coder import _pop_correction
 from vlaecodec.texture import blend
 
 PHOTO = photo(73, 101)
@@ -53,6 +57,31 @@ def test_the_pixels_of_an_exact_file(pixels, options) -> None:
     assert 0 < found.beside_bits < HEADER_BITS + 2 * 64
     assert exact.total_bits / 8 / len(data) > 0.5
     assert np.array_equal(exact.shown, decode_pixels(data))
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+def test_corrected_means_are_those_of_the_file(monkeypatch, corrected) -> None:
+    if not corrected:
+        monkeypatch.setattr(pixel_coder, "MIN_PIXELS", 2**30)
+    # Stripes that no window of a photo would lead one to expect.
+    pixels = photo(150, 130).astype(np.int16)
+    pixels[::2] += np.random.default_rng(0).integers(0, 30, pixels[::2].shape, dtype=np.int16)
+    data = vlaecodec.encode(np.clip(pixels, 0, 255).astype(np.uint8), 5, lossless=True)
+    (tile,) = read_container(data).pixels
+    stack = AnsStack(np.frombuffer(tile.payload, "<u4"))
+    before_bits = stack.size_bits()
+    found = _pop_correction(stack, 3 * trace_file(data).model.network.local.window.size)
+    assert (found is not None) == corrected
+    spent_bits = before_bits - stack.size_bits()
+    bits = inspect_file(data).layers[-1].total_bits
+    assert bits + spent_bits == pytest.approx(before_bits, abs=34)
+
+
+def test_damaged_pixels_have_no_cost_to_tell() -> None:
+    data = bytearray(vlaecodec.encode(PHOTO, lossless=True))
+    data[-20] ^= 1
+    with pytest.raises(DamagedError, match="pixels of a tile"), pytest.warns(LossWarning):
+        inspect_file(bytes(data))
 
 
 def test_the_map_of_texture_is_that_of_the_draw(lossy) -> None:
@@ -106,6 +135,8 @@ def test_a_sheet_has_all_panels(lossy) -> None:
     heat = [panel.detail for panel in panels if panel.heat]
     assert len(heat) == 5
     assert all(detail.startswith("0 to ") for detail in heat)
+    # The longest caption fits, too.
+    assert (sheet[:, -10:] == 255).all()
 
 
 def test_sizes_and_colours_of_panels() -> None:
