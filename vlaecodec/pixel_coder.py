@@ -58,7 +58,8 @@ def encode_pixels(
     grid = ResidualGrid(max_error)
     values, decoded = _quantise(pixels, mean, grid.step)
     values = values.reshape(-1, 3)
-    placement, correction = _place_all(model, trunk, values, mean.shape[:2], grid, max_error)
+    residual = to_residual(decoded, mean).astype(np.int32)
+    placement, correction = _place_all(model, trunk, values, residual, grid, max_error)
     height, width = mean.shape[:2]
     stack, tables = AnsStack(), _dense_tables(model)
     for step in reversed(list(wavefronts(height, width, model.network.local.window.slope))):
@@ -116,16 +117,15 @@ def _place_all(
     model: PhotoModel,
     trunk: Tensor,
     values: Ints,
-    shape: tuple[int, ...],
+    residual: Ints,
     grid: ResidualGrid,
     max_error: int,
 ) -> tuple[Placement, Correction | None]:
     """Every sample's table at once, the contexts known, [H * W, 3]; and what corrects the means.
 
-    values: residuals in steps, [H * W, 3].
+    values: residuals in steps, [H * W, 3]; residual: what they come to after clipping, [H, W, 3].
     """
-    height, width = shape
-    residual = (values * grid.step).reshape(height, width, 3)
+    height, width = residual.shape[:2]
     means, scales, tails = predict_all(model, trunk, residual, max_error)
     correction = None
     if len(values) >= MIN_PIXELS:
@@ -202,10 +202,10 @@ def sample_bits(
     """
     grid = ResidualGrid(max_error)
     values = _quantise(pixels, mean, grid.step)[0].reshape(-1, 3)
+    residual = to_residual(pixels, mean).astype(np.int32)
     if grey:
-        residual = to_residual(pixels, mean).astype(np.int32)
         return _bits(model, values, grid.place(*predict_all(model, trunk, residual, max_error)))
-    at, _ = _place_all(model, trunk, values, mean.shape[:2], grid, max_error)
+    at, _ = _place_all(model, trunk, values, residual, grid, max_error)
     return _bits(model, values, at)
 
 

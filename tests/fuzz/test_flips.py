@@ -12,9 +12,10 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from tests.forge import forge_section, forge_words
-from vlaecodec.codec import _read_sections, decode_pixels
+from vlaecodec.codec import decode_pixels
 from vlaecodec.container import Section, read_container, read_header
 from vlaecodec.errors import DamagedError, LossWarning, ReproductionError, VlaeError
+from vlaecodec.sections import read_sections
 
 PIXELS = photo(40, 56, seed=9)
 DATA = vlaecodec.encode(PIXELS, 30)
@@ -76,10 +77,10 @@ def test_any_section_behind_its_checksum_is_a_typed_error_or_harmless(section, d
         stored += data.draw(st.binary(min_size=1, max_size=9))
     container = read_container(forge_section(WHOLE, section, stored))
     with contextlib.suppress(DamagedError):
-        _read_sections(container, keep_going=False)
+        read_sections(container, keep_going=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LossWarning)
-        alpha, _ = _read_sections(container, keep_going=True)
+        alpha, _ = read_sections(container, keep_going=True)
     assert alpha is None or alpha.shape == (16, 24)
 
 

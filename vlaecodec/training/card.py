@@ -43,8 +43,8 @@ belongs to; README.md quotes them.
 
 - Tuned for PSNR on photographs; line art, text and screenshots cost more than they should.
 - Trained on photos with sides of 256 to 608 pixels; very large smooth areas were rare.
-- All losses were still falling when training stopped. Drawings came late and are few: at full strength
-  flat areas of drawings may get faint grain (recommended strengths there are near 0).
+- All losses were still falling when training stopped. Drawings came late and are few: at full
+  strength flat areas of drawings may get faint grain (recommended strengths there are near 0).
 - The training photos come from public collections of mixed and partly unclear licence; they are not
   part of this repository.
 """
