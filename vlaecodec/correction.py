@@ -1,8 +1,9 @@
-"""A picture's own linear correction of the local decoder's means, sent along with exact pixels.
+"""A picture's own correction of the local decoder's distributions, sent along with exact pixels.
 
 The local decoder predicts all photos with one set of weights. How a sample leans on its neighbours
-differs with camera, sharpness and noise; a few whole numbers per tile, fitted by the encoder, tell
-the decoder. Whole-number arithmetic, as everything that a decoder does.
+differs with camera, sharpness and noise; some hundred whole numbers per tile, fitted by the
+encoder, tell the decoder: linear corrections of the means and shifts of the scales, for each colour
+and each class of predicted scale. Whole-number arithmetic, as everything that a decoder does.
 """
 
 from __future__ import annotations
@@ -10,20 +11,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vlaecodec.local_kernel import Floats, Ints
+from vlaecodec.local_kernel import Floats, Ints, KernelCorrection
 from vlaecodec.networks.local_decoder import RESIDUAL_UNITS
 from vlaecodec.tables import MEAN_UNITS, SCALE_UNITS, residual_scale
+
+CLASS_BOUNDS = (224, 294, 358)
+"""Predicted scales, in SCALE_UNITS, from which on a sample is of the next class: 0.7, 1.5 and 3.0
+grey levels, about."""
+
+CLASSES = len(CLASS_BOUNDS) + 1
 
 COEFFICIENT_UNIT = 128
 """Coefficients are whole numbers of 1 / COEFFICIENT_UNIT grey levels per grey level."""
 
 COEFFICIENT_LIMIT = 128
-"""They lie in -COEFFICIENT_LIMIT..COEFFICIENT_LIMIT - 1."""
+"""They, and the shifts of scales, lie in -COEFFICIENT_LIMIT..COEFFICIENT_LIMIT - 1."""
 
 MIN_PIXELS = 2**14
 """Smaller tiles gain less than the coefficients cost."""
+
+MIN_SAMPLES = 1000
+"""A class with fewer samples is left as it is."""
 
 _RIDGE = 1e-5
 _OUTLIER_SCALES = 3.0
@@ -31,77 +40,105 @@ _OUTLIER_SCALES = 3.0
 
 @dataclass(frozen=True)
 class Correction:
-    """What is added to the means, by colour in coding order."""
+    """What is added to means and scales, by class and colour in coding order."""
 
     window: Ints
-    """[window inputs, 3]: for each residual in the causal window."""
+    """[CLASSES, window inputs, 3]: for each residual in the causal window."""
     known: Ints
-    """[2, 3]: for the pixel's own residuals of the colours before; zero where not before."""
+    """[CLASSES, 2, 3]: for the pixel's own residuals of the colours before; else without effect."""
     bias: Ints
-    """[3]."""
+    """[CLASSES, 3]."""
+    shift: Ints
+    """[CLASSES, 3]: of the scales, in SCALE_UNITS."""
 
     def to_symbols(self) -> Ints:
-        """All coefficients as one row of numbers 0..2 * COEFFICIENT_LIMIT - 1."""
-        row = np.concatenate([self.window.ravel(), self.known.ravel(), self.bias])
-        return (row + COEFFICIENT_LIMIT).astype(np.int32)
+        """All numbers as one row of 0..2 * COEFFICIENT_LIMIT - 1, class by class."""
+        parts = (self.window, self.known, self.bias[:, None], self.shift[:, None])
+        return (np.concatenate(parts, axis=1).ravel() + COEFFICIENT_LIMIT).astype(np.int32)
 
     @classmethod
     def from_symbols(cls, symbols: Ints) -> Correction:
         """The inverse of to_symbols."""
-        row = symbols.astype(np.int32) - COEFFICIENT_LIMIT
-        return cls(row[:-9].reshape(-1, 3), row[-9:-3].reshape(2, 3), row[-3:])
+        rows = symbols.astype(np.int32).reshape(CLASSES, -1, 3) - COEFFICIENT_LIMIT
+        return cls(rows[:, :-4], rows[:, -4:-2], rows[:, -2], rows[:, -1])
 
     @staticmethod
     def count(window_inputs: int) -> int:
-        """How many coefficients there are."""
-        return 3 * window_inputs + 9
+        """How many numbers there are."""
+        return CLASSES * 3 * (window_inputs + 4)
 
-    def matrices(self) -> tuple[Floats, Floats, Floats]:
-        """For inputs in units of 1 / RESIDUAL_UNITS grey levels, results in MEAN_UNITS.
+    def for_kernel(self) -> KernelCorrection:
+        """As matrices on inputs in units of 1 / RESIDUAL_UNITS grey levels, results in MEAN_UNITS.
 
-        Window [inputs, 3], known [2, 3] and bias [3] with the half that rounds to nearest. Every
-        sum is a whole number of 2**-6 below 2**18: exact in float32.
+        Every sum is a whole number of 2**-6 below 2**18: exact in float32.
         """
         unit = np.float32(MEAN_UNITS / COEFFICIENT_UNIT)
         window, known = (
             x.astype(np.float32) * (unit / RESIDUAL_UNITS) for x in (self.window, self.known)
         )
-        return window, known, self.bias.astype(np.float32) * unit + np.float32(0.5)
-
-    def apply(self, window: Floats, known: Floats) -> Ints:
-        """What is added to the means of pixels, int32 [n, 3] in MEAN_UNITS.
-
-        window: [n, inputs], known: [n, >= 2], both residuals times RESIDUAL_UNITS.
-        """
-        of_window, of_known, bias = self.matrices()
-        total = window @ of_window + known[:, :2] @ of_known + bias
-        return np.floor(total).astype(np.int32)
+        return KernelCorrection(
+            bounds=CLASS_BOUNDS,
+            window=np.concatenate(list(window), axis=1),
+            known=known,
+            # The half makes rounding down rounding to nearest.
+            bias=(self.bias.astype(np.float32) * unit + np.float32(0.5)).ravel(),
+            shift=self.shift.astype(np.float32),
+        )
 
 
-def fit_correction(
-    window: Floats, known: Floats, residual: Ints, mean: Ints, scale: Ints
-) -> Correction:
-    """The weighted least squares of what the means miss.
+def classes_of(scale: Ints) -> Ints:
+    """The class of each sample, from its predicted scale in SCALE_UNITS; any shape."""
+    found: Ints = np.searchsorted(CLASS_BOUNDS, scale, side="right").astype(np.int32)
+    return found
 
-    window, known: as in `Correction.apply`. residual: what came, grey levels [n, 3] in coding
-    order; mean, scale: what was predicted, in MEAN_UNITS and SCALE_UNITS, [n, 3].
+
+def fit_means(window: Floats, known: Floats, residual: Ints, mean: Ints, scale: Ints) -> Correction:
+    """The weighted least squares of what the means miss; scales are left as they are.
+
+    window [n, inputs], known [n, >= 2]: residuals times RESIDUAL_UNITS. residual: what came, grey
+    levels [n, 3] in coding order; mean, scale: what was predicted, in MEAN_UNITS and SCALE_UNITS.
     """
     inputs = window.shape[1]
-    columns: NDArray[np.int32] = np.zeros((inputs + 3, 3), np.int32)
-    ones = np.ones((len(window), 1), np.float32)
-    seen = np.concatenate([window, known[:, :2], ones], axis=1) * np.float32(1 / RESIDUAL_UNITS)
-    seen[:, -1] = 1
+    fitted = np.zeros((CLASSES, inputs + 3, 3), np.int32)
+    ones = np.full((len(window), 1), RESIDUAL_UNITS, np.float32)
+    seen = np.concatenate([window, known[:, :2], ones], axis=1) / np.float32(RESIDUAL_UNITS)
     for number in range(3):
-        used = [*range(inputs), *range(inputs, inputs + number), inputs + 2]
+        used = [*range(inputs + number), inputs + 2]
         missed = residual[:, number] - mean[:, number] / MEAN_UNITS
         spread = residual_scale(scale[:, number] / SCALE_UNITS)
-        weight = 1 / (spread + 0.3)
         # Outliers count with their root.
-        weight = weight * np.sqrt(np.minimum(1, _OUTLIER_SCALES * spread / (abs(missed) + 1e-9)))
-        rows = (seen[:, used] * weight[:, None]).astype(np.float64)
-        normal = rows.T @ rows + np.eye(len(used)) * len(rows) * _RIDGE
-        solution = np.linalg.solve(normal, rows.T @ (missed * weight))
-        columns[used, number] = np.clip(
-            np.floor(solution * COEFFICIENT_UNIT + 0.5), -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT - 1
-        )
-    return Correction(columns[:inputs], columns[inputs : inputs + 2], columns[-1])
+        trust = np.sqrt(np.minimum(1, _OUTLIER_SCALES * spread / (np.abs(missed) + 1e-9)))
+        weight = trust / (spread + 0.3)
+        classes = classes_of(scale[:, number])
+        for of_class in range(CLASSES):
+            chosen = np.flatnonzero(classes == of_class)
+            if len(chosen) < MIN_SAMPLES:
+                continue
+            rows = seen[np.ix_(chosen, used)] * weight[chosen, None]
+            normal = rows.T @ rows + np.eye(len(used)) * len(rows) * _RIDGE
+            solution = np.linalg.solve(normal, rows.T @ (missed * weight)[chosen])
+            fitted[of_class, used, number] = np.clip(
+                np.floor(solution * COEFFICIENT_UNIT + 0.5),
+                -COEFFICIENT_LIMIT,
+                COEFFICIENT_LIMIT - 1,
+            )
+    shift = np.zeros((CLASSES, 3), np.int32)
+    return Correction(fitted[:, :inputs], fitted[:, inputs:-1], fitted[:, -1], shift)
+
+
+def correct(
+    correction: Correction, window: Floats, known: Floats, mean: Ints, scale: Ints
+) -> tuple[Ints, Ints]:
+    """Means and scales [n, 3] as the decoder's kernel corrects them; inputs as in `fit_means`."""
+    matrices = correction.for_kernel()
+    total = (window @ matrices.window + matrices.bias).reshape(len(window), CLASSES, 3)
+    means, scales = mean.copy(), scale.copy()
+    for number in range(3):
+        classes = classes_of(scale[:, number])
+        added = total[np.arange(len(window)), classes, number]
+        if number:
+            weights = matrices.known[:, :number, number]
+            added = added + (known[:, :number] * weights[classes]).sum(1)
+        means[:, number] += np.floor(added).astype(np.int32)
+        scales[:, number] = matrices.shifted(scale[:, number], classes, number)
+    return means, scales

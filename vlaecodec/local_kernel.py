@@ -7,6 +7,9 @@ carry the bias as one more row, so inputs carry a column of ones.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
@@ -27,10 +30,31 @@ def _matrix(layer: nn.Module) -> Floats:
     return np.ascontiguousarray(matrix.T)
 
 
+@dataclass(frozen=True)
+class KernelCorrection:
+    """What is added to means and scales, by class of predicted scale; see `Correction`."""
+
+    bounds: tuple[int, ...]
+    """Scales from which on a sample is of the next class."""
+    window: Floats
+    """[window inputs, classes * 3 colours], results in MEAN_UNITS."""
+    known: Floats
+    """[classes, 2, 3]."""
+    bias: Floats
+    """[classes * 3]."""
+    shift: Floats
+    """Of the scales, [classes, 3]."""
+
+    def shifted(self, scale: Any, classes: Ints, number: int) -> Any:
+        """Scales of one colour, of whatever type, shifted within DISTRIBUTION."""
+        moved = scale + self.shift[classes, number].astype(scale.dtype)
+        return np.clip(moved, DISTRIBUTION.low, DISTRIBUTION.high)
+
+
 class LocalKernel:
     """p(x | z) for rows of pixels, at most `capacity` at once, under constant conditions [2].
 
-    correction: matrices of a `Correction`, added to the means. Fill `inputs[:n]`, then call
+    correction: added to means and scales. Fill `inputs[:n]`, then call
     `begin(n)` and `colour(number, n)` for 0, 1, 2.
     """
 
@@ -39,7 +63,7 @@ class LocalKernel:
         local: LocalDecoder,
         conditions: Floats,
         capacity: int,
-        correction: tuple[Floats, Floats, Floats] | None = None,
+        correction: KernelCorrection | None = None,
     ) -> None:
         windows = 3 * local.window.size
         enter = _matrix(local.enter)
@@ -49,14 +73,14 @@ class LocalKernel:
         enter = np.concatenate([enter[:seen], bias[None]])
         predict = np.zeros((len(enter), 3), np.float32)
         predict[:windows], predict[-1] = np.split(_matrix(local.predict), [windows])
-        self._known_correction = None
-        self._corrections: Floats = np.zeros((capacity, 0), np.float32)
+        self._correction = correction
         columns = [enter, predict]
         if correction is not None:
-            correct = np.zeros((len(enter), 3), np.float32)
-            correct[:windows], self._known_correction, correct[-1] = correction
+            correct = np.zeros((len(enter), len(correction.bias)), np.float32)
+            correct[:windows], correct[-1] = correction.window, correction.bias
             columns.append(correct)
         self._enter = np.concatenate(columns, axis=1)
+        spare_columns = self._enter.shape[1] - local.enter.out_channels
         self._layers = [_matrix(layer) for layer in local.hidden]
         heads = [head for head in local.heads if isinstance(head, ColourHead)]
         merges = [_matrix(head.merge) for head in heads]
@@ -70,7 +94,9 @@ class LocalKernel:
         """Windows (residuals times RESIDUAL_UNITS), features, a column of ones: [capacity, n]."""
         self.known = np.zeros((capacity, 3), np.float32)
         """The pixels' residuals, times RESIDUAL_UNITS: `colour` reads those before its own."""
-        self._hidden = [np.ones((capacity, width + 7), np.float32) for _ in range(2)]
+        self._hidden = [
+            np.ones((capacity, width + spare_columns + 1), np.float32) for _ in range(2)
+        ]
         self._merged = np.empty((capacity, 3 * self._colours), np.float32)
         self._heads = [np.ones((capacity, len(m)), np.float32) for m in self._leave]
 
@@ -81,8 +107,8 @@ class LocalKernel:
         # Columns: hidden units, predictions, corrections if any; then ones take the place of the
         # first prediction.
         np.matmul(self.inputs[:count], self._enter, out=spare[:, : self._enter.shape[1]])
-        if self._known_correction is not None:
-            self._corrections = spare[:, width + 3 : width + 6].copy()
+        if self._correction is not None:
+            self._corrections = spare[:, width + 3 : self._enter.shape[1]].copy()
         self._predictions = np.floor(spare[:, width : width + 3])
         np.clip(self._predictions, DISTRIBUTION.low, DISTRIBUTION.high, out=self._predictions)
         _positive(spare[:, :width])
@@ -108,13 +134,25 @@ class LocalKernel:
         outputs = np.floor(head @ self._leave[number])
         np.clip(outputs, DISTRIBUTION.low, DISTRIBUTION.high, out=outputs)
         outputs[:, 0] += self._predictions[:, number]
-        if self._known_correction is not None:
-            added = self._corrections[:, number]
-            if number:
-                added = added + known @ self._known_correction[:number, number]
-            outputs[:, 0] += np.floor(added)
+        if self._correction is not None:
+            self._correct(outputs, known, number)
         mean, scale, tail = outputs.T.astype(np.int32)
         return mean, scale, tail
+
+    def _correct(self, outputs: Floats, known: Floats, number: int) -> None:
+        """Add the correction to one colour's means and scales, in place."""
+        correction = self._correction
+        if correction is None:
+            return
+        scale = outputs[:, 1]
+        classes = np.zeros(len(scale), np.int32)
+        for bound in correction.bounds:
+            classes += scale >= bound
+        added = self._corrections[np.arange(len(scale)), 3 * classes + number]
+        if number:
+            added += (known * correction.known[classes, :number, number]).sum(1)
+        outputs[:, 0] += np.floor(added)
+        outputs[:, 1] = correction.shifted(scale, classes, number)
 
 
 def _positive(x: Floats) -> None:

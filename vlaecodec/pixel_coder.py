@@ -8,6 +8,7 @@ contexts and computes all distributions at once; the decoder follows the wavefro
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,17 +17,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vlaecodec.correction import (
+    CLASSES,
     COEFFICIENT_LIMIT,
     MIN_PIXELS,
     Correction,
-    fit_correction,
+    classes_of,
+    correct,
+    fit_means,
 )
 from vlaecodec.entropy import AnsStack, DenseTables, Symbols
 from vlaecodec.errors import DamagedError
 from vlaecodec.image import Pixels
 from vlaecodec.local_kernel import Floats, Ints, LocalKernel
 from vlaecodec.model import PhotoModel
-from vlaecodec.networks.local_decoder import COLOURS, RESIDUAL_UNITS, local_conditions
+from vlaecodec.networks.local_decoder import COLOURS, DISTRIBUTION, RESIDUAL_UNITS, local_conditions
 from vlaecodec.residual import Placement, ResidualGrid
 from vlaecodec.tables import FREQUENCY_BITS, RESIDUAL_ENTRIES
 from vlaecodec.wavefront import Residuals, run_wavefronts, wavefronts
@@ -42,6 +46,10 @@ FIT_PIXELS = 2**16
 """A correction is fitted on about this many pixels at least, where there are as many."""
 
 FIT_ROWS = 64
+
+SHIFTS = (0, -12, -8, -4, 4, 8, 12)
+"""Shifts of scales that are tried."""
+
 _BAND_PX = 2**16
 """The encoder computes about this many pixels at once; any number gives the same words."""
 
@@ -129,23 +137,44 @@ def _place_all(
     means, scales, tails = predict_all(model, trunk, residual, max_error)
     correction = None
     if len(values) >= MIN_PIXELS:
-        # A part of the rows tells as much; an odd step meets all rows of the mean image's blocks.
-        rows = np.arange(0, height, height * width // FIT_PIXELS | 1, dtype=np.int32)
-        window, known = gather_contexts(model, residual, rows)
-        part = (rows[:, None] * width + np.arange(width)).ravel()
-        found = fit_correction(
-            window, known, residual.reshape(-1, 3)[part], means[part], scales[part]
-        )
-        before = grid.place(means[part], scales[part], tails[part])
-        moved = grid.place(means[part] + found.apply(window, known), scales[part], tails[part])
-        gain = (_bits(model, values[part], before) - _bits(model, values[part], moved)).sum()
-        if gain * len(values) / len(part) > 8 * len(found.to_symbols()):
-            correction = found
-            for top in range(0, height, FIT_ROWS):
-                band = np.arange(top, min(top + FIT_ROWS, height), dtype=np.int32)
-                end = (top + len(band)) * width
-                means[top * width : end] += found.apply(*gather_contexts(model, residual, band))
+        correction = _fit(model, values, residual, (means, scales, tails), grid)
+    if correction is not None:
+        for top in range(0, height, FIT_ROWS):
+            band = np.arange(top, min(top + FIT_ROWS, height), dtype=np.int32)
+            part = np.s_[top * width : (top + len(band)) * width]
+            contexts = gather_contexts(model, residual, band)
+            means[part], scales[part] = correct(correction, *contexts, means[part], scales[part])
     return grid.place(means, scales, tails), correction
+
+
+def _fit(
+    model: PhotoModel,
+    values: Ints,
+    residual: Ints,
+    predicted: tuple[Ints, Ints, Ints],
+    grid: ResidualGrid,
+) -> Correction | None:
+    """The correction that suits a tile best, or None if none is worth its bytes."""
+    height, width = residual.shape[:2]
+    # A part of the rows tells as much; an odd step meets all rows of the mean image's blocks.
+    rows = np.arange(0, height, height * width // FIT_PIXELS | 1, dtype=np.int32)
+    part = (rows[:, None] * width + np.arange(width)).ravel()
+    contexts = gather_contexts(model, residual, rows)
+    values, (means, scales, tails) = values[part], (x[part] for x in predicted)
+    fitted = fit_means(*contexts, residual.reshape(-1, 3)[part], means, scales)
+    moved, _ = correct(fitted, *contexts, means, scales)
+    slots = 3 * classes_of(scales) + np.arange(3)
+    costs = []
+    for shift in SHIFTS:
+        shifted = np.clip(scales + shift, DISTRIBUTION.low, DISTRIBUTION.high)
+        bits = _bits(model, values, grid.place(moved, shifted, tails))
+        costs.append(np.bincount(slots.ravel(), bits.ravel(), 3 * CLASSES))
+    best = np.argmin(costs, axis=0)
+    shifts = np.array(SHIFTS, np.int32)[best].reshape(CLASSES, 3)
+    before = _bits(model, values, grid.place(means, scales, tails)).sum()
+    gain = (before - np.min(costs, axis=0).sum()) * height * width / len(part)
+    found = replace(fitted, shift=shifts)
+    return found if gain > 8 * len(found.to_symbols()) else None
 
 
 def gather_contexts(model: PhotoModel, residual: Ints, rows: Ints) -> tuple[Floats, Floats]:

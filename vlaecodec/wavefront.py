@@ -56,7 +56,7 @@ def run_wavefronts(
 
     features: SIGNED [lanes, H, W, F]. conditions: SIGNED [CONDITIONS]. above: residuals of the rows
     just above, [lanes, window height, W, 3]; zeros by default. colours: 3, or 1 for grey pictures:
-    the others then repeat the first. correction: of the means. Returns [lanes, H, W, 3].
+    the others then repeat the first. correction: of means and scales. Returns [lanes, H, W, 3].
     """
     lanes, height, width, depth = features.shape
     window = local.window
@@ -68,7 +68,7 @@ def run_wavefronts(
     lane, line, pixel, sample = stored.strides
     step = (lane, line - window.slope * pixel)
     wide = 3 * rows * window.width
-    matrices = correction.matrices() if correction else None
+    matrices = correction.for_kernel() if correction else None
     kernel = LocalKernel(local, conditions, lanes * height, matrices)
     inputs, known = kernel.inputs, kernel.known
     features = features.reshape(lanes, height * width, depth)

@@ -259,7 +259,7 @@ class PixelDecoder:
         self.step = 2 * error + 1
         self.residual = np.zeros(mean.shape, np.int64)  # colours in coding order
         self.conditions = np.array([64 * drawing, CONDITION[error]])
-        self.correction: Array | None = None  # [window inputs + 2 + 1, 3]
+        self.correction: Array | None = None  # [4 classes, window inputs + 2 + 1 + 1, 3]
 
     def window(self, i: int, j: int) -> list[int]:
         reach, rows = self.model.sizes["window_width"] // 2, self.model.sizes["window_height"]
@@ -291,7 +291,9 @@ class PixelDecoder:
         known = 4 * self.residual[i, j, :colour]
         merged = self.model.linear([hidden, known], f"heads.{colour}.merge", POSITIVE)
         a, s, t = self.model.linear([merged, known], f"heads.{colour}.leave", DISTRIBUTION).tolist()
-        mean = a + int(predicted[colour]) + self.corrected(i, j, colour)
+        added, shift = self.corrected(i, j, colour, s)
+        mean = a + int(predicted[colour]) + added
+        s = min(max(s + shift, DISTRIBUTION[0]), DISTRIBUTION[1])
         g = min(max((s - OFFSET[self.error] + 8) >> 4, 0), 40)
         u = min(max((t + 64) >> 7, 0), 7)
         b = max(0, (g - 16) // 4)
@@ -299,13 +301,14 @@ class PixelDecoder:
         p = (mean + width // 2 - 4 * (width - self.step)) // width
         return (u * 20 + g - 4 * b) * 8 + p % 8, p // 8, b
 
-    def corrected(self, i: int, j: int, colour: int) -> int:
+    def corrected(self, i: int, j: int, colour: int, s: int) -> tuple[int, int]:
+        """What is added to a mean, and to a scale."""
         if self.correction is None:
-            return 0
-        window = self.window(i, j) // 4
+            return 0, 0
+        column = self.correction[sum(s >= bound for bound in (224, 294, 358)), :, colour]
         known = np.where(np.arange(2) < colour, self.residual[i, j, :2], 0)
-        seen = np.concatenate([window, known, [1]])
-        return int(seen @ self.correction[:, colour] + 8) >> 4
+        seen = np.concatenate([self.window(i, j) // 4, known, [1]])
+        return int(seen @ column[:-1] + 8) >> 4, int(column[-1])
 
     def store(self, i: int, j: int, colour: int, k: int) -> None:
         expected = int(self.mean[i, j, COLOURS[colour]])
@@ -330,9 +333,9 @@ def decode_tile(decoder: PixelDecoder, words: list[int]) -> Array:
     stack = Stack(words, decoder.model)
     height, width = decoder.mean.shape[:2]
     if decoder.coded == 3 and stack.pop_entry(uniform(2)):
-        rows = len(decoder.window(0, 0)) + 3
-        popped = [stack.pop_entry(uniform(256)) - 128 for _ in range(3 * rows)]
-        decoder.correction = np.array(popped).reshape(rows, 3)
+        rows = len(decoder.window(0, 0)) + 4
+        popped = [stack.pop_entry(uniform(256)) - 128 for _ in range(4 * 3 * rows)]
+        decoder.correction = np.array(popped).reshape(4, rows, 3)
     slope = decoder.model.sizes["window_width"] // 2 + 1
     for step in range(width + slope * (height - 1)):
         places = [(i, step - slope * i) for i in range(height) if 0 <= step - slope * i < width]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
@@ -23,6 +22,7 @@ from vlaecodec import pixel_coder
 from vlaecodec.alpha import encode_alpha
 from vlaecodec.codec import decode_pixels
 from vlaecodec.container import TILE_PX, Section, read_header
+from vlaecodec.correction import CLASSES, Correction
 from vlaecodec.model import load_model
 from vlaecodec.registry import find_model
 
@@ -105,21 +105,15 @@ def main() -> None:
     FORMAT.write_text(insert_example(FORMAT.read_text()))
 
 
-def _falling_bits() -> Callable[..., np.ndarray]:
-    """Every cost is lower than the one before."""
-    costs = iter(range(10**9, 0, -(10**6)))
-    return lambda *_: np.array([next(costs)])
-
-
 def with_correction(pixels: np.ndarray) -> bytes:
-    """A lossless file with a correction of the means, for which it is too small by itself."""
+    """A lossless file with a correction of its distributions, for which it is too small itself."""
+    rows = np.random.default_rng(0).integers(-9, 10, (CLASSES, 40, 3), dtype=np.int32)
+    chosen = Correction(rows[:, :-4], rows[:, -4:-2], rows[:, -2], rows[:, -1])
     with (
         patch.object(pixel_coder, "MIN_PIXELS", 1),
-        patch.object(pixel_coder, "_bits", _falling_bits()),
+        patch.object(pixel_coder, "_fit", lambda *_: chosen),
     ):
-        corrected = vlaecodec.encode(pixels, lossless=True)
-    assert len(corrected) > len(vlaecodec.encode(pixels, lossless=True))
-    return corrected
+        return vlaecodec.encode(pixels, lossless=True)
 
 
 def with_everything(pixels: np.ndarray) -> Image.Image:

@@ -1,4 +1,6 @@
-"""The correction of the local decoder's means that exact pixels bring along."""
+"""The correction of the local decoder's distributions that exact pixels bring along."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +10,13 @@ from hypothesis import strategies as st
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec import pixel_coder
-from vlaecodec.correction import COEFFICIENT_LIMIT, Correction, fit_correction
+from vlaecodec.correction import (
+    CLASS_BOUNDS,
+    COEFFICIENT_LIMIT,
+    Correction,
+    correct,
+    fit_means,
+)
 from vlaecodec.networks.local_decoder import RESIDUAL_UNITS
 
 INPUTS = 36
@@ -21,14 +29,18 @@ def made_up(seed: int, limit: int = COEFFICIENT_LIMIT) -> Correction:
     return Correction.from_symbols(symbols.astype(np.int32))
 
 
+def as_inputs(residual: np.ndarray) -> np.ndarray:
+    return (residual * RESIDUAL_UNITS).astype(np.float32)
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_symbols_come_back(seed: int) -> None:
     correction = made_up(seed)
     symbols = correction.to_symbols()
     again = Correction.from_symbols(symbols)
-    assert np.array_equal(again.window, correction.window)
-    assert np.array_equal(again.known, correction.known)
-    assert np.array_equal(again.bias, correction.bias)
+    for name in ("window", "known", "bias", "shift"):
+        assert np.array_equal(getattr(again, name), getattr(correction, name))
+    assert len(symbols) == Correction.count(INPUTS)
     assert symbols.min() >= 0
     assert symbols.max() < 2 * COEFFICIENT_LIMIT
 
@@ -38,28 +50,46 @@ def test_sums_are_exact_in_whole_numbers(seed: int) -> None:
     """The largest numbers there are, in float32 and in Python's own integers."""
     correction = made_up(seed)
     rng = np.random.default_rng(seed)
-    window, known = (rng.choice([-255, 255, 3], (50, n)) for n in (INPUTS, 2))
-    found = correction.apply(*((x * RESIDUAL_UNITS).astype(np.float32) for x in (window, known)))
-    total = window @ correction.window + known @ correction.known + correction.bias
-    assert np.array_equal(found, (total + 8) >> 4)
+    window, own = (rng.choice([-255, 255, 3], (50, n)) for n in (INPUTS, 3))
+    scale = rng.integers(-2047, 2048, (50, 3)).astype(np.int32)
+    zeros = np.zeros((50, 3), np.int32)
+    means, scales = correct(correction, as_inputs(window), as_inputs(own), zeros, scale)
+    for pixel in range(50):
+        for colour in range(3):
+            of_class = sum(scale[pixel, colour] >= bound for bound in CLASS_BOUNDS)
+            total = int(window[pixel] @ correction.window[of_class, :, colour])
+            total += int(own[pixel, :colour] @ correction.known[of_class, :colour, colour])
+            total += int(correction.bias[of_class, colour])
+            assert means[pixel, colour] == (total + 8) >> 4
+            shifted = scale[pixel, colour] + correction.shift[of_class, colour]
+            assert scales[pixel, colour] == min(max(shifted, -2047), 2047)
 
 
 def test_a_fit_finds_what_is_missing() -> None:
     rng = np.random.default_rng(0)
-    window = rng.integers(-40, 41, (4000, INPUTS))
-    residual = rng.integers(-60, 61, (4000, 3))
+    count = 20_000
+    window = rng.integers(-40, 41, (count, INPUTS))
+    residual = rng.integers(-60, 61, (count, 3)).astype(np.int32)
+    scale = rng.choice([100, 250, 320, 500], (count, 3)).astype(np.int32)
     truth = made_up(1, limit=12)
-    known = np.where(np.arange(2)[:, None] < np.arange(3), truth.known, 0)
-    missed = (window @ truth.window + residual[:, :2] @ known + truth.bias) / 128
-    mean = np.round((residual - missed) * 8).astype(np.int32)
-    found = fit_correction(
-        *((x * RESIDUAL_UNITS).astype(np.float32) for x in (window, residual[:, :2])),
-        residual.astype(np.int32),
-        mean,
-        np.full((4000, 3), 80, np.int32),
-    )
+    truth = replace(truth, shift=np.zeros_like(truth.shift))
+    zeros = np.zeros((count, 3), np.int32)
+    inputs = as_inputs(window), as_inputs(residual)
+    missed, _ = correct(truth, *inputs, zeros, scale)
+    found = fit_means(*inputs, residual, residual * 8 - missed, scale)
     assert np.abs(found.window - truth.window).max() <= 1
-    assert np.abs(found.known - known).max() <= 1
+    assert np.abs(found.bias - truth.bias).max() <= 8
+    assert np.abs(found.known[:, 0, 1] - truth.known[:, 0, 1]).max() <= 1
+
+
+def test_a_class_with_few_samples_is_left_alone() -> None:
+    rng = np.random.default_rng(0)
+    window, residual = (rng.integers(-9, 10, (3000, n)).astype(np.int32) for n in (INPUTS, 3))
+    scale = np.full((3000, 3), 100, np.int32)
+    scale[:500] = 500
+    found = fit_means(as_inputs(window), as_inputs(residual), residual, 0 * residual, scale)
+    assert found.window[0].any()
+    assert not found.window[1:].any()
 
 
 @pytest.mark.parametrize("options", [{"lossless": True}, {"max_error": 2}])
@@ -72,7 +102,7 @@ def test_corrected_files_keep_their_promise(
     assert error <= int(options.get("max_error", 0))  # type: ignore[call-overload]
     monkeypatch.setattr(pixel_coder, "MIN_PIXELS", 10**9)
     plain = vlaecodec.encode(pixels, **options)  # type: ignore[arg-type]
-    assert len(corrected) < len(plain)
+    assert len(corrected) <= len(plain)
 
 
 @pytest.mark.parametrize("max_error", [1, 4, 9])
