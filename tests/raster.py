@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from vlaecodec.correction import Correction
 from vlaecodec.local_kernel import Floats, LocalKernel
 from vlaecodec.networks.local_decoder import RESIDUAL_UNITS, LocalDecoder
 from vlaecodec.wavefront import ChooseSamples, Residuals
@@ -24,6 +25,7 @@ def run_raster(
     conditions: Floats,
     choose: ChooseSamples,
     above: Residuals | None = None,
+    correction: Correction | None = None,
 ) -> Residuals:
     """Decode residuals pixel by pixel; the contract is that of `run_wavefronts`.
 
@@ -36,7 +38,8 @@ def run_raster(
     residuals = np.zeros((lanes, rows + height, width + 2 * reach, 3), np.int16)
     if above is not None:
         residuals[:, :rows, reach : reach + width] = above
-    kernel = LocalKernel(local, conditions, lanes)
+    matrices = correction.for_kernel() if correction else None
+    kernel = LocalKernel(local, conditions, lanes, matrices)
 
     for row in range(height):
         for column in range(width):

@@ -8,7 +8,7 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec import codec, latent_coder
+from vlaecodec import latent_coder
 from vlaecodec.codec import decode_pixels
 from vlaecodec.container import TILE_PX, Tile, read_container, write_container
 from vlaecodec.errors import LossWarning, ParameterError, ReproductionError
@@ -52,7 +52,7 @@ def test_only_the_tiles_needed_are_decoded(four_tiles, monkeypatch) -> None:
     calls = []
     decode_latent = latent_coder.decode_latent
     monkeypatch.setattr(
-        codec.latent_coder,
+        latent_coder,
         "decode_latent",
         lambda *a: calls.append(a) or decode_latent(*a),
     )
