@@ -92,19 +92,19 @@ def classes_of(scale: Ints) -> Ints:
     return found
 
 
-def fit_means(window: Floats, known: Floats, residual: Ints, mean: Ints, scale: Ints) -> Correction:
+def fit_means(window: Floats, own: Floats, mean: Ints, scale: Ints) -> Correction:
     """The weighted least squares of what the means miss; scales are left as they are.
 
-    window [n, inputs], known [n, >= 2]: residuals times RESIDUAL_UNITS. residual: what came, grey
-    levels [n, 3] in coding order; mean, scale: what was predicted, in MEAN_UNITS and SCALE_UNITS.
+    window [n, inputs], own [n, 3]: the residuals around and of each pixel, times RESIDUAL_UNITS.
+    mean, scale: what was predicted, [n, 3] in coding order, in MEAN_UNITS and SCALE_UNITS.
     """
     inputs = window.shape[1]
     fitted = np.zeros((CLASSES, inputs + 3, 3), np.int32)
     ones = np.full((len(window), 1), RESIDUAL_UNITS, np.float32)
-    seen = np.concatenate([window, known[:, :2], ones], axis=1) / np.float32(RESIDUAL_UNITS)
+    seen = np.concatenate([window, own[:, :2], ones], axis=1) / np.float32(RESIDUAL_UNITS)
     for number in range(3):
         used = [*range(inputs + number), inputs + 2]
-        missed = residual[:, number] - mean[:, number] / MEAN_UNITS
+        missed = own[:, number] / RESIDUAL_UNITS - mean[:, number] / MEAN_UNITS
         spread = residual_scale(scale[:, number] / SCALE_UNITS)
         # Outliers count with their root.
         trust = np.sqrt(np.minimum(1, _OUTLIER_SCALES * spread / (np.abs(missed) + 1e-9)))
@@ -127,7 +127,7 @@ def fit_means(window: Floats, known: Floats, residual: Ints, mean: Ints, scale: 
 
 
 def correct(
-    correction: Correction, window: Floats, known: Floats, mean: Ints, scale: Ints
+    correction: Correction, window: Floats, own: Floats, mean: Ints, scale: Ints
 ) -> tuple[Ints, Ints]:
     """Means and scales [n, 3] as the decoder's kernel corrects them; inputs as in `fit_means`."""
     matrices = correction.for_kernel()
@@ -138,7 +138,7 @@ def correct(
         added = total[np.arange(len(window)), classes, number]
         if number:
             weights = matrices.known[:, :number, number]
-            added = added + (known[:, :number] * weights[classes]).sum(1)
+            added = added + (own[:, :number] * weights[classes]).sum(1)
         means[:, number] += np.floor(added).astype(np.int32)
         scales[:, number] = matrices.shifted(scale[:, number], classes, number)
     return means, scales

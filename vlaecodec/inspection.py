@@ -134,7 +134,7 @@ def _pixel_bits(trace: FileTrace, decoded: Pixels, mean: Pixels, trunk: Tensor) 
             mean[part],
             trunk[trunk_window(box)],
             error,
-            grey=trace.header.grey,
+            colours=colours,
         )
         bits[part] = samples[:, :colours].sum(1).reshape(bits[part].shape)
     return _sum_positions(bits)

@@ -78,7 +78,7 @@ def encode_latent(
     uint32, bottom of the stack first; the dequantised latents that the decoder will see; and the
     split of the rate.
     """
-    return _TileCoder(model, quality_code, *y.shape[-2:]).encode(y, bits_back)
+    return TileCoder(model, quality_code, *y.shape[-2:]).encode(y, bits_back)
 
 
 def decode_latent(
@@ -88,10 +88,10 @@ def decode_latent(
 
     Raises DamagedError if the words are not all used up exactly.
     """
-    return _TileCoder(model, quality_code, rows, columns).decode(words)
+    return TileCoder(model, quality_code, rows, columns).decode(words)
 
 
-class _TileCoder:
+class TileCoder:
     """The arithmetic that both directions share, at one quality and tile size."""
 
     def __init__(self, model: PhotoModel, quality_code: int, rows: int, columns: int) -> None:
@@ -138,7 +138,7 @@ class _TileCoder:
             rest_bits=rest_bits,
             bits_back=bits_back,
         )
-        return stack.words(), _to_array(known), split
+        return stack.words(), to_latent_array(known), split
 
     @exactly
     def decode(self, words: Words) -> tuple[LatentArray, RateSplit]:
@@ -165,7 +165,7 @@ class _TileCoder:
             rest_bits=rest_bits,
             bits_back=bits_back,
         )
-        return _to_array(known), split
+        return to_latent_array(known), split
 
     # What the networks predict, as whole numbers.
 
@@ -257,7 +257,8 @@ def _to_int(x: Tensor) -> Array:
     return x.to(torch.int64).numpy()
 
 
-def _to_array(latent: Tensor) -> LatentArray:
+def to_latent_array(latent: Tensor) -> LatentArray:
+    """LATENT [1, C, rows, columns] as int16 [C, rows, columns]."""
     return latent[0].to(torch.int16).contiguous().numpy()
 
 

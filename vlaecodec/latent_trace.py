@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from vlaecodec.container import Container, Header, read_container
 from vlaecodec.entropy import ESCAPE_LIMIT, AnsStack
 from vlaecodec.errors import DamagedError
-from vlaecodec.latent_coder import Array, Words, _TileCoder, _to_array
+from vlaecodec.latent_coder import Array, TileCoder, Words, to_latent_array
 from vlaecodec.model import LatentArray, PhotoModel, exactly, load_model
 from vlaecodec.networks.prior import PASSES, TOP_FACTOR, scatter_pass
 from vlaecodec.networks.quality import STEP_FRAC_BITS
 from vlaecodec.registry import find_fingerprint
-from vlaecodec.tables import FRACTIONS, FREQUENCY_BITS, TOP_STEPS, FrequencyTables
-from vlaecodec.tile_coder import _to_words
+from vlaecodec.tables import FRACTIONS, TOP_STEPS
+from vlaecodec.tile_coder import to_words
 from vlaecodec.tiling import boxes_of, empty_latent, latent_window
 
 Bits = NDArray[np.float64]
@@ -108,7 +108,7 @@ def trace_file(data: bytes) -> FileTrace:
             raise DamagedError("a tile is damaged")
         _, rows, columns = latent_window(box)
         size = (rows.stop - rows.start, columns.stop - columns.start)
-        tiles.append(trace_latent(model, _to_words(tile), header.quality_code, size))
+        tiles.append(trace_latent(model, to_words(tile), header.quality_code, size))
     return FileTrace(container, model, tiles)
 
 
@@ -148,25 +148,7 @@ def rebuild_latent(
     return _Rebuilder(model, quality_code, *size).rebuild(top, symbols)
 
 
-def code_lengths(
-    tables: FrequencyTables,
-    symbols: NDArray[np.integer],
-    indices: NDArray[np.integer],
-    escape_bits: int = 0,
-) -> Bits:
-    """What each symbol costs with the table of its index, in bits; both int arrays of one shape."""
-    entries = symbols.astype(np.int64) - tables.lows[indices]
-    last = tables.starts[indices + 1] - tables.starts[indices] - 1
-    escaped = np.zeros(entries.shape, bool)
-    if tables.escape:
-        escaped = (entries < 0) | (entries >= last)
-        entries = np.where(escaped, last, entries)
-    frequencies = tables.frequencies[tables.starts[indices] + entries]
-    lengths: Bits = FREQUENCY_BITS - np.log2(frequencies) + escape_bits * escaped
-    return lengths
-
-
-class _Recorder(_TileCoder):
+class _Recorder(TileCoder):
     """A decoder that notes what it pops, and what it pushes to give bits back."""
 
     def __init__(self, model: PhotoModel, quality_code: int, rows: int, columns: int) -> None:
@@ -184,11 +166,11 @@ class _Recorder(_TileCoder):
 
     def _note(self, kind: str, symbols: Array, indices: Array) -> None:
         tables = self.tables[kind].tables
-        bits = code_lengths(tables, symbols, indices, _LATENT_ESCAPE_BITS)
+        bits = tables.code_lengths(symbols, indices, _LATENT_ESCAPE_BITS)
         self.seen.setdefault(kind, []).append((symbols, bits))
 
 
-class _Rebuilder(_TileCoder):
+class _Rebuilder(TileCoder):
     """Symbols to latents, without a stack."""
 
     @exactly
@@ -204,7 +186,7 @@ class _Rebuilder(_TileCoder):
             mean, _ = self._pass_prior(known, number)
             part = symbols[number] if number < len(symbols) else np.zeros_like(mean)
             known = known + scatter_pass(self._dequantise(part, mean, number), number)
-        return _to_array(known)
+        return to_latent_array(known)
 
     def _to_units(self, eighths: Array) -> Array:
         """LATENT units, from the fractions of steps that means of the anchor are resolved to."""

@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -31,8 +30,9 @@ from vlaecodec.image import Pixels
 from vlaecodec.local_kernel import Floats, Ints, LocalKernel
 from vlaecodec.model import PhotoModel
 from vlaecodec.networks.local_decoder import COLOURS, DISTRIBUTION, RESIDUAL_UNITS, local_conditions
+from vlaecodec.networks.window import Window
 from vlaecodec.residual import Placement, ResidualGrid
-from vlaecodec.tables import FREQUENCY_BITS, RESIDUAL_ENTRIES
+from vlaecodec.tables import RESIDUAL_ENTRIES
 from vlaecodec.wavefront import Residuals, run_wavefronts, wavefronts
 
 Words = NDArray[np.uint32]
@@ -55,35 +55,51 @@ _BAND_PX = 2**16
 
 
 def encode_pixels(
-    model: PhotoModel, pixels: Pixels, mean: Pixels, trunk: Tensor, max_error: int
+    model: PhotoModel,
+    pixels: Pixels,
+    mean: Pixels,
+    trunk: Tensor,
+    max_error: int,
+    *,
+    colours: int = 3,
 ) -> tuple[Words, Pixels]:
     """Code a tile's pixels given its mean image.
 
     pixels, mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / 8, >= W / 8], the global decoder's
-    features. Returns the words, bottom of the stack first, and the pixels as they will be decoded:
-    none off by more than max_error.
+    features. colours: 1 for a grey tile, of whose equal channels only the first is coded: all three
+    cost more than half as much again, since no prediction is ever quite sure. Returns the words,
+    bottom of the stack first, and the pixels as they will be decoded: none off by more than
+    max_error.
     """
     grid = ResidualGrid(max_error)
     values, decoded = _quantise(pixels, mean, grid.step)
     values = values.reshape(-1, 3)
-    residual = to_residual(decoded, mean).astype(np.int32)
-    placement, correction = _place_all(model, trunk, values, residual, grid, max_error)
+    residual = to_residual(decoded, mean)
+    placement, correction = _place_all(model, trunk, values, residual, grid, max_error, colours)
     height, width = mean.shape[:2]
     stack, tables = AnsStack(), _dense_tables(model)
     for step in reversed(list(wavefronts(height, width, model.network.local.window.slope))):
-        for number in reversed(range(3)):
+        for number in reversed(range(colours)):
             _push_values(stack, values[step, number], placement[step, number], tables)
-    _push_correction(stack, correction)
+    if colours == 3:
+        _push_correction(stack, correction)
     return stack.words(), decoded
 
 
 def decode_pixels(
-    model: PhotoModel, words: Words, mean: Pixels, trunk: Tensor, max_error: int
+    model: PhotoModel,
+    words: Words,
+    mean: Pixels,
+    trunk: Tensor,
+    max_error: int,
+    *,
+    colours: int = 3,
 ) -> Pixels:
     """Decode a tile's pixels. Raises DamagedError if the words are not all used up exactly."""
     grid = ResidualGrid(max_error)
     stack, tables = AnsStack(words), _dense_tables(model)
-    correction = _pop_correction(stack, 3 * model.network.local.window.size)
+    local = model.network.local
+    correction = _pop_correction(stack, 3 * local.window.size) if colours == 3 else None
     means = mean.reshape(-1, 3)[:, COLOURS].astype(np.int32)
 
     def choose(number: int, pixels: slice, *outputs: Ints) -> Ints:
@@ -94,7 +110,7 @@ def decode_pixels(
     features = model.local_features(trunk, *mean.shape[:2])
     conditions = local_conditions(drawing=False, max_error=max_error)
     residual = run_wavefronts(
-        model.network.local, features[None], conditions, choose, correction=correction
+        local, features[None], conditions, choose, colours=colours, correction=correction
     )[0]
     if not stack.is_empty():
         raise DamagedError("the entropy-coded pixels do not end where they should")
@@ -121,48 +137,95 @@ def to_residual(pixels: Pixels, mean: Pixels) -> Residuals:
     return (pixels.astype(np.int16) - mean)[..., COLOURS]
 
 
+def sample_bits(
+    model: PhotoModel,
+    pixels: Pixels,
+    mean: Pixels,
+    trunk: Tensor,
+    max_error: int,
+    *,
+    colours: int = 3,
+) -> NDArray[np.float64]:
+    """What each sample of a tile's decoded pixels cost, [H * W, 3] in coding order.
+
+    The rest is as in `encode_pixels`. Of a grey tile only the first colour is coded.
+    """
+    grid = ResidualGrid(max_error)
+    values = _quantise(pixels, mean, grid.step)[0].reshape(-1, 3)
+    residual = to_residual(pixels, mean)
+    return _bits(
+        model, values, _place_all(model, trunk, values, residual, grid, max_error, colours)[0]
+    )
+
+
 def _place_all(
     model: PhotoModel,
     trunk: Tensor,
     values: Ints,
-    residual: Ints,
+    residual: Residuals,
     grid: ResidualGrid,
     max_error: int,
+    colours: int,
 ) -> tuple[Placement, Correction | None]:
-    """Every sample's table at once, the contexts known, [H * W, 3]; and what corrects the means.
+    """Every sample's table at once, the contexts known, [H * W, 3]; and the tile's correction.
 
     values: residuals in steps, [H * W, 3]; residual: what they come to after clipping, [H, W, 3].
     """
     height, width = residual.shape[:2]
-    means, scales, tails = predict_all(model, trunk, residual, max_error)
+    contexts = Contexts(model.network.local.window, residual)
+    means, scales, tails = _predict_all(model, trunk, contexts, max_error)
     correction = None
-    if len(values) >= MIN_PIXELS:
-        correction = _fit(model, values, residual, (means, scales, tails), grid)
+    if colours == 3 and len(values) >= MIN_PIXELS:
+        correction = _fit(model, values, contexts, (means, scales, tails), grid)
     if correction is not None:
         for top in range(0, height, FIT_ROWS):
-            band = np.arange(top, min(top + FIT_ROWS, height), dtype=np.int32)
-            part = np.s_[top * width : (top + len(band)) * width]
-            contexts = gather_contexts(model, residual, band)
-            means[part], scales[part] = correct(correction, *contexts, means[part], scales[part])
+            rows = slice(top, min(top + FIT_ROWS, height))
+            part = slice(rows.start * width, rows.stop * width)
+            seen = contexts.of_rows(rows)
+            means[part], scales[part] = correct(correction, *seen, means[part], scales[part])
     return grid.place(means, scales, tails), correction
+
+
+def _predict_all(
+    model: PhotoModel, trunk: Tensor, contexts: Contexts, max_error: int
+) -> tuple[Ints, Ints, Ints]:
+    """Every sample's mean, scale and tail at once, the contexts known: int32 [H * W, 3] each."""
+    height, width = contexts.height, contexts.width
+    features = model.local_features(trunk, height, width)
+    rows = max(1, _BAND_PX // width)
+    conditions = local_conditions(drawing=False, max_error=max_error)
+    kernel = LocalKernel(model.network.local, conditions, rows * width)
+    outputs = np.empty((3, height * width, 3), np.int32)
+    for top in range(0, height, rows):
+        band = slice(top, min(top + rows, height))
+        window, own = contexts.of_rows(band)
+        count = len(window)
+        np.concatenate(
+            [window, features[band].reshape(count, -1)], 1, out=kernel.inputs[:count, :-1]
+        )
+        kernel.known[:count] = own
+        kernel.begin(count)
+        for number in range(3):
+            outputs[:, top * width : top * width + count, number] = kernel.colour(number, count)
+    return outputs[0], outputs[1], outputs[2]
 
 
 def _fit(
     model: PhotoModel,
     values: Ints,
-    residual: Ints,
+    contexts: Contexts,
     predicted: tuple[Ints, Ints, Ints],
     grid: ResidualGrid,
 ) -> Correction | None:
     """The correction that suits a tile best, or None if none is worth its bytes."""
-    height, width = residual.shape[:2]
+    height, width = contexts.height, contexts.width
     # A part of the rows tells as much; an odd step meets all rows of the mean image's blocks.
     rows = np.arange(0, height, height * width // FIT_PIXELS | 1, dtype=np.int32)
     part = (rows[:, None] * width + np.arange(width)).ravel()
-    contexts = gather_contexts(model, residual, rows)
+    window, own = contexts.of_rows(rows)
     values, (means, scales, tails) = values[part], (x[part] for x in predicted)
-    fitted = fit_means(*contexts, residual.reshape(-1, 3)[part], means, scales)
-    moved, _ = correct(fitted, *contexts, means, scales)
+    fitted = fit_means(window, own, means, scales)
+    moved, _ = correct(fitted, window, own, means, scales)
     slots = 3 * classes_of(scales) + np.arange(3)
     costs = []
     for shift in SHIFTS:
@@ -177,80 +240,37 @@ def _fit(
     return found if gain > 8 * len(found.to_symbols()) else None
 
 
-def gather_contexts(model: PhotoModel, residual: Ints, rows: Ints) -> tuple[Floats, Floats]:
-    """What some rows' pixels see of residuals [H, W, 3]: windows and own colours, [n, ...].
+class Contexts:
+    """What pixels see of residuals whose values are all known."""
 
-    Residuals times RESIDUAL_UNITS, float32.
-    """
-    window = model.network.local.window
-    above, reach, width = window.height, window.reach, residual.shape[1]
-    stored = np.pad(
-        (residual * RESIDUAL_UNITS).astype(np.float32), ((above, 0), (reach, reach), (0, 0))
-    )
-    parts = [
-        stored[rows + dy, dx : dx + width]
-        for dy in range(above + 1)
-        for dx in range(window.width if dy < above else reach)
-    ]
-    own = stored[rows + above, reach : reach + width]
-    return np.concatenate(parts, axis=-1).reshape(own.size // 3, -1), own.reshape(-1, 3)
+    def __init__(self, window: Window, residual: Residuals) -> None:
+        self._window = window
+        self.height, self.width = residual.shape[:2]
+        border = ((window.height, 0), (window.reach, window.reach), (0, 0))
+        self._stored = np.pad(residual * np.float32(RESIDUAL_UNITS), border)
 
+    def of_rows(self, rows: slice | Ints) -> tuple[Floats, Floats]:
+        """Windows [n, 3 * size] and own colours [n, 3] of some rows' pixels.
 
-def predict_all(
-    model: PhotoModel, trunk: Tensor, residual: Ints, max_error: int
-) -> tuple[Ints, Ints, Ints]:
-    """Every sample's mean, scale and tail at once, the contexts known: int32 [H * W, 3] each."""
-    local = model.network.local
-    height, width = residual.shape[:2]
-    above = local.window.height
-    padded = np.pad(residual, ((above, 0), (0, 0), (0, 0)))
-    stored = torch.from_numpy(padded).float().unsqueeze(0) * RESIDUAL_UNITS
-    features = model.local_features(trunk, height, width)
-    rows = max(1, _BAND_PX // width)
-    kernel = LocalKernel(local, local_conditions(drawing=False, max_error=max_error), rows * width)
-    outputs = np.empty((3, height * width, 3), np.int32)
-    for top in range(0, height, rows):
-        band = stored[:, top : top + above + rows]
-        window = local.window.gather(band)[0, above:].flatten(0, 1).numpy()
-        part = slice(top * width, top * width + len(window))
-        seen = kernel.inputs[: len(window), :-1]
-        np.concatenate([window, features[top : top + rows].reshape(len(window), -1)], 1, out=seen)
-        kernel.known[: len(window)] = band[0, above:].flatten(0, 1).numpy()
-        kernel.begin(len(window))
-        for number in range(3):
-            outputs[:, part, number] = kernel.colour(number, len(window))
-    return outputs[0], outputs[1], outputs[2]
+        Residuals times RESIDUAL_UNITS, float32, in the window's order.
+        """
+        above, reach = self._window.height, self._window.reach
+        parts = [
+            self._stored[dy : dy + self.height][rows, dx : dx + self.width]
+            for dy in range(above + 1)
+            for dx in range(self._window.width if dy < above else reach)
+        ]
+        own = self._stored[above:][rows, reach : reach + self.width].reshape(-1, 3)
+        return np.concatenate(parts, axis=-1).reshape(len(own), -1), own
 
 
-def sample_bits(
-    model: PhotoModel, pixels: Pixels, mean: Pixels, trunk: Tensor, max_error: int, *, grey: bool
-) -> Floats:
-    """What each sample of a tile's decoded pixels cost, [H * W, 3] in coding order.
-
-    The rest is as in `encode_pixels`. Of a grey tile only the first colour is coded.
-    """
-    grid = ResidualGrid(max_error)
-    values = _quantise(pixels, mean, grid.step)[0].reshape(-1, 3)
-    residual = to_residual(pixels, mean).astype(np.int32)
-    if grey:
-        return _bits(model, values, grid.place(*predict_all(model, trunk, residual, max_error)))
-    at, _ = _place_all(model, trunk, values, residual, grid, max_error)
-    return _bits(model, values, at)
-
-
-def _bits(model: PhotoModel, values: Ints, at: Placement) -> Floats:
+def _bits(model: PhotoModel, values: Ints, at: Placement) -> NDArray[np.float64]:
     """What residuals, in steps, cost each."""
-    places = (values >> at.bits) - at.base + _LOW
-    escaped = (places < 0) | (places >= _ESCAPE)
-    cost = _table_bits(model)[at.table, np.where(escaped, _ESCAPE, places)]
-    return cost + np.where(escaped, np.float32(math.log2(ESCAPE_VALUES)), at.bits)
-
-
-@lru_cache(maxsize=4)
-def _table_bits(model: PhotoModel) -> Floats:
-    """-log2 of every table's probabilities, [tables, RESIDUAL_ENTRIES]."""
-    frequencies = model.tables["residual"].frequencies.reshape(-1, RESIDUAL_ENTRIES)
-    return (FREQUENCY_BITS - np.log2(frequencies)).astype(np.float32)
+    places = (values >> at.bits) - at.base
+    escaped = (places < -_LOW) | (places >= _ESCAPE - _LOW)
+    tables = model.tables["residual"]
+    lengths = tables.code_lengths(places, at.table, math.log2(ESCAPE_VALUES))
+    return lengths + np.where(escaped, 0, at.bits)
 
 
 def _push_correction(stack: AnsStack, correction: Correction | None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,30 @@ class FrequencyTables:
     def table(self, index: int) -> NDArray[np.int32]:
         """Frequencies of one table, int32 [n]."""
         return self.frequencies[self.starts[index] : self.starts[index + 1]]
+
+    @cached_property
+    def entry_bits(self) -> NDArray[np.float64]:
+        """-log2 of the probability of every entry, laid out as `frequencies`."""
+        return FREQUENCY_BITS - np.log2(self.frequencies)
+
+    def code_lengths(
+        self,
+        symbols: NDArray[np.integer],
+        indices: NDArray[np.integer],
+        escape_bits: float = 0,
+    ) -> NDArray[np.float64]:
+        """What each symbol costs with the table of its index, in bits; int arrays of one shape.
+
+        escape_bits: what an escaped symbol costs beside its escape.
+        """
+        entries = symbols.astype(np.int64) - self.lows[indices]
+        escaped = np.zeros(entries.shape, bool)
+        if self.escape:
+            last = self.starts[indices + 1] - self.starts[indices] - 1
+            escaped = (entries < 0) | (entries >= last)
+            entries = np.where(escaped, last, entries)
+        lengths: NDArray[np.float64] = self.entry_bits[self.starts[indices] + entries]
+        return lengths + escape_bits * escaped
 
     def check(self) -> None:
         """Raise ValueError unless every table is usable."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaecodec import grey_coder, latent_coder, latent_search, pixel_coder
+from vlaecodec import latent_coder, latent_search, pixel_coder
 from vlaecodec.container import (
     Container,
     Tile,
@@ -58,7 +58,7 @@ def encode_latents(
         ys = latent_search.search_tiles(twin, ys, pixels, code, steps, stages.finish_one)
     for box, y in zip(boxes_of(pixels.shape), ys, strict=True):
         words, latent[latent_window(box)], _ = latent_coder.encode_latent(model, y, code)
-        payloads.append(_to_payload(words))
+        payloads.append(to_payload(words))
         stages.finish_one()
     return latent, payloads
 
@@ -88,7 +88,7 @@ def decode_latents(
             if tile is None:
                 raise DamagedError("the tile is damaged")
             latent[window], split = latent_coder.decode_latent(
-                model, _to_words(tile), header.quality_code, rows, columns
+                model, to_words(tile), header.quality_code, rows, columns
             )
             splits.append(split)
         except DamagedError as error:
@@ -110,16 +110,18 @@ def encode_pixels(
     grey: bool,
 ) -> list[Tile]:
     """Every tile's exact pixels."""
-    encode_tile = grey_coder.encode_grey if grey else pixel_coder.encode_pixels
+    colours = 1 if grey else 3
     tiles = []
     for box in boxes_of(pixels.shape):
         window = pixel_window(box)
         original = pixels[window]
-        words, decoded = encode_tile(model, original, mean[window], trunk[trunk_window(box)], error)
+        words, decoded = pixel_coder.encode_pixels(
+            model, original, mean[window], trunk[trunk_window(box)], error, colours=colours
+        )
         off = np.abs(original.astype(np.int16) - decoded).max()
         if off > error:
             raise ReproductionError(f"a sample would be off by {off}, more than {error}")
-        tiles.append(Tile(_to_payload(words), zlib.crc32(decoded.tobytes())))
+        tiles.append(Tile(to_payload(words), zlib.crc32(decoded.tobytes())))
         stages.finish_one()
     return tiles
 
@@ -135,8 +137,7 @@ def decode_pixels(
 ) -> Pixels:
     """Every tile's exact pixels; the mean image, with a warning, where they are lost."""
     error = container.header.max_error or 0
-    grey = container.header.grey
-    decode_tile = grey_coder.decode_grey if grey else pixel_coder.decode_pixels
+    colours = 1 if container.header.grey else 3
     decoded = mean.copy()
     lost = 0
     near = _near(broken, container)
@@ -148,8 +149,13 @@ def decode_pixels(
             continue
         window = pixel_window(box)
         try:
-            decoded[window] = decode_tile(
-                model, _to_words(tile), mean[window], trunk[trunk_window(box)], error
+            decoded[window] = pixel_coder.decode_pixels(
+                model,
+                to_words(tile),
+                mean[window],
+                trunk[trunk_window(box)],
+                error,
+                colours=colours,
             )
         except DamagedError as problem:
             raise _not_reproduced(index, str(problem)) from problem
@@ -209,11 +215,13 @@ def _not_reproduced(index: int, problem: str) -> ReproductionError:
     )
 
 
-def _to_payload(words: NDArray[np.uint32]) -> bytes:
+def to_payload(words: NDArray[np.uint32]) -> bytes:
+    """A stack's words, bottom first, as a tile's payload."""
     return words.astype("<u4").tobytes()
 
 
-def _to_words(tile: Tile) -> NDArray[np.uint32]:
+def to_words(tile: Tile) -> NDArray[np.uint32]:
+    """The inverse of to_payload."""
     return np.frombuffer(tile.payload, "<u4").astype(np.uint32)
 
 

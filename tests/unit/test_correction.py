@@ -1,6 +1,7 @@
 """The correction of the local decoder's distributions that exact pixels bring along."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_a_fit_finds_what_is_missing() -> None:
     zeros = np.zeros((count, 3), np.int32)
     inputs = as_inputs(window), as_inputs(residual)
     missed, _ = correct(truth, *inputs, zeros, scale)
-    found = fit_means(*inputs, residual, residual * 8 - missed, scale)
+    found = fit_means(*inputs, residual * 8 - missed, scale)
     assert np.abs(found.window - truth.window).max() <= 1
     assert np.abs(found.bias - truth.bias).max() <= 8
     assert np.abs(found.known[:, 0, 1] - truth.known[:, 0, 1]).max() <= 1
@@ -87,22 +88,23 @@ def test_a_class_with_few_samples_is_left_alone() -> None:
     window, residual = (rng.integers(-9, 10, (3000, n)).astype(np.int32) for n in (INPUTS, 3))
     scale = np.full((3000, 3), 100, np.int32)
     scale[:500] = 500
-    found = fit_means(as_inputs(window), as_inputs(residual), residual, 0 * residual, scale)
+    found = fit_means(as_inputs(window), as_inputs(residual), 0 * residual, scale)
     assert found.window[0].any()
     assert not found.window[1:].any()
 
 
 @pytest.mark.parametrize("options", [{"lossless": True}, {"max_error": 2}])
-def test_corrected_files_keep_their_promise(
-    options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+def test_corrections_pay_and_files_keep_their_promise(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pixels = photo(160, 128)
-    corrected = vlaecodec.encode(pixels, **options)  # type: ignore[arg-type]
+    # Interlaced, as no photo that the network was trained on.
+    pixels = photo(160, 160)
+    pixels[::2] = np.roll(pixels[::2], 3, axis=1)
+    corrected = vlaecodec.encode(pixels, **options)
     error = np.abs(np.asarray(vlaecodec.decode(corrected)).astype(int) - pixels).max()
-    assert error <= int(options.get("max_error", 0))  # type: ignore[call-overload]
+    assert error <= options.get("max_error", 0)
     monkeypatch.setattr(pixel_coder, "MIN_PIXELS", 10**9)
-    plain = vlaecodec.encode(pixels, **options)  # type: ignore[arg-type]
-    assert len(corrected) <= len(plain)
+    assert len(corrected) < len(vlaecodec.encode(pixels, **options))
 
 
 @pytest.mark.parametrize("max_error", [1, 4, 9])

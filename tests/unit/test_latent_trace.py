@@ -3,7 +3,7 @@ import pytest
 
 from tests.unit.test_latent_coder import CODE, SIZES, latents
 from vlaecodec.latent_coder import decode_latent, encode_latent
-from vlaecodec.latent_trace import code_lengths, rebuild_latent, trace_latent
+from vlaecodec.latent_trace import rebuild_latent, trace_latent
 from vlaecodec.networks.prior import PASSES, pass_mask
 from vlaecodec.tables import latent_tables
 
@@ -51,8 +51,8 @@ def test_code_lengths_are_those_of_the_tables() -> None:
     for index in (0, 100, len(tables) - 1):
         frequencies, low = tables.table(index), int(tables.lows[index])
         symbols = low + np.arange(len(frequencies) - 1)
-        lengths = code_lengths(tables, symbols, np.full(symbols.shape, index))
+        lengths = tables.code_lengths(symbols, np.full(symbols.shape, index))
         assert np.allclose(2.0**-lengths * 2**24, frequencies[:-1])
         outside = np.array([low - 1, low + len(frequencies) - 1, 20000])
-        lengths = code_lengths(tables, outside, np.full(3, index), escape_bits=16)
+        lengths = tables.code_lengths(outside, np.full(3, index), escape_bits=16)
         assert np.allclose(lengths, 24 - np.log2(frequencies[-1]) + 16)

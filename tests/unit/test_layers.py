@@ -34,7 +34,6 @@ ORDER = [
     "residual",
     "wavefront",
     "pixel_coder",
-    "grey_coder",
     "texture",
     "tiling",
     "latent_search",

@@ -57,12 +57,11 @@ def compare(
     """
     if (second is None) == (file is None):
         raise ParameterError("name a second picture B, or a file with --at-bytes-of")
-    if second is not None:
+    if file is None:
         if against is not None or html is not None:
             raise ParameterError("--against and --html need --at-bytes-of")
-        _print_measures(first, second, texture, as_json=as_json)
+        _print_measures(first, str(second), texture, as_json=as_json)
         return
-    assert file is not None
     if texture is not None:
         raise ParameterError("with --at-bytes-of, several strengths are shown; leave --texture out")
     if html is not None:
