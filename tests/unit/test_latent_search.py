@@ -6,10 +6,16 @@ import torch
 
 import vlaecodec
 from tests.conftest import photo
+from vlaecodec.container import TileBox
 from vlaecodec.errors import ParameterError
-from vlaecodec.latent_search import EFFORT_STEPS, anneal
+from vlaecodec.latent_search import EFFORT_STEPS, _Canvas, anneal
 from vlaecodec.metrics import psnr_db
+from vlaecodec.model import load_model
+from vlaecodec.networks.global_decoder import PIXEL_UNITS
 from vlaecodec.networks.rate_distortion import LAMBDA_MAX, LAMBDA_MIN, rate_weight
+from vlaecodec.registry import find_model
+from vlaecodec.thaw import load_float_twin
+from vlaecodec.tiling import latent_window
 
 
 def test_annealing_ends_at_whole_steps_and_stays_between_neighbours() -> None:
@@ -77,3 +83,22 @@ def test_search_across_tiles() -> None:
     plain = vlaecodec.encode(pixels, 30, texture=0)
     decoded, before = (np.asarray(vlaecodec.decode(d, texture=0)) for d in (data, plain))
     assert psnr_db(pixels, decoded) > psnr_db(pixels, before) - 0.3
+
+
+@pytest.mark.parametrize(
+    "box", [TileBox(0, 0, 64, 48), TileBox(96, 80, 160, 112), TileBox(160, 144, 217, 157)]
+)
+def test_a_tile_on_the_canvas_looks_as_in_the_whole_picture(box: TileBox) -> None:
+    """Wherever it lies: at a corner, inside, at an edge that is no whole latent."""
+    entry = find_model()
+    network = load_float_twin(entry, load_model(entry))
+    y = torch.randn((1, network.arch.latent_channels, 10, 14), generator=torch.manual_seed(0))
+    quality = torch.tensor([0.5])
+    canvas = _Canvas(network, (157, 217, 3))
+    canvas.put(TileBox(0, 0, 217, 157), y)
+    whole = network.decoder(canvas.latent, quality) / PIXEL_UNITS
+    known = canvas.latent[:, *latent_window(box)].clone()
+    canvas.put(box, torch.zeros_like(known))  # it counts as given, not as the canvas has it
+    found = canvas.mean_image(network, box, known, quality)
+    expected = whole[..., box.top : box.bottom, box.left : box.right]
+    assert float((found - expected).abs().max()) < 0.01
