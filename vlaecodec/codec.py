@@ -71,7 +71,8 @@ def encode(
     texture: the strength 0..1 that decoders use by default; measured on the picture if None.
     seed: of the texture's noise, 0..65535; derived from the picture if None.
     model: a name from `vlaecodec models`; by default the best one for photos.
-    effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents.
+    effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents; of no
+    effect on files with exact pixels.
     strip: leave out the colour profile, EXIF and XMP that `image.info` holds.
     to_8_bit: round samples of 16 bits instead of refusing them.
     An alpha channel is kept exactly; where it is 0 the colours of a lossy file may be anything.
@@ -86,6 +87,8 @@ def encode(
     entry = find_model(model)
     photo_model = load_model(entry)
     steps = latent_search.EFFORT_STEPS[latent_search.check_effort(effort)]
+    # What search saves in latents, exact pixels pay: files of both kinds were as large.
+    steps = steps if error is None else 0
     twin = load_float_twin(entry, photo_model) if steps else None
     stages = Stages(progress, pixels.shape, with_pixels=error is not None, search_steps=steps)
 

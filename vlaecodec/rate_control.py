@@ -23,7 +23,7 @@ from vlaecodec.image import Pixels, to_picture
 from vlaecodec.metrics import MS_SSIM_MIN_PX, ms_ssim, ms_ssim_db, psnr_db
 
 TRIES = 6
-"""Encodes at most. Each leaves out measuring the texture, half of an encode's time."""
+"""Encodes at most in the search. Each leaves out measuring the texture, half an encode's time."""
 
 Coder = Callable[[float], bytes]
 
@@ -79,22 +79,25 @@ def encode_to_target(
     if len(chosen) != 1:
         raise ParameterError("give one target")
 
-    tries = 0
+    files: dict[float, bytes] = {}
 
     def code(quality: float) -> bytes:
-        nonlocal tries
-        tries += 1
-        if progress:
-            progress(min(tries, TRIES) / (TRIES + 2))
-        return encode(image, quality, texture=0, **options)
+        if quality not in files:
+            # The strength takes one byte whatever it is, and as long to measure as all the rest.
+            strength = 0 if texture is None else texture
+            files[quality] = encode(image, quality, texture=strength, **options)
+            if progress:
+                progress(min(len(files), TRIES) / (TRIES + 2))
+        return files[quality]
 
     quality = find_quality(code, chosen[0])
-    return encode(image, quality, texture=texture, progress=progress, **options)
+    if texture is not None:
+        return code(quality)
+    return encode(image, quality, progress=progress, **options)
 
 
 def find_quality(code: Coder, target: Target) -> float:
     """The quality whose file meets the target most nearly, on the allowed side of it."""
-    low, high = QUALITY_CODE_MIN, QUALITY_CODE_MAX
     below: tuple[int, float] | None = None
     above: tuple[int, float] | None = None
     place_code = round(LOSSY_QUALITY * QUALITY_UNIT)
@@ -105,10 +108,10 @@ def find_quality(code: Coder, target: Target) -> float:
         if allowed and abs(miss) <= target.margin:
             return place_code / QUALITY_UNIT
         if miss <= 0:
-            below, low = (place_code, value), place_code
+            below = place_code, value
         else:
-            above, high = (place_code, value), place_code
-        if high - low <= 1 and below and above:
+            above = place_code, value
+        if below and above and above[0] - below[0] <= 1:
             break
         if (place_code == QUALITY_CODE_MIN and miss > 0) or (
             place_code == QUALITY_CODE_MAX and miss <= 0
@@ -143,21 +146,20 @@ def _best(
 ) -> float:
     """The file nearest to the target on the allowed side, or a ParameterError that says why not."""
     allowed = below if target.at_most else above
-    if allowed is None and target.at_most:
-        smallest = len(code(QUALITY_CODE_MIN / QUALITY_UNIT))
-        if target.measure(code(QUALITY_CODE_MIN / QUALITY_UNIT)) <= target.place:
-            return QUALITY_CODE_MIN / QUALITY_UNIT
+    if allowed is not None:
+        return allowed[0] / QUALITY_UNIT
+    end = (QUALITY_CODE_MIN if target.at_most else QUALITY_CODE_MAX) / QUALITY_UNIT
+    file = code(end)
+    missed = target.measure(file) - target.place
+    if missed <= 0 if target.at_most else missed >= 0:
+        return end
+    if target.at_most:
         raise ParameterError(
-            f"no file as small as that: at the lowest quality it has {smallest} bytes"
+            f"no file as small as that: at the lowest quality it has {len(file)} bytes"
         )
-    if allowed is None:
-        reached = target.measure(code(QUALITY_CODE_MAX / QUALITY_UNIT))
-        if reached >= target.place:
-            return QUALITY_CODE_MAX / QUALITY_UNIT
-        raise ParameterError(
-            f"no lossy file reaches that {target.name}; --lossless and --max-error do better"
-        )
-    return allowed[0] / QUALITY_UNIT
+    raise ParameterError(
+        f"no lossy file reaches that {target.name}; --lossless and --max-error do better"
+    )
 
 
 def _size_target(size_bytes: int) -> Target:

@@ -72,6 +72,12 @@ def test_search_is_repeatable_and_leaves_random_numbers_alone() -> None:
     assert vlaecodec.encode(pixels, 40, effort=2) == first
 
 
+def test_exact_files_are_not_searched() -> None:
+    pixels = photo(32, 48)
+    plain = vlaecodec.encode(pixels, lossless=True)
+    assert vlaecodec.encode(pixels, lossless=True, effort=9) == plain
+
+
 def test_search_across_tiles() -> None:
     """A tile of one row of latents beside a whole one: the search sees the neighbour."""
     pixels = photo(32, 1040)

@@ -92,7 +92,8 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     type=click.IntRange(1, 9),
     default=1,
     show_default=True,
-    help="How long to search for a smaller file at equal quality: 2 takes seconds, 9 minutes.",
+    help="How long to search for a smaller lossy file of equal quality: 2 takes seconds, 9 "
+    "minutes.",
 )
 @click.option(
     "--texture",
