@@ -11,18 +11,17 @@ from typing import Any
 
 import click
 
-from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
+from vlaecodec.cli.files import STDIO, read_input, write_output
 from vlaecodec.cli.jobs import (
     PATH,
     Job,
     Outcome,
+    carry_out,
     is_vlae,
     many_options,
     plan_jobs,
-    say_outcome,
     show_plan,
 )
-from vlaecodec.cli.progress import progress_bar
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.container import MAX_PIXELS, SEED_MAX
 from vlaecodec.errors import OutputError, ParameterError
@@ -171,17 +170,16 @@ def decode(
         max_pixels=max_pixels,
         strip=strip,
     )
-    if many:
-        from vlaecodec.cli.batch import run_many
-
-        run_many(jobs, work, processes, title="decoding", force=force, quiet=quiet)
-        return
-    (job,) = jobs
-    check_output(job.output, job.input, force=force)
-    with progress_bar("decoding", quiet=quiet) as progress:
-        outcome = work(job, progress=progress)
-    if not quiet:
-        say_outcome(job, outcome, origin="from ")
+    carry_out(
+        jobs,
+        work,
+        many=many,
+        processes=processes,
+        title="decoding",
+        force=force,
+        quiet=quiet,
+        origin="from ",
+    )
 
 
 def decode_file(

@@ -9,18 +9,17 @@ from typing import Any
 
 import click
 
-from vlaecodec.cli.files import check_output, read_input, write_output
+from vlaecodec.cli.files import read_input, write_output
 from vlaecodec.cli.jobs import (
     PATH,
     Job,
     Outcome,
+    carry_out,
     is_picture,
     many_options,
     plan_jobs,
-    say_outcome,
     show_plan,
 )
-from vlaecodec.cli.progress import progress_bar
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.container import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
 from vlaecodec.errors import ImageError, ParameterError
@@ -189,17 +188,15 @@ def encode(
         to_8_bit=to_8_bit,
         max_pixels=max_pixels,
     )
-    if many:
-        from vlaecodec.cli.batch import run_many
-
-        run_many(jobs, work, processes, title="encoding", force=force, quiet=quiet)
-        return
-    (job,) = jobs
-    check_output(job.output, job.input, force=force)
-    with progress_bar("encoding", quiet=quiet) as progress:
-        outcome = work(job, progress=progress)
-    if not quiet:
-        say_outcome(job, outcome)
+    carry_out(
+        jobs,
+        work,
+        many=many,
+        processes=processes,
+        title="encoding",
+        force=force,
+        quiet=quiet,
+    )
 
 
 def encode_file(

@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from vlaecodec.cli.files import STDIO, check_input, check_output, output_path
+from vlaecodec.cli.progress import progress_bar
 from vlaecodec.cli.reporting import say
 from vlaecodec.errors import InputError, ParameterError, VlaeError
 
@@ -141,6 +142,34 @@ def is_picture(path: Path) -> bool:
 def is_vlae(path: Path) -> bool:
     """Whether a name looks like one of our own files."""
     return path.suffix.lower() == ".vlae"
+
+
+def carry_out(
+    jobs: list[Job],
+    work: Callable[..., Outcome],
+    *,
+    many: bool,
+    processes: int | None,
+    title: str,
+    force: bool,
+    quiet: bool,
+    origin: str = "",
+) -> None:
+    """Do the jobs of a command, many at a time or its only one. origin: as in `say_outcome`.
+
+    work: called with a job, and for one alone with `progress`.
+    """
+    if many:
+        from vlaecodec.cli.batch import run_many
+
+        run_many(jobs, work, processes, title=title, force=force, quiet=quiet)
+        return
+    (job,) = jobs
+    check_output(job.output, job.input, force=force)
+    with progress_bar(title, quiet=quiet) as progress:
+        outcome = work(job, progress=progress)
+    if not quiet:
+        say_outcome(job, outcome, origin=origin)
 
 
 def say_outcome(job: Job, outcome: Outcome, *, origin: str = "") -> None:
