@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.bd_rate import bd_rate_percent
 from benchmarks.pictures import find_images
-from vlaecodec.container import quality_to_code
+from vlaecodec.header import quality_to_code
 from vlaecodec.latent_coder import encode_latent
 from vlaecodec.model import PhotoModel, load_model
 from vlaecodec.networks.photo_vlae import PhotoVLAE

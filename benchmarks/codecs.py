@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import vlaecodec
-from vlaecodec.container import VERSION
+from vlaecodec.header import VERSION
 from vlaecodec.registry import find_model
 from vlaecodec.rivals import Rival, list_rivals, set_decoder_threads
 

@@ -19,7 +19,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vlaecodec.container import VERSION
+from vlaecodec.header import VERSION
 from vlaecodec.registry import find_model
 
 ROOT = Path(__file__).parents[1]

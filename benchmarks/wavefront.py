@@ -25,7 +25,7 @@ from benchmarks.record import check_output, describe_run, print_table, write_rec
 from benchmarks.timing import median_seconds
 from tests.raster import raster_steps, run_raster
 from vlaecodec import pixel_coder
-from vlaecodec.container import TILE_PX
+from vlaecodec.header import TILE_PX
 from vlaecodec.model import load_model
 from vlaecodec.networks.window import Window
 from vlaecodec.registry import find_model

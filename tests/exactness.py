@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import read_header
+from vlaecodec.header import read_header
 
 FILES = Path(__file__).parent / "golden" / "decode"
 

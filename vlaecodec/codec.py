@@ -10,20 +10,18 @@ from PIL import Image
 from torch import Tensor
 
 from vlaecodec import latent_search, texture, tile_coder
-from vlaecodec.container import (
+from vlaecodec.container import Tile, read_container, write_container
+from vlaecodec.errors import DamagedError, ParameterError
+from vlaecodec.header import (
     MAX_PIXELS,
     SEED_MAX,
     TILE_PX,
     Header,
-    Tile,
     check_max_error,
     check_seed,
     quality_to_code,
-    read_container,
     texture_to_code,
-    write_container,
 )
-from vlaecodec.errors import DamagedError, ParameterError
 from vlaecodec.image import Picture, Pixels, to_grey, to_image, to_picture
 from vlaecodec.latent_coder import RateSplit
 from vlaecodec.metadata import Metadata

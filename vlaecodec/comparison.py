@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import read_header
+from vlaecodec.header import read_header
 from vlaecodec.image import Pixels
 from vlaecodec.metrics import MS_SSIM_MIN_PX, ms_ssim, psnr_db, psnr_yuv_db
 from vlaecodec.realism import MIN_SIDE_PX, sliced_wasserstein, spectrum_distance

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from vlaecodec.alpha import Alpha, fill_hidden
-from vlaecodec.container import MAX_PIXELS, MAX_SIDE_PX
 from vlaecodec.errors import ImageError, LossWarning
+from vlaecodec.header import MAX_PIXELS, MAX_SIDE_PX
 from vlaecodec.metadata import Metadata, metadata_of
 
 Pixels = NDArray[np.uint8]

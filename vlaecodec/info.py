@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vlaecodec.container import MAX_SIDE_PX, VERSION, Section, read_header
 from vlaecodec.errors import ModelError
+from vlaecodec.header import MAX_SIDE_PX, VERSION, Section, read_header
 from vlaecodec.registry import find_fingerprint
 
 

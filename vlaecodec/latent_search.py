@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor
 
-from vlaecodec.container import QUALITY_UNIT, TileBox
 from vlaecodec.errors import ParameterError
+from vlaecodec.header import QUALITY_UNIT, TileBox
 from vlaecodec.image import Pixels
 from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.networks.fixed_point import LATENT

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.container import Container, Header, read_container
+from vlaecodec.container import Container, read_container
 from vlaecodec.entropy import ESCAPE_LIMIT, AnsStack
 from vlaecodec.errors import DamagedError
+from vlaecodec.header import Header
 from vlaecodec.latent_coder import Array, TileCoder, Words, to_latent_array
 from vlaecodec.model import LatentArray, PhotoModel, exactly, load_model
 from vlaecodec.networks.prior import PASSES, TOP_FACTOR, scatter_pass

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vlaecodec.container import METADATA_MAX_BYTES, Section
 from vlaecodec.errors import DamagedError, ParameterError
+from vlaecodec.header import METADATA_MAX_BYTES, Section
 
 _EXIF_PREFIX = b"Exif\0\0"
 _ORIENTATION = 0x0112

@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from vlaecodec.container import QUALITY_UNIT
 from vlaecodec.errors import ModelError
+from vlaecodec.header import QUALITY_UNIT
 from vlaecodec.image import Pixels
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.encoder import LATENT_FACTOR

@@ -15,8 +15,9 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from vlaecodec.container import MAGIC, MAX_SIDE_PX, Section, read_header, read_sections
+from vlaecodec.container import read_sections
 from vlaecodec.errors import VlaeError
+from vlaecodec.header import MAGIC, MAX_SIDE_PX, Section, read_header
 from vlaecodec.info import read_info
 from vlaecodec.metadata import read_metadata
 

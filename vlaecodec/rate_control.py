@@ -17,8 +17,8 @@ from PIL import Image
 
 from vlaecodec.codec import LOSSY_QUALITY, decode_pixels, encode
 from vlaecodec.comparison import measure_ssimulacra2
-from vlaecodec.container import QUALITY_CODE_MAX, QUALITY_CODE_MIN, QUALITY_UNIT
 from vlaecodec.errors import ParameterError
+from vlaecodec.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN, QUALITY_UNIT
 from vlaecodec.image import Pixels, to_picture
 from vlaecodec.metrics import MS_SSIM_MIN_PX, ms_ssim, ms_ssim_db, psnr_db
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vlaecodec.container import TILE_PX, TileBox, tile_boxes
 from vlaecodec.errors import ParameterError
+from vlaecodec.header import TILE_PX, TileBox, tile_boxes
 
 Region = tuple[int, int, int, int]
 """Left, top, width, height, pixels."""

@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlaecodec.container import FINGERPRINT_BYTES
 from vlaecodec.errors import ModelError
+from vlaecodec.header import FINGERPRINT_BYTES
 
 
 @dataclass(frozen=True)

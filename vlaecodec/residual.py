@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.container import MAX_ERROR
+from vlaecodec.header import MAX_ERROR
 from vlaecodec.networks.local_decoder import DISTRIBUTION
 from vlaecodec.tables import (
     FRACTIONS,

@@ -6,11 +6,9 @@ import warnings
 from dataclasses import replace
 
 from vlaecodec.alpha import Alpha, decode_alpha, encode_alpha
-from vlaecodec.container import (
-    Container,
-    Section,
-)
+from vlaecodec.container import Container
 from vlaecodec.errors import DamagedError, LossWarning
+from vlaecodec.header import Section
 from vlaecodec.image import Picture
 from vlaecodec.metadata import Metadata, read_metadata, write_metadata
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaecodec.container import TEXTURE_UNIT
+from vlaecodec.header import TEXTURE_UNIT
 from vlaecodec.image import Pixels
 from vlaecodec.local_kernel import Floats, Ints
 from vlaecodec.model import PhotoModel

@@ -11,13 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vlaecodec import latent_coder, latent_search, pixel_coder
-from vlaecodec.container import (
-    Container,
-    Tile,
-    TileBox,
-    tile_boxes,
-)
+from vlaecodec.container import Container, Tile
 from vlaecodec.errors import DamagedError, LossWarning, ReproductionError
+from vlaecodec.header import TileBox, tile_boxes
 from vlaecodec.image import Pixels
 from vlaecodec.latent_coder import RateSplit
 from vlaecodec.model import LatentArray, PhotoModel

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlaecodec.container import TileBox, tile_boxes
+from vlaecodec.header import TileBox, tile_boxes
 from vlaecodec.image import Pixels
 from vlaecodec.model import LatentArray, PhotoModel
 from vlaecodec.networks.encoder import FOLD, LATENT_FACTOR

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from tests.conftest import photo
 from vlaecodec.cli.main import main
-from vlaecodec.container import read_header
+from vlaecodec.header import read_header
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>a packet</x:xmpmeta>"

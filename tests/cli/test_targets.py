@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from tests.conftest import photo
+from vlaecodec.cli.encode import encode
 from vlaecodec.cli.main import main
+from vlaecodec.latent_search import DEFAULT_EFFORT, EFFORT_STEPS
 
 
 @pytest.fixture
@@ -57,3 +60,11 @@ def test_effort_makes_a_file_that_decodes(picture: Path) -> None:
     assert code == 0, output
     with Image.open(picture.with_name("out.png")) as image:
         assert np.asarray(image).shape == (96, 128, 3)
+
+
+def test_the_efforts_of_the_command_are_the_encoders() -> None:
+    """The command does not import torch to know them."""
+    option = next(p for p in encode.params if p.name == "effort")
+    assert option.default == DEFAULT_EFFORT
+    assert isinstance(option.type, click.IntRange)
+    assert list(range(option.type.min or 0, (option.type.max or 0) + 1)) == list(EFFORT_STEPS)

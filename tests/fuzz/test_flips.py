@@ -13,8 +13,9 @@ import vlaecodec
 from tests.conftest import photo
 from tests.forge import forge_section, forge_words
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import Section, read_container, read_header
+from vlaecodec.container import read_container
 from vlaecodec.errors import DamagedError, LossWarning, ReproductionError, VlaeError
+from vlaecodec.header import Section, read_header
 from vlaecodec.sections import read_sections
 
 PIXELS = photo(40, 56, seed=9)

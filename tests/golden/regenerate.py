@@ -21,8 +21,8 @@ from tests.forge import forge_header, forge_pixel_crc, forge_section, forge_word
 from vlaecodec import pixel_coder
 from vlaecodec.alpha import encode_alpha
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import TILE_PX, Section, read_header
 from vlaecodec.correction import CLASSES, Correction
+from vlaecodec.header import TILE_PX, Section, read_header
 from vlaecodec.model import load_model
 from vlaecodec.registry import find_model
 

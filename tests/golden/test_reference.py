@@ -8,7 +8,7 @@ import pytest
 import vlaecodec
 from tests.golden import reference_decoder
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import read_header
+from vlaecodec.header import read_header
 from vlaecodec.model import WEIGHTS_NAME
 from vlaecodec.registry import find_model
 

@@ -2,20 +2,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlaecodec.container import (
+from vlaecodec.container import Tile, read_container, write_container
+from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
+from vlaecodec.header import (
     SEED_MAX,
     TILE_PX,
     Header,
     Section,
-    Tile,
     quality_to_code,
-    read_container,
     read_header,
     tile_boxes,
     tile_count,
-    write_container,
 )
-from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
 
 HEADER = Header(768, 512, quality_to_code(50), b"\x01\x02\x03\x04")
 

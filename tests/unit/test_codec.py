@@ -5,7 +5,6 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import TILE_PX
 from vlaecodec.errors import (
     DamagedError,
     ImageError,
@@ -14,6 +13,7 @@ from vlaecodec.errors import (
     ParameterError,
     VlaeError,
 )
+from vlaecodec.header import TILE_PX
 from vlaecodec.metrics import psnr_db
 from vlaecodec.registry import find_model
 

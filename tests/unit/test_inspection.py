@@ -5,9 +5,10 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec import pixel_coder
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import TILE_PX, read_container
+from vlaecodec.container import read_container
 from vlaecodec.entropy import AnsStack
 from vlaecodec.errors import DamagedError, LossWarning
+from vlaecodec.header import TILE_PX
 from vlaecodec.heat_map import LONGEST_PX, draw_panels, draw_sheet, shown_size, to_colours
 from vlaecodec.inspection import (
     draw_texture,

@@ -6,8 +6,8 @@ import torch
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec.container import TileBox
 from vlaecodec.errors import ParameterError
+from vlaecodec.header import TileBox
 from vlaecodec.latent_search import EFFORT_STEPS, _Canvas, anneal
 from vlaecodec.metrics import psnr_db
 from vlaecodec.model import load_model

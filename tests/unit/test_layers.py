@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "vlaecodec"
 # Each module may import only from the ones above it in this list, or its own folder.
 ORDER = [
     "errors",
+    "header",
     "container",
     "metadata",
     "region",
@@ -57,6 +58,7 @@ ORDER = [
 ]
 
 FORBIDDEN = {
+    "header": {"torch", "numpy", "constriction"},
     "container": {"torch", "numpy", "constriction"},
     "metadata": {"torch", "numpy", "constriction", "PIL"},
     "networks": {"constriction", "PIL", "vlaecodec.entropy"},

@@ -9,8 +9,8 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec.codec import decode_pixels, verify
-from vlaecodec.container import TILE_PX, read_header
 from vlaecodec.errors import DamagedError, ImageError, LossWarning, ParameterError
+from vlaecodec.header import TILE_PX, read_header
 from vlaecodec.layers import measure_file, measure_picture
 
 PHOTO = photo(64, 80, seed=2)

@@ -6,8 +6,8 @@ from PIL import Image
 
 from tests.conftest import photo
 from vlaecodec.alpha import decode_alpha, encode_alpha
-from vlaecodec.container import METADATA_MAX_BYTES, Section
 from vlaecodec.errors import DamagedError, ParameterError
+from vlaecodec.header import METADATA_MAX_BYTES, Section
 from vlaecodec.metadata import Metadata, metadata_of, read_metadata, write_metadata
 
 

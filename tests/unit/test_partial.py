@@ -10,8 +10,9 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec import latent_coder
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import TILE_PX, Tile, read_container, write_container
+from vlaecodec.container import Tile, read_container, write_container
 from vlaecodec.errors import LossWarning, ParameterError, ReproductionError
+from vlaecodec.header import TILE_PX
 from vlaecodec.region import view_of
 from vlaecodec.thumbnail import choose_factor
 

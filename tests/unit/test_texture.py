@@ -10,8 +10,8 @@ from tests.conftest import photo
 from tests.unit.test_pixel_coder import sample
 from vlaecodec import texture
 from vlaecodec.codec import decode_pixels
-from vlaecodec.container import read_header
 from vlaecodec.errors import ParameterError
+from vlaecodec.header import read_header
 from vlaecodec.metrics import psnr_db
 
 PHOTO = photo(96, 112, seed=4)

@@ -11,8 +11,8 @@ import click
 
 from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
 from vlaecodec.cli.reporting import reports_errors
-from vlaecodec.container import MAGIC
 from vlaecodec.errors import ImageError, ParameterError
+from vlaecodec.header import MAGIC
 
 if TYPE_CHECKING:
     from vlaecodec.comparison import Candidate

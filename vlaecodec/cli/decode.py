@@ -23,8 +23,8 @@ from vlaecodec.cli.jobs import (
     show_plan,
 )
 from vlaecodec.cli.reporting import naming, reports_errors
-from vlaecodec.container import MAX_PIXELS, SEED_MAX
 from vlaecodec.errors import OutputError, ParameterError
+from vlaecodec.header import MAX_PIXELS, SEED_MAX
 from vlaecodec.region import Region
 
 SUFFIXES = ("png", "tif", "webp", "bmp", "ppm", "jpg")

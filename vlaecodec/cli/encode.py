@@ -21,8 +21,8 @@ from vlaecodec.cli.jobs import (
     show_plan,
 )
 from vlaecodec.cli.reporting import naming, reports_errors
-from vlaecodec.container import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
 from vlaecodec.errors import ImageError, ParameterError
+from vlaecodec.header import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
 
 EXACT_OPTIONS = ("quality", "lossless", "max_error")
 """Options that a target takes the place of."""

@@ -10,7 +10,7 @@ import click
 from vlaecodec.cli.files import read_input
 from vlaecodec.cli.jobs import PATH
 from vlaecodec.cli.reporting import reports_errors
-from vlaecodec.container import MAGIC, Section
+from vlaecodec.header import MAGIC, Section
 from vlaecodec.info import FileInfo, read_info
 
 MODES = {"RGB": "colour", "RGBA": "colour with alpha", "L": "grey", "LA": "grey with alpha"}

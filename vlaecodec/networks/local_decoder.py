@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vlaecodec.container import MAX_ERROR
+from vlaecodec.header import MAX_ERROR
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.encoder import FOLD
 from vlaecodec.networks.fixed_point import POSITIVE, SIGNED, ExactConv2d, ExactLinear, Format

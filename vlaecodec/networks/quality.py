@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vlaecodec.container import QUALITY_UNIT
+from vlaecodec.header import QUALITY_UNIT
 from vlaecodec.networks.fixed_point import LATENT, STREAM, ste_round
 from vlaecodec.tables import SCALE_RATIO
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vlaecodec.container import MAX_ERROR
+from vlaecodec.header import MAX_ERROR
 from vlaecodec.networks.fixed_point import SIGNED
 from vlaecodec.networks.local_decoder import (
     COLOURS,
