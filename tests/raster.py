@@ -25,12 +25,13 @@ def run_raster(
     conditions: Floats,
     choose: ChooseSamples,
     above: Residuals | None = None,
+    colours: int = 3,
     correction: Correction | None = None,
 ) -> Residuals:
     """Decode residuals pixel by pixel; the contract is that of `run_wavefronts`.
 
     features: SIGNED [lanes, H, W, F]. conditions: SIGNED [CONDITIONS]. above: residuals of the rows
-    just above, [lanes, window height, W, 3]; zeros by default. Returns [lanes, H, W, 3].
+    just above, [lanes, window height, W, 3]; zeros by default. colours: 1 for grey. Returns [lanes, H, W, 3].
     """
     lanes, height, width, _ = features.shape
     window = local.window
@@ -51,9 +52,11 @@ def run_raster(
             kernel.inputs[:, seen.shape[1] : -1] = features[:, row, column]
             kernel.begin(lanes)
             pixel = row * width + column
-            for number in range(3):
+            for number in range(colours):
                 outputs = kernel.colour(number, lanes)
                 chosen = choose(number, slice(pixel, pixel + 1, 1), *outputs)
                 residuals[:, row + rows, column + reach, number] = chosen
                 kernel.known[:, number] = chosen * np.float32(RESIDUAL_UNITS)
+            here = residuals[:, row + rows, column + reach]
+            here[:, colours:] = here[:, :1]
     return residuals[:, rows:, reach : reach + width].copy()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tests.conftest import TINY
 from tests.raster import raster_steps, run_raster
+from vlaecodec.correction import Correction
 from vlaecodec.local_kernel import Floats, Ints
 from vlaecodec.model import PhotoModel, freeze, whole_tensors
 from vlaecodec.networks.fixed_point import SIGNED
@@ -82,6 +83,24 @@ def test_wavefronts_are_raster_order_made_parallel(
         assert result.dtype == expected.dtype == np.int16
         np.testing.assert_array_equal(result, expected)
         np.testing.assert_array_equal(parallel.told, serial.told)
+
+
+@pytest.mark.parametrize(("colours", "corrected"), [(1, False), (3, True)])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_grey_and_corrected_pixels_too(
+    tiny_model: PhotoModel, size: tuple[int, int], colours: int, corrected: bool
+) -> None:
+    local = tiny_model.network.local
+    features, _ = random_inputs(local, 2, *size)
+    count = Correction.count(3 * local.window.size)
+    symbols = np.random.default_rng(4).integers(0, 256, count, dtype=np.int32)
+    correction = Correction.from_symbols(symbols) if corrected else None
+    parallel, serial = (Chooser(2, size[0] * size[1]) for _ in range(2))
+    options = {"colours": colours, "correction": correction}
+    result = run_wavefronts(local, features, CONDITIONS[0], parallel, **options)
+    expected = run_raster(local, features, CONDITIONS[0], serial, **options)
+    np.testing.assert_array_equal(result, expected)
+    np.testing.assert_array_equal(parallel.told, serial.told)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
