@@ -31,7 +31,8 @@ def run_raster(
     """Decode residuals pixel by pixel; the contract is that of `run_wavefronts`.
 
     features: SIGNED [lanes, H, W, F]. conditions: SIGNED [CONDITIONS]. above: residuals of the rows
-    just above, [lanes, window height, W, 3]; zeros by default. colours: 1 for grey. Returns [lanes, H, W, 3].
+    just above, [lanes, window height, W, 3]; zeros by default. colours: 1 for grey.
+    Returns [lanes, H, W, 3].
     """
     lanes, height, width, _ = features.shape
     window = local.window
