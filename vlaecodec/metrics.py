@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 MS_SSIM_MIN_PX = 161
 """The shorter side; smaller pictures have fewer scales than the measure is made for."""
 
-_MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _PEAK = 255
-_C1, _C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
-_TAPS = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2)).astype(np.float32)
-_TAPS /= _TAPS.sum()
+MS_SSIM_C1, MS_SSIM_C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
+MS_SSIM_TAPS = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2)).astype(np.float32)
+MS_SSIM_TAPS /= MS_SSIM_TAPS.sum()
 
 # Full-range Y, Cb, Cr of ITU-R BT.601, as in JFIF; offsets make no difference.
 _YUV = np.array(
@@ -55,9 +55,9 @@ def ms_ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
         raise ValueError(f"MS-SSIM needs {MS_SSIM_MIN_PX} pixels a side at least")
     x, y = (p.astype(np.float32).transpose(2, 0, 1) for p in (first, second))
     product = np.ones(3)
-    for scale, weight in enumerate(_MS_SSIM_WEIGHTS):
+    for scale, weight in enumerate(MS_SSIM_WEIGHTS):
         luminance, contrast = _ssim_parts(x, y)
-        last = scale == len(_MS_SSIM_WEIGHTS) - 1
+        last = scale == len(MS_SSIM_WEIGHTS) - 1
         part = np.mean(luminance * contrast if last else contrast, axis=(1, 2), dtype=np.float64)
         product *= np.maximum(part, 0) ** weight
         x, y = _halve(x), _halve(y)
@@ -79,19 +79,19 @@ def _ssim_parts(x: Planes, y: Planes) -> tuple[Planes, Planes]:
     squares, product = mean_x**2 + mean_y**2, mean_x * mean_y
     variances = _blur(x * x) + _blur(y * y) - squares
     covariance = _blur(x * y) - product
-    luminance = (2 * product + _C1) / (squares + _C1)
-    contrast = (2 * covariance + _C2) / (variances + _C2)
+    luminance = (2 * product + MS_SSIM_C1) / (squares + MS_SSIM_C1)
+    contrast = (2 * covariance + MS_SSIM_C2) / (variances + MS_SSIM_C2)
     return luminance.astype(np.float32), contrast.astype(np.float32)
 
 
 def _blur(x: Planes) -> Planes:
     """[3, H - 10, W - 10]"""
-    height, width = (side - len(_TAPS) + 1 for side in x.shape[1:])
+    height, width = (side - len(MS_SSIM_TAPS) + 1 for side in x.shape[1:])
     rows = np.zeros((3, height, x.shape[2]), np.float32)
     blurred = np.zeros((3, height, width), np.float32)
-    for place, weight in enumerate(_TAPS):
+    for place, weight in enumerate(MS_SSIM_TAPS):
         rows += weight * x[:, place : place + height]
-    for place, weight in enumerate(_TAPS):
+    for place, weight in enumerate(MS_SSIM_TAPS):
         blurred += weight * rows[:, :, place : place + width]
     return blurred
 

@@ -5,6 +5,7 @@ import torch
 from benchmarks.bd_rate import bd_rate_percent
 from tests.conftest import photo
 from vlaecodec.metrics import ms_ssim, ms_ssim_db, psnr_db, psnr_yuv_db
+from vlaecodec.training.ms_ssim import ms_ssim_loss
 
 
 def test_psnr() -> None:
@@ -52,10 +53,11 @@ def test_ms_ssim_is_what_others_compute(size) -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 12, original.shape)
     worse = np.clip(original + noise, 0, 255).astype(np.uint8)
-    tensors = (torch.tensor(p).permute(2, 0, 1)[None].float() for p in (original, worse))
+    tensors = [torch.tensor(p).permute(2, 0, 1)[None].float() for p in (original, worse)]
     assert ms_ssim(original, worse) == pytest.approx(
         float(reference.ms_ssim(*tensors, data_range=255)), abs=1e-5
     )
+    assert float(ms_ssim_loss(*tensors)) == pytest.approx(1 - ms_ssim(original, worse), abs=1e-5)
     assert ms_ssim(original, original) == pytest.approx(1)
     with pytest.raises(ValueError, match="161"):
         ms_ssim(original[:160], worse[:160])

@@ -33,6 +33,7 @@ def main() -> None:
 @click.option("--learning-rate", type=float, default=1e-3)
 @click.option("--decay-fraction", type=float, default=0.3, help="Part of the time the rate falls.")
 @click.option("--coarse-weight", type=float, default=0.0, help="Weight of block averages' error.")
+@click.option("--ms-ssim-part", default=0.0, help="Part of the distortion that is 1 - MS-SSIM.")
 @click.option("--local-weight", default=0.03, help="Weight of the pixels' bits; 0: leave it.")
 @click.option("--local-rate-gain", default=4.0, help="Its learning rate, in --learning-rate.")
 @click.option("--local-sample", default=8192, help="Pixels of each crop that it trains on.")

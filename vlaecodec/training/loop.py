@@ -32,6 +32,7 @@ from vlaecodec.training.local_loss import (
     mixed_contexts,
 )
 from vlaecodec.training.loss import Losses, forward_losses, objective
+from vlaecodec.training.ms_ssim import ms_ssim_loss
 from vlaecodec.training.report import Report
 from vlaecodec.training.synthetic import draw_pictures
 
@@ -56,6 +57,7 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     decay_fraction: float = 0.3
     coarse_weight: float = 0.0
+    ms_ssim_part: float = 0.0
     local_weight: float = 0.03
     local_rate_gain: float = 4.0
     local_sample: int = 8192
@@ -179,7 +181,9 @@ def _step(
             losses, mean_image, trunk = forward_losses(
                 model, image, quality, quantised=config.quantised
             )
-            loss = objective(losses, quality, config.coarse_weight)
+            if config.ms_ssim_part:
+                losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)
+            loss = objective(losses, quality, config.coarse_weight, config.ms_ssim_part)
         if config.local_weight:
             contexts = mixed_contexts(image_residual(image, mean_image))
             losses.pixel_bpp = local_bits(model.local, trunk, contexts, config.local_sample).mean(1)
@@ -224,7 +228,7 @@ def _validate(
     row: dict[str, float] = {"pixels": progress.pixels, "seconds": round(progress.seconds)}
     total = 0.0
     for position in VALIDATION_POSITIONS:
-        rates, psnrs, pixels, costs = [], [], [], []
+        rates, psnrs, pixels, costs, structural = [], [], [], [], []
         for image in photos.split(8):
             quality = torch.full((len(image),), position, device=device)
             image = _to_network(image, device)
@@ -236,8 +240,11 @@ def _validate(
             rates.append(losses.rate_bpp)
             psnrs.append(_psnr_db(losses))
             costs.append(objective(losses, quality))
+            structural.append(ms_ssim_loss(mean_image, image))
         row[f"bpp@{position}"] = round(float(torch.cat(rates).mean()), 4)
         row[f"psnr_db@{position}"] = round(float(torch.cat(psnrs).mean()), 3)
+        ms_ssim_db = -10 * torch.log10(torch.cat(structural).mean())
+        row[f"ms_ssim_db@{position}"] = round(float(ms_ssim_db), 3)
         row[f"pixel_bpp@{position}"] = round(float(torch.cat(pixels).mean()), 4)
         total += float(np.mean([c.item() for c in costs]))
     row["loss"] = round(total / len(VALIDATION_POSITIONS), 4)

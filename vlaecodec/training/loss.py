@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.rate_distortion import LAMBDA_MAX, add_noise, code_latent, rate_weight
+from vlaecodec.training.ms_ssim import MS_SSIM_GAIN
 
 COARSE_PX = 8
 """Errors of this size and up show as blocks in smooth areas long before they cost much PSNR."""
@@ -24,6 +25,8 @@ class Losses:
     mse: Tensor
     coarse_mse: Tensor
     """Of the picture averaged over COARSE_PX x COARSE_PX blocks."""
+    ms_ssim_loss: Tensor | None = None
+    """1 - MS-SSIM, when it is part of the objective."""
     pixel_bpp: Tensor | None = None
     """Of the pixels given the latents, from the local decoder."""
 
@@ -55,13 +58,19 @@ def forward_losses(
     return losses, mean_image, trunk
 
 
-def objective(losses: Losses, quality: Tensor, coarse_weight: float = 0.0) -> Tensor:
+def objective(
+    losses: Losses, quality: Tensor, coarse_weight: float = 0.0, ms_ssim_part: float = 0.0
+) -> Tensor:
     """The scalar to minimise; each quality weighted by lambda**-0.5 so that none dominates.
 
     `coarse_weight` adds the error of block averages to the distortion, fully at the lowest quality
-    and not at all at the highest. Validation leaves it out.
+    and not at all at the highest. `ms_ssim_part`, 0 to 1, of the distortion is 1 - MS-SSIM instead.
+    Validation leaves both out.
     """
     weight = rate_weight(quality)
     distortion = losses.mse + coarse_weight * (1 - quality) ** 2 * losses.coarse_mse
+    if losses.ms_ssim_loss is not None:
+        structural = MS_SSIM_GAIN * losses.ms_ssim_loss
+        distortion = (1 - ms_ssim_part) * distortion + ms_ssim_part * structural
     cost = losses.rate_bpp + weight * distortion
     return (cost * (weight / LAMBDA_MAX) ** -0.5).mean()
