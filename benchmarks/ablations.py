@@ -18,6 +18,7 @@ from benchmarks.pictures import find_images
 from vlaecodec.header import quality_to_code
 from vlaecodec.latent_coder import encode_latent
 from vlaecodec.model import PhotoModel, load_model
+from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.registry import find_model
 from vlaecodec.training.checkpoint import load_weights, read_progress
@@ -77,7 +78,7 @@ def bits_back_gain(model: PhotoModel, images: list[np.ndarray]) -> dict[str, dic
 def main(checkpoint: Path, images: tuple[Path, ...], output: Path | None) -> None:
     """Compare on IMAGES; CHECKPOINT holds the float twin of the shipped model."""
     pictures = [np.asarray(Image.open(p).convert("RGB")) for p in find_images(images)]
-    network = PhotoVLAE(read_progress(checkpoint)[0])
+    network = PhotoVLAE(Architecture(**read_progress(checkpoint)[0]))
     load_weights(checkpoint, network, "average")
     network.eval()
     curves = [estimated_curve(network, pictures, quantised=q) for q in (False, True)]

@@ -66,6 +66,20 @@ SCALE_UNITS = 16
 TAIL_UNITS = 128
 """The level of its heavier tail, in these units per level."""
 
+CODE_UNITS = 64
+"""Grid steps of a small image's latent per standard deviation of its prior."""
+
+CODE_SCALES = 32
+"""Posterior scale j of that latent stands for 2**(j / CODE_SCALE_OCTAVE) grid steps."""
+
+CODE_SCALE_OCTAVE = 4
+
+LOGIT_UNITS = 16
+"""The logit of a black or white pixel, in these units."""
+
+LOGIT_LIMIT = 191
+"""The largest, in those units: odds of one in 150,000."""
+
 _TAIL = 4.5
 """Tables reach this many standard deviations; what lies beyond is escaped or impossible."""
 

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from vlaecodec.model import MODEL_KIND, WEIGHTS_NAME, read_model, table_tensors, whole_tensors
+from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.tables import model_tables
 from vlaecodec.thaw import thaw
@@ -28,7 +29,8 @@ def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, def
     The averaged weights are exported: whole numbers for the decoding path, float16 for the analysis
     network. `data` says what the model was trained on. Returns the weights' SHA-256.
     """
-    architecture, progress = read_progress(checkpoint)
+    sizes, progress = read_progress(checkpoint)
+    architecture = Architecture(**sizes)
     network = PhotoVLAE(architecture)
     load_weights(checkpoint, network, "average")
     tensors = {
