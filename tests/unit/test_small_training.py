@@ -197,7 +197,9 @@ def test_a_run_resumes_and_learns(digits, tmp_path, prior) -> None:
     sizes_read, progress = read_progress(checkpoint)
     assert progress.steps == 160
     assert progress.pixels == 160 * 20 * 28**2
-    assert progress.curve[1]["loss"] < progress.curve[0]["loss"]
+    assert len(progress.curve) == 2
+    # Half a bit a pixel, where nothing learned would be a whole one.
+    assert progress.curve[1]["loss"] < 0.75 * 28**2 * np.log(2)
     model = SmallVLAE(Preset(**sizes_read))
     load_weights(checkpoint, model)
     assert (model.prior is None) == (prior == "gaussian")
