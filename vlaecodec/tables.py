@@ -253,6 +253,42 @@ def logistic_masses(low: int, high: int, mean: float, scale: float) -> NDArray[n
     return -np.expm1(-2 * h) * np.exp(h - a) / ((1 + np.exp(-a - h)) * (1 + np.exp(-a + h)))
 
 
+def code_tables() -> FrequencyTables:
+    """One table of a small image's latent under its prior N(0, 1), with escape."""
+    reach = round(1.5 * _TAIL * CODE_UNITS)
+    masses = gaussian_masses(-reach, reach, 0.0, CODE_UNITS)
+    return _collect([(-reach, np.append(masses, max(1.0 - masses.sum(), 0.0)))], escape=True)
+
+
+def code_posterior_tables() -> FrequencyTables:
+    """Tables of that latent less its mean under q(z | x), one for each scale index."""
+    tables = []
+    for index in range(CODE_SCALES):
+        scale = 2 ** (index / CODE_SCALE_OCTAVE)
+        reach = math.ceil(_TAIL * scale)
+        tables.append((-reach, gaussian_masses(-reach, reach, 0.0, scale)))
+    return _collect(tables, escape=False)
+
+
+def logit_tables() -> FrequencyTables:
+    """Tables of a black or white pixel, one for each logit from -LOGIT_LIMIT to LOGIT_LIMIT."""
+    tables = []
+    for logit in range(-LOGIT_LIMIT, LOGIT_LIMIT + 1):
+        white = 1 / (1 + math.exp(-logit / LOGIT_UNITS))
+        tables.append((0, np.array([1 - white, white])))
+    return _collect(tables, escape=False)
+
+
+def small_model_tables() -> dict[str, FrequencyTables]:
+    """Every family of tables that a model for small images ships, by name."""
+    return {
+        "latent": latent_tables(),
+        "code": code_tables(),
+        "posterior": code_posterior_tables(),
+        "logit": logit_tables(),
+    }
+
+
 def model_tables() -> dict[str, FrequencyTables]:
     """Every family of tables that a model ships, by name."""
     return {

@@ -12,7 +12,7 @@ from vlaecodec.networks.architecture import ARCHITECTURES
 from vlaecodec.training.checkpoint import read_progress
 from vlaecodec.training.export import export_model
 from vlaecodec.training.loop import TrainingConfig, train
-from vlaecodec.training.small.command import train_preset
+from vlaecodec.training.small.command import export_preset, train_preset
 
 PATH = click.Path(path_type=Path)
 
@@ -37,6 +37,7 @@ def main() -> None:
 
 
 main.add_command(train_preset)
+main.add_command(export_preset)
 
 
 @main.command()

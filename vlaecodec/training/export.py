@@ -51,7 +51,7 @@ def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, def
     card = model_card(folder.name, summary, data, digest, len(weights), architecture, progress)
     (folder / "MODEL_CARD.md").write_text(card)
     (folder / PROGRESS_NAME).write_text(json.dumps(asdict(progress), indent=1) + "\n")
-    _list_model(folder, digest, summary, default=default)
+    list_model(folder, digest, summary, default=default)
     return digest
 
 
@@ -64,13 +64,21 @@ def import_model(folder: Path, network: PhotoVLAE) -> Progress:
     return Progress(**json.loads((folder / PROGRESS_NAME).read_text()))
 
 
-def _list_model(folder: Path, sha256: str, summary: str, *, default: bool) -> None:
+def list_model(
+    folder: Path, sha256: str, summary: str, *, default: bool = False, small: bool = False
+) -> None:
+    """Add a model to the index beside its folder. default: it is what `encode` uses from now on.
+
+    small: it is one of the paper's models for small images.
+    """
     path = folder.parent / "index.json"
     index: dict[str, Any] = {"default": "", "models": {}}
     if path.exists():
         index = json.loads(path.read_text())
     index["models"][folder.name] = {"sha256": sha256, "summary": summary}
-    if default or not index["default"]:
+    if small:
+        index["models"][folder.name]["small"] = True
+    if default or not (index["default"] or small):
         index["default"] = folder.name
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(index, indent=2) + "\n")

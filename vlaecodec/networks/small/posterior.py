@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from vlaecodec.networks.blocks import Downsample, ResidualBlock, residual_blocks
 from vlaecodec.networks.fixed_point import LATENT, SIGNED, STREAM, ExactConv2d, Format, requantise
+from vlaecodec.networks.small.causal_decoder import MIDDLE_GREY
 from vlaecodec.networks.small.preset import Preset
 from vlaecodec.tables import CODE_SCALE_OCTAVE, CODE_SCALES
 
@@ -57,3 +58,10 @@ class Posterior(nn.Module):
 def code_deviation(scale_index: Tensor) -> Tensor:
     """Standard deviations in LATENT units, of scale indices in CODE_SCALE_INDEX units."""
     return torch.exp2(scale_index.float() / (CODE_SCALE_INDEX.scale * CODE_SCALE_OCTAVE))
+
+
+def network_image(image: Tensor) -> Tensor:
+    """What the posterior sees, SIGNED [B, colours, H, W], of 0 and 1 or of 0..255."""
+    if image.shape[1] == 1:
+        return (image.float() * 2 - 1) * SIGNED.scale
+    return (image.float() - MIDDLE_GREY) * (SIGNED.scale / 64)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vlaecodec.networks.fixed_point import LATENT, SIGNED, ste_round
+from vlaecodec.networks.fixed_point import LATENT, ste_round
 from vlaecodec.networks.small.causal_decoder import MIDDLE_GREY, BinaryDecoder
-from vlaecodec.networks.small.posterior import CODE_SCALE_INDEX, code_deviation
+from vlaecodec.networks.small.posterior import CODE_SCALE_INDEX, code_deviation, network_image
 from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.training.local_loss import residual_bits
 
@@ -29,13 +29,6 @@ class Draw:
     """log p(z), likewise."""
     mean_log_q: Tensor
     """The expectation of log_q: less noisy to train on."""
-
-
-def network_image(image: Tensor) -> Tensor:
-    """What the posterior sees, SIGNED [B, colours, H, W], of 0 and 1 or of 0..255."""
-    if image.shape[1] == 1:
-        return (image.float() * 2 - 1) * SIGNED.scale
-    return (image.float() - MIDDLE_GREY) * (SIGNED.scale / 64)
 
 
 def draw_latent(model: SmallVLAE, image: Tensor) -> Draw:

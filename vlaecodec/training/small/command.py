@@ -11,6 +11,7 @@ import click
 
 from vlaecodec.networks.small.preset import PRESETS, Preset
 from vlaecodec.training.small.datasets import read_dataset
+from vlaecodec.training.small.export import export_small
 from vlaecodec.training.small.loop import SmallConfig, train_small
 
 PATH = click.Path(path_type=Path)
@@ -67,3 +68,18 @@ def train_preset(preset: str, data: Path, **options: Any) -> None:
         train_small(SmallConfig(preset=preset, **options), read_dataset(preset, data))
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
+
+
+@click.command("export-preset")
+@click.argument("preset", metavar="NAME", type=click.Choice([n for n in PRESETS if n != "cifar10"]))
+@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
+@click.argument("folder", type=PATH)
+@click.option("--summary", required=True, help="One line for `vlaecodec models`.")
+@click.option("--note", required=True, help="How it was trained, for the model card.")
+def export_preset(
+    preset: str, data: Path, checkpoint: Path, folder: Path, summary: str, note: str
+) -> None:
+    """Write the averaged weights of a small VLAE's CHECKPOINT to the model FOLDER."""
+    images = read_dataset(preset, data).train
+    click.echo(f"{folder.name}: {export_small(checkpoint, folder, images, summary, note)}")
