@@ -65,7 +65,7 @@ def push_images(model: SmallModel, stack: AnsStack, images: Bitmaps) -> None:
     mean, scale = _posterior(model, images)
     z = mean + _pop(model, stack, "posterior", scale)
     _push_bits(model, stack, images, z)
-    eps = _invert(model, z)
+    eps = invert_latents(model, z)
     _push(model, stack, "code", eps, np.zeros_like(eps))
 
 
@@ -92,7 +92,7 @@ def reservoir_bits(model: SmallModel, images: Bitmaps) -> float:
 
 def quantise_latents(model: SmallModel, images: Bitmaps, level: int) -> Latents:
     """Symbols of eps on the grid of a level."""
-    eps = _invert(model, _posterior(model, images)[0])
+    eps = invert_latents(model, posterior_means(model, images))
     return (2 * eps + _step(level)) // (2 * _step(level))
 
 
@@ -175,6 +175,11 @@ def pixel_logits(model: SmallModel, images: Bitmaps, z: Latents) -> NDArray[np.i
     )
 
 
+def posterior_means(model: SmallModel, images: Bitmaps) -> Latents:
+    """The mean of q(z | x) of each image."""
+    return _posterior(model, images)[0]
+
+
 @exactly
 def _posterior(model: SmallModel, images: Bitmaps) -> tuple[Latents, Latents]:
     """q(z | x): means in LATENT units, and table indices of the scales."""
@@ -184,7 +189,7 @@ def _posterior(model: SmallModel, images: Bitmaps) -> tuple[Latents, Latents]:
 
 
 @exactly
-def _invert(model: SmallModel, z: Latents) -> Latents:
+def invert_latents(model: SmallModel, z: Latents) -> Latents:
     """eps = f^-1(z)."""
     return z if model.network.prior is None else _whole(model.network.prior.invert(_tensor(z)))
 
