@@ -29,14 +29,14 @@ from vlaecodec.small_model import SmallModel, load_small_model
 from vlaecodec.training.small.datasets import read_dataset
 
 COLUMNS = 12
-RECONSTRUCTION_LEVELS = (2, 3, 4)
+RECONSTRUCTION_LEVELS = (3, 4, 5)
 SCALE = 2
 GAP_PX = 2
 FULL_DRAW = 128
 
 
 def reconstructions(model: SmallModel, images: Bitmaps) -> list[Bitmaps]:
-    """Rows: the originals, then for each level what its latents draw, and what is likeliest."""
+    """Rows: the originals, then for each level one draw of its latents, and the vote of many."""
     rows = [images]
     for level in RECONSTRUCTION_LEVELS:
         z = dequantise_latents(model, quantise_latents(model, images, level), level)
@@ -52,13 +52,13 @@ def samples(model: SmallModel) -> list[Bitmaps]:
 
 
 def interpolations(model: SmallModel, images: Bitmaps) -> list[Bitmaps]:
-    """Rows from one image to the next, in eps, all drawn with the same noise."""
+    """Rows from one image to the next, in eps; votes of many draws."""
     eps = invert_latents(model, posterior_means(model, images)).astype(np.float64)
     rows = []
     for start, end in zip(eps[:8:2], eps[1:8:2], strict=True):
         part = np.linspace(0, 1, COLUMNS).reshape(-1, 1, 1, 1)
         z = draw_latents(model, to_latents(start + part * (end - start)))
-        rows.append(np.concatenate([draw_bitmaps(model, one[None], 0, 0) for one in z]))
+        rows.append(draw_bitmaps(model, z, 0, 0))
     return rows
 
 

@@ -47,6 +47,9 @@ from vlaecodec.tile_coder import not_reproduced, to_payload, to_words, warn_of_l
 
 WHITE = 255
 
+VOTES = 31
+"""Draws that vote on what is shown without texture."""
+
 
 def encode_small(
     picture: Picture,
@@ -113,22 +116,29 @@ def decode_small(
 def draw_bitmaps(model: SmallModel, z: Latents, texture_code: int, seed: int) -> Bitmaps:
     """Images from p(x | z), uint8 [N, H, W] of 0 and 1; the n-th with seed + n.
 
-    texture_code: the temperature, 0..TEXTURE_UNIT: logits are divided by it before drawing. At 0 a
-    pixel is what is likelier.
+    texture_code: the temperature, 1..TEXTURE_UNIT: logits are divided by it before drawing. At 0 it
+    is what most of VOTES full draws show, whatever the seed: the likeliest pixel one by one would
+    be an empty image, where no stroke ever begins.
     """
-    side = model.preset.image_px
-    noise = np.stack([noise_at(seed + lane, 0, side, side)[..., 0] for lane in range(len(z))])
+    if texture_code == 0:
+        every = np.repeat(z, VOTES, axis=0)
+        votes = draw_bitmaps(model, every, TEXTURE_UNIT, 0).reshape(len(z), VOTES, *_size(model))
+        return (votes.sum(1) > VOTES // 2).astype(np.uint8)
+    height, width = _size(model)
+    noise = np.stack([noise_at(seed + lane, 0, height, width)[..., 0] for lane in range(len(z))])
     noise = (noise.reshape(len(z), -1) >> np.uint32(8)).astype(np.int64)
     # The first entry of each table is how often a pixel is black.
     black = model.tables["logit"].frequencies[::2].astype(np.int64)
 
     def choose(pixels: slice, logits: NDArray[np.int64]) -> NDArray[np.uint8]:
-        if texture_code == 0:
-            return (logits > 0).astype(np.uint8)
         sharp = np.clip(logits * TEXTURE_UNIT // texture_code, -LOGIT_LIMIT, LOGIT_LIMIT)
         return (noise[:, pixels] >= black[sharp + LOGIT_LIMIT]).astype(np.uint8)
 
     return run_pixels(model, z, choose)
+
+
+def _size(model: SmallModel) -> tuple[int, int]:
+    return model.preset.image_px, model.preset.image_px
 
 
 def to_bitmap(picture: Picture, name: str, model: SmallModel) -> Bitmaps:
