@@ -85,7 +85,7 @@ def encode_small(
         texture_code=texture_to_code(1.0 if texture is None else texture) * (error is None),
         seed=zlib.crc32(payload) % (SEED_MAX + 1) if seed is None else check_seed(seed),
         max_error=error,
-        grey=True,
+        grey=picture.grey,
     )
     return write_container(header, latents, pixels, write_sections(picture, strip=strip))
 
@@ -151,11 +151,12 @@ def to_bitmap(picture: Picture, name: str, model: SmallModel) -> Bitmaps:
             f"model {name!r} codes images of {side} x {side} pixels; this one has "
             f"{shape[1]} x {shape[0]}"
         )
-    if not np.isin(picture.pixels, (0, WHITE)).all() or not picture.grey:
+    pixels = picture.pixels
+    if not np.isin(pixels, (0, WHITE)).all() or (pixels != pixels[..., :1]).any():
         raise ImageError(
             f"model {name!r} codes black and white; this image has other colours: reduce it first"
         )
-    return (picture.pixels[None, :, :, 0] // WHITE).astype(np.uint8)
+    return (pixels[None, :, :, 0] // WHITE).astype(np.uint8)
 
 
 def _encode_level(

@@ -37,6 +37,7 @@ from vlaecodec.training.small.export import export_small
 def models(tmp_path_factory):
     """A folder with one tiny model, exported as the shipped ones are."""
     folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
     network = lively(SmallVLAE(TINY))
     checkpoint = folder / "tiny.safetensors"
     optimizer = torch.optim.Adam(network.parameters())
@@ -63,6 +64,9 @@ def test_lossless_files_bring_every_pixel_back(model, quality) -> None:
         image = digit(seed)
         data = vlaecodec.encode(image, quality, model="tiny", lossless=True)
         assert np.array_equal(np.asarray(vlaecodec.decode(data)), np.asarray(image))
+        colour = image.convert("RGB")
+        data = vlaecodec.encode(colour, quality, model="tiny", lossless=True)
+        assert np.array_equal(np.asarray(vlaecodec.decode(data)), np.asarray(colour))
         assert vlaecodec.read_info(data).max_error == 0
         assert vlaecodec.read_info(data).model == "tiny"
     assert model.preset == TINY
@@ -128,7 +132,8 @@ def test_a_chain_costs_the_bound_and_ends_where_it_began(model) -> None:
                 + (draw.log_q - draw.log_p).flatten(1).sum(1)
             )
     bound_bits = float(torch.stack(nats).mean()) / np.log(2)
-    assert bits == pytest.approx(bound_bits, rel=0.01)
+    # One draw for each image, of an untrained network's wide spread of costs.
+    assert bits == pytest.approx(bound_bits, rel=0.03)
     for group in reversed(groups):
         assert np.array_equal(pop_images(model, stack, len(group)), group)
     assert np.array_equal(stack.words(), start)
