@@ -55,5 +55,9 @@ class ReproductionError(VlaeError):
     exit_code = 7
 
 
+class EngineError(VlaeError):
+    """What many files were given to, to work on them, has failed."""
+
+
 class LossWarning(UserWarning):
     """Something of the input is not kept in the file."""

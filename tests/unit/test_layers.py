@@ -14,6 +14,7 @@ ORDER = [
     "errors",
     "header",
     "container",
+    "shard",
     "metadata",
     "region",
     "alpha",
@@ -64,6 +65,7 @@ ORDER = [
 FORBIDDEN = {
     "header": {"torch", "numpy", "constriction"},
     "container": {"torch", "numpy", "constriction"},
+    "shard": {"torch", "numpy", "constriction", "PIL"},
     "metadata": {"torch", "numpy", "constriction", "PIL"},
     "networks": {"constriction", "PIL", "vlaecodec.entropy"},
     "training": {"constriction", "vlaecodec.entropy", "vlaecodec.codec", "vlaecodec.latent_coder"},

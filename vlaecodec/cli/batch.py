@@ -1,135 +1,62 @@
-"""Many files: processes with one model and one thread each; what fails does not stop the rest."""
+"""Many files: handed to an engine; what fails does not stop the rest, and is listed at the end."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import sys
 import time
-import warnings
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Generator
+from contextlib import closing
+from itertools import chain
 
-from vlaecodec.cli.files import check_input, check_output, file_size, make_folder
-from vlaecodec.cli.jobs import Job, Outcome
+from vlaecodec.cli import local_engine, ray_engine
+from vlaecodec.cli.jobs import Outcome, Plan
 from vlaecodec.cli.progress import total_bar
-from vlaecodec.cli.reporting import describe_error, say
-from vlaecodec.errors import LossWarning
+from vlaecodec.cli.reporting import say
+from vlaecodec.cli.shards import Shards
+from vlaecodec.cli.worker import Result, Work
 
-DEFAULT_JOBS_MAX = 8
-"""No more processes than this unless asked for: each holds a model and a picture."""
+Engine = Callable[..., Generator[Result, None, None]]
+"""Called with jobs, their work, a number of processes or None, and force: does the jobs somewhere,
+and yields a result for each as it comes."""
+
+RUN: dict[str, Engine] = {"local": local_engine.run, "ray": ray_engine.run}
 
 TABLE_ROWS = 40
 """Beyond so many files the table shows only those that failed."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """A job that is done, or has failed."""
-
-    job: Job
-    outcome: Outcome | None = None
-    error: str | None = None
-    warnings: list[str] = field(default_factory=list)
-
-
-Work = Callable[[Job], Outcome]
-"""Makes one file; picklable. Raises VlaeError."""
-
-
-def default_jobs() -> int:
-    """One process for each core that we may use, up to DEFAULT_JOBS_MAX."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return min(cores, DEFAULT_JOBS_MAX)
-
-
 def run_many(
-    jobs: list[Job], work: Work, processes: int | None, *, title: str, force: bool, quiet: bool
+    plan: Plan,
+    work: Work,
+    engine: str,
+    processes: int | None,
+    *,
+    title: str,
+    force: bool,
+    quiet: bool,
 ) -> None:
     """Do all jobs, and say how it went. Exits with code 1 if some failed."""
     start = time.perf_counter()
     results = []
-    processes = min(processes or default_jobs(), len(jobs))
-    sizes = {job: file_size(job.input) for job in jobs}
-    with total_bar(title, len(jobs), sum(sizes.values()), quiet=quiet) as advance:
-        for result in _run(jobs, work, processes, force=force):
-            results.append(result)
-            for warning in result.warnings:
-                say(f"warning: {result.job.input}: {warning}")
-            if result.error is not None:
-                say(result.error)
-            outcome = result.outcome
-            advance(sizes[result.job], outcome.width * outcome.height if outcome else 0)
+    with (
+        Shards(plan, force=force) as shards,
+        closing(RUN[engine](shards.jobs, work, processes, force=force)) as stream,
+    ):
+        sizes = {job: job.size_bytes for job in shards.jobs}
+        with total_bar(title, len(sizes), sum(sizes.values()), quiet=quiet) as advance:
+            for result in chain(shards.failures, shards.gather(stream)):
+                results.append(result)
+                for warning in result.warnings:
+                    say(f"warning: {result.job.source}: {warning}")
+                if result.error is not None:
+                    say(result.error)
+                outcome = result.outcome
+                if result.job in sizes:
+                    advance(sizes[result.job], outcome.width * outcome.height if outcome else 0)
     if not quiet:
         _show_summary(results, time.perf_counter() - start)
     if any(result.error is not None for result in results):
         sys.exit(1)
-
-
-def _run(jobs: list[Job], work: Work, processes: int, *, force: bool) -> Iterator[Result]:
-    """Results as they come."""
-    if processes == 1:
-        return (_attempt(work, job, force) for job in jobs)
-    return _run_pool(jobs, work, processes, force=force)
-
-
-def _run_pool(jobs: list[Job], work: Work, processes: int, *, force: bool) -> Iterator[Result]:
-    """A process that dies takes the pool with it: another pool goes on with the rest."""
-    waiting = deque(jobs)
-    context = multiprocessing.get_context("spawn")  # a fork after torch's threads can hang
-    while waiting:
-        running: dict[Future[Result], Job] = {}
-        pool = ProcessPoolExecutor(processes, context, _begin_worker)
-        try:
-            while waiting or running:
-                while waiting and len(running) < processes:
-                    job = waiting.popleft()
-                    running[pool.submit(_attempt, work, job, force)] = job
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    result = future.result()
-                    del running[future]
-                    yield result
-        except BrokenProcessPool:
-            suspects = list(running.values())
-            if len(suspects) > 1:
-                yield from _run_pool(suspects, work, 1, force=force)
-            else:
-                died = f"{suspects[0].input}: the process working on it died; out of memory?"
-                yield Result(suspects[0], error=died)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """One thread a process; interrupts are the parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    import torch
-
-    torch.set_num_threads(1)
-
-
-def _attempt(work: Work, job: Job, force: bool) -> Result:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", LossWarning)
-        try:
-            check_input(job.input)
-            make_folder(str(Path(job.output).parent))
-            check_output(job.output, job.input, force=force)
-            outcome, error = work(job), None
-        except Exception as problem:
-            # Whatever went wrong with this file, the others are not to suffer for it.
-            outcome, error = None, describe_error(problem) or f"{job.input}: {problem!r}"
-    losses = [str(w.message) for w in caught if issubclass(w.category, LossWarning)]
-    return Result(job, outcome, error, losses)
 
 
 def _show_summary(results: list[Result], seconds: float) -> None:
@@ -143,10 +70,10 @@ def _show_summary(results: list[Result], seconds: float) -> None:
     for name in ("pixels", "bytes", "bpp", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     if len(results) <= TABLE_ROWS:
-        for job, outcome in sorted(done, key=lambda pair: pair[0].output):
-            table.add_row(job.output, *_cells(outcome))
+        for job, outcome in sorted(done, key=lambda pair: pair[0].target):
+            table.add_row(job.target, *_cells(outcome))
     for result in failed:
-        table.add_row(result.job.input, "failed", style="red")
+        table.add_row(result.job.source, "failed", style="red")
     pixels = sum(o.width * o.height for _, o in done)
     size = sum(o.size_bytes for _, o in done)
     total = f"{len(done)} done, {len(failed)} failed"

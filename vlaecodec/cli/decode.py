@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
-from vlaecodec.cli.files import STDIO, read_input, write_output
+from vlaecodec.cli.files import STDIO, write_output
 from vlaecodec.cli.jobs import (
     PATH,
     Job,
     Outcome,
     carry_out,
+    is_shard,
     is_vlae,
     many_options,
     plan_jobs,
@@ -109,6 +110,7 @@ def decode(
     output_dir: str | None,
     recursive: bool,
     processes: int | None,
+    engine: str,
     dry_run: bool,
     format_name: str | None,
     force: bool,
@@ -129,7 +131,7 @@ def decode(
     Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
     FOLDER/INPUT with the suffix that --format says. Two arguments without a folder are INPUT and
     OUTPUT, unless the second is a .vlae file that exists. A file that fails does not stop the
-    others; the exit code is 1 then.
+    others; the exit code is 1 then. A .tar shard becomes a shard of pictures.
 
     \b
     Examples:
@@ -141,7 +143,7 @@ def decode(
       vlaecodec decode --thumbnail 256 photo.vlae small.png
       vlaecodec decode --keep-going damaged.vlae rescued.png
     """
-    jobs, many = plan_jobs(
+    plan = plan_jobs(
         inputs,
         option,
         output_dir,
@@ -149,10 +151,11 @@ def decode(
         suffix="." + (format_name or "png"),
         is_input=is_vlae,
     )
-    for job in jobs:
-        pillow_format(job.output, format_name)
+    for job in plan.jobs:
+        if not is_shard(Path(job.output)):
+            pillow_format(job.output, format_name)
     if dry_run:
-        show_plan(jobs, force=force)
+        show_plan(plan, force=force)
         return
     lossy = texture is not None or seed is not None or preview
     if thumbnail is not None and (lossy or region is not None):
@@ -171,9 +174,9 @@ def decode(
         strip=strip,
     )
     carry_out(
-        jobs,
+        plan,
         work,
-        many=many,
+        engine=engine,
         processes=processes,
         title="decoding",
         force=force,
@@ -193,13 +196,13 @@ def decode_file(
     **options: Any,
 ) -> Outcome:
     """Decode one file to another; `options` are those of `vlaecodec.decode`."""
-    data = read_input(job.input)
+    data = job.read()
 
     from vlaecodec.codec import decode as decode_image
     from vlaecodec.codec import decode_thumbnail
 
     start = time.perf_counter()
-    with naming(job.input):
+    with naming(job.source):
         if thumbnail is None:
             image = decode_image(data, progress=progress, **options)
         else:

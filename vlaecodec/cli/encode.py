@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from vlaecodec.cli.files import read_input, write_output
+from vlaecodec.cli.files import write_output
 from vlaecodec.cli.jobs import (
     PATH,
     Job,
@@ -121,6 +121,7 @@ def encode(
     output_dir: str | None,
     recursive: bool,
     processes: int | None,
+    engine: str,
     dry_run: bool,
     quality: float | None,
     target_size: int | None,
@@ -149,6 +150,9 @@ def encode(
     the second is a picture that exists. A file that fails does not stop the others; the exit code
     is 1 then.
 
+    A .tar shard, as webdataset has them, becomes FOLDER/INPUT: the same members in the same order,
+    .vlae in place of pictures.
+
     \b
     Examples:
       vlaecodec encode photo.png
@@ -156,9 +160,10 @@ def encode(
       vlaecodec encode --lossless photo.png exact.vlae
       vlaecodec encode -j 4 *.png --output-dir small
       vlaecodec encode -r album --output-dir small --dry-run
+      vlaecodec encode --engine ray shards/*.tar --output-dir small
       cat photo.webp | vlaecodec encode - - > photo.vlae
     """
-    jobs, many = plan_jobs(
+    plan = plan_jobs(
         inputs, option, output_dir, recursive=recursive, suffix=".vlae", is_input=is_picture
     )
     every_target = {
@@ -171,7 +176,7 @@ def encode(
     targets = {name: value for name, value in every_target.items() if value is not None}
     check_targets(targets, quality=quality, exact=lossless or max_error is not None)
     if dry_run:
-        show_plan(jobs, force=force)
+        show_plan(plan, force=force)
         return
     work = partial(
         encode_file,
@@ -189,9 +194,9 @@ def encode(
         max_pixels=max_pixels,
     )
     carry_out(
-        jobs,
+        plan,
         work,
-        many=many,
+        engine=engine,
         processes=processes,
         title="encoding",
         force=force,
@@ -209,12 +214,12 @@ def encode_file(
     **options: Any,
 ) -> Outcome:
     """Encode one file to another; `options` are those of `vlaecodec.encode`."""
-    data = read_input(job.input)
+    data = job.read()
 
     from vlaecodec.codec import encode as encode_image
     from vlaecodec.image import read_image
 
-    with naming(job.input, ImageError):
+    with naming(job.source, ImageError):
         image = read_image(data, to_8_bit=options["to_8_bit"], max_pixels=max_pixels)
         start = time.perf_counter()
         if targets:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from vlaecodec.errors import InputError, OutputError, ParameterError
 
@@ -101,9 +104,8 @@ def write_output(path: str, data: bytes, *, force: bool) -> None:
         elif _is_special(Path(path)):
             Path(path).write_bytes(data)
         else:
-            _replace(Path(os.path.realpath(path)), data, force=force)
-    except FileExistsError as error:
-        raise OutputError(f"{path}: exists already; give -f to overwrite") from error
+            with replacing(path, force=force) as file:
+                file.write(data)
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: {_reason(error)}") from error
 
@@ -120,18 +122,25 @@ def _write_standard_output(data: bytes) -> None:
         raise
 
 
-def _replace(target: Path, data: bytes, *, force: bool) -> None:
+@contextmanager
+def replacing(path: str, *, force: bool) -> Iterator[IO[bytes]]:
+    """A file to write, which takes its name when all is written, or is gone. Raises OutputError."""
+    target = Path(os.path.realpath(path))
     temporary = target.with_name(f".vlaecodec-{secrets.token_hex(8)}.tmp")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if force:
             temporary.replace(target)
         else:
             _move_unless_exists(temporary, target)
+    except FileExistsError as error:
+        raise OutputError(f"{path}: exists already; give -f to overwrite") from error
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: {_reason(error)}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

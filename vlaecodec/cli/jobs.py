@@ -1,4 +1,4 @@
-"""Jobs, one a file: which input goes to which output, worked out before anything is written."""
+"""Jobs, one a file or shard: which input goes to which output, worked out before any is written."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from vlaecodec.cli.files import STDIO, check_input, check_output, output_path
+from vlaecodec.cli.files import (
+    STDIO,
+    check_input,
+    check_output,
+    file_size,
+    output_path,
+    read_input,
+)
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.cli.reporting import say
 from vlaecodec.errors import InputError, ParameterError, VlaeError
+from vlaecodec.shard import Member, list_members, read_member
 
 PICTURE_SUFFIXES = {f".{s}" for s in ("png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "avif")}
 PICTURE_SUFFIXES |= {f".{s}" for s in ("tif", "tiff", "bmp", "dib", "gif", "jp2", "j2k", "jpx")}
@@ -36,15 +44,57 @@ class FileName(click.ParamType[str]):
 
 PATH = FileName()
 
+LOCAL = "local"
+ENGINES = (LOCAL, "ray")
+"""Where many jobs are done."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class Job:
-    """One file to make out of another."""
+    """One file to make out of another, or out of a member of a shard."""
 
     input: str
     output: str
+    member: Member | None = None
+    """What of a shard is the input."""
+    member_output: str | None = None
+    """What becomes of a member; `output` is where it waits until all of its shard is there."""
+
+    @property
+    def source(self) -> str:
+        """What messages call the input."""
+        return self.input if self.member is None else f"{self.input}:{self.member.name}"
+
+    @property
+    def target(self) -> str:
+        """What messages call the output."""
+        return self.member_output or self.output
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the input; 0 where there is none."""
+        return file_size(self.input) if self.member is None else self.member.size_bytes
+
+    def read(self) -> bytes:
+        """The bytes of the input. Raises InputError."""
+        if self.member is None:
+            return read_input(self.input)
+        return read_member(self.input, self.member)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command line asks for."""
+
+    jobs: list[Job]
+    many: bool
+    """Whether it is the form for many files."""
+    suffix: str
+    """Of outputs that are not named."""
+    is_input: Callable[[Path], bool]
+    """Tells a name that would be an input, in folders, shards and among two arguments."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +128,8 @@ def many_options(command: Command) -> Command:
             "--output-dir",
             type=PATH,
             metavar="FOLDER",
-            help="Where the outputs of many inputs go; made if it is not there.",
+            help="Where the outputs of many inputs go; made if it is not there. A .tar shard "
+            "becomes a shard.",
         ),
         click.option(
             "-r",
@@ -92,8 +143,16 @@ def many_options(command: Command) -> Command:
             "processes",
             type=click.IntRange(1),
             metavar="N",
-            help="Processes for many files, each with one thread.  [default: one per core, at "
-            "most 8; 1 stays in this process and uses all cores]",
+            help="Processes for many files, which share out the cores.  [default: one per core, "
+            "at most 8; with Ray one per CPU of the cluster]",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(ENGINES),
+            default=LOCAL,
+            show_default=True,
+            help="Where many files are worked on: processes here, or a Ray cluster that sees the "
+            "same folders: the one that RAY_ADDRESS names, or one started on this machine.",
         ),
         click.option(
             "--dry-run", is_flag=True, help="Only say what would be written, and what would fail."
@@ -112,11 +171,10 @@ def plan_jobs(
     recursive: bool,
     suffix: str,
     is_input: Callable[[Path], bool],
-) -> tuple[list[Job], bool]:
-    """The jobs that a command line asks for, and whether it is the form for many files.
+) -> Plan:
+    """The jobs that a command line asks for.
 
-    inputs: the arguments. option: what -o names. suffix: of the outputs where they are not named.
-    is_input: tells a name that would be an input, in folders and among two arguments.
+    inputs: the arguments. option: what -o names. suffix, is_input: as in Plan.
     Raises ParameterError for a command line that means nothing or would write one file twice.
     """
     if option is not None and output_dir is not None:
@@ -124,19 +182,28 @@ def plan_jobs(
     if output_dir is None and option is not None and _is_folder(option):
         output_dir, option = option, None
     if output_dir is not None:
-        return _plan_many(inputs, Path(output_dir), recursive, suffix, is_input), True
+        jobs = _plan_many(inputs, Path(output_dir), recursive, suffix, is_input)
+        return Plan(jobs, True, suffix, is_input)
     if recursive:
         raise ParameterError("-r needs --output-dir: the folder to write to")
     many = len(inputs) > 2 or (len(inputs) == 2 and _is_second_input(inputs, is_input))
     if many:
         raise ParameterError(f"{len(inputs)} inputs need --output-dir: the folder to write to")
+    if is_shard(Path(inputs[0])):
+        raise ParameterError(f"{inputs[0]}: a shard needs --output-dir: the folder to write to")
     target = inputs[1] if len(inputs) == 2 else None
-    return [Job(inputs[0], output_path(inputs[0], target, option, suffix))], False
+    job = Job(inputs[0], output_path(inputs[0], target, option, suffix))
+    return Plan([job], False, suffix, is_input)
 
 
 def is_picture(path: Path) -> bool:
     """Whether a name looks like a picture's."""
     return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def is_shard(path: Path) -> bool:
+    """Whether a name looks like a tar shard's."""
+    return path.suffix.lower() == ".tar"
 
 
 def is_vlae(path: Path) -> bool:
@@ -145,10 +212,10 @@ def is_vlae(path: Path) -> bool:
 
 
 def carry_out(
-    jobs: list[Job],
+    plan: Plan,
     work: Callable[..., Outcome],
     *,
-    many: bool,
+    engine: str,
     processes: int | None,
     title: str,
     force: bool,
@@ -159,12 +226,14 @@ def carry_out(
 
     work: called with a job, and for one alone with `progress`.
     """
-    if many:
+    if plan.many:
         from vlaecodec.cli.batch import run_many
 
-        run_many(jobs, work, processes, title=title, force=force, quiet=quiet)
+        run_many(plan, work, engine, processes, title=title, force=force, quiet=quiet)
         return
-    (job,) = jobs
+    if engine != LOCAL:
+        raise ParameterError(f"--engine {engine} is for many files: give --output-dir")
+    (job,) = plan.jobs
     check_output(job.output, job.input, force=force)
     with progress_bar(title, quiet=quiet) as progress:
         outcome = work(job, progress=progress)
@@ -182,15 +251,18 @@ def say_outcome(job: Job, outcome: Outcome, *, origin: str = "") -> None:
     )
 
 
-def show_plan(jobs: list[Job], *, force: bool) -> None:
+def show_plan(plan: Plan, *, force: bool) -> None:
     """What `--dry-run` says. Exits with code 1 if some file could not be made."""
     failed = False
-    for job in jobs:
+    for job in plan.jobs:
         try:
             check_input(job.input)
             if Path(job.output).parent.is_dir():
                 check_output(job.output, job.input, force=force)
             click.echo(f"{job.input} -> {job.output}")
+            for problem in list_members(job.input)[1] if is_shard(Path(job.input)) else ():
+                failed = True
+                say(f"would fail: {job.input}: {problem}")
         except VlaeError as error:
             failed = True
             say(f"would fail: {error}")
@@ -217,7 +289,8 @@ def _plan_many(
     jobs: list[Job] = []
     sources: dict[str, str] = {}
     for source, inner in _expand(inputs, recursive, is_input):
-        output = str(folder / Path(inner).with_suffix(suffix))
+        path = Path(inner)
+        output = str(folder / (path if is_shard(path) else path.with_suffix(suffix)))
         if output in sources:
             raise ParameterError(f"{sources[output]} and {source} would both become {output}")
         sources[output] = source
@@ -245,7 +318,7 @@ def _expand(
             folders[:] = sorted(f for f in folders if not f.startswith("."))
             for file in sorted(files):
                 path = Path(parent, file)
-                if not file.startswith(".") and is_input(path):
+                if not file.startswith(".") and (is_input(path) or is_shard(path)):
                     yield str(path), os.path.relpath(path, name)
 
 

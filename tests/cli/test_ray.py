@@ -1,0 +1,114 @@
+"""The same work on a Ray cluster of two machines, both of them this one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.test_shards import OTHERS, picture, read_shard, write_shard
+from tests.conftest import photo
+
+pytest.importorskip("ray", reason="Ray is not installed")
+ROOT = Path(__file__).parents[2]
+
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+memory = 80 * 2**20
+cluster = Cluster(True, head_node_args={"num_cpus": 1, "object_store_memory": memory})
+cluster.add_node(num_cpus=1, object_store_memory=memory)
+print(cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    """Where the cluster is, for commands; it lives as long as a process that we can end."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLUSTER], env=environment, text=True, cwd=ROOT, **pipes
+    )
+    with process:
+        yield environment | {"RAY_ADDRESS": process.stdout.readline().strip()}
+        process.stdin.close()
+        process.wait()
+
+
+def run(folder: Path, environment: dict[str, str], *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "vlaecodec", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def without_times(text: str) -> list[str]:
+    """Words of a summary's lines in no order, without seconds and what depends on them."""
+    lines = [line.split()[:-1] for line in text.splitlines() if "files/s" not in line]
+    return sorted(" ".join(words) for words in lines)
+
+
+def test_ray_does_the_same_as_processes_here(tmp_path, environment) -> None:
+    for number in range(3):
+        Image.fromarray(photo(24, 32, number)).save(tmp_path / f"{number}.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    write_shard(tmp_path / "photos.tar", {"s/0.png": picture(5), **OTHERS, "s/1.png": b"none"})
+    command = ["encode", "-q", "30", "0.png", "1.png", "2.png", "bad.png", "gone.png", "photos.tar"]
+    here = run(tmp_path, environment, *command, "-j1", "--output-dir", "here")
+    there = run(tmp_path, environment, *command, "-j2", "--output-dir", "there", "--engine", "ray")
+    assert there[0] == here[0] == 1
+    assert without_times(there[1].replace("there/", "here/")) == without_times(here[1])
+    assert "4 done, 3 failed" in there[1]
+    names = sorted(p.name for p in (tmp_path / "there").iterdir())
+    assert names == ["0.vlae", "1.vlae", "2.vlae", "photos.tar"]
+    for name in names:
+        there_bytes = (tmp_path / "there" / name).read_bytes()
+        assert there_bytes == (tmp_path / "here" / name).read_bytes()
+    assert list(read_shard(tmp_path / "there" / "photos.tar")) == ["s/0.vlae", *OTHERS]
+
+    # Nothing is overwritten without -f, and no cluster is needed to find that out.
+    nowhere = environment | {"RAY_ADDRESS": "192.0.2.1:1"}
+    code, text = run(
+        tmp_path, nowhere, "encode", "0.png", "--output-dir", "there", "--engine", "ray"
+    )
+    assert code == 1
+    assert "there/0.vlae: exists already" in text
+
+
+def test_a_picture_that_kills_its_process_costs_itself_only(tmp_path, environment) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DEADLY],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["a:done", "b:died", "c:done"]
+
+
+DEADLY = """
+from pathlib import Path
+from tests.cli.test_many import die_on_b
+from vlaecodec.cli import ray_engine
+from vlaecodec.cli.jobs import Job
+
+names = ("a.jpg", "b.jpg", "c.jpg")
+for name in names:
+    Path(name).write_bytes(b"")
+jobs = [Job(name, f"out/{name}.vlae") for name in names]
+for result in sorted(ray_engine.run(jobs, die_on_b, 1, force=False), key=lambda r: r.job.input):
+    died = result.error is not None and "the process working on it died" in result.error
+    print(result.job.input[0], "died" if died else "done", sep=":")
+"""

@@ -1,0 +1,72 @@
+"""The engine on this machine: processes with one model each, which share out the cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+
+from vlaecodec.cli.jobs import Job
+from vlaecodec.cli.worker import Result, Work, attempt, died, limit_threads
+
+PROCESSES_MAX = 8
+"""No more processes than this unless asked for: each holds a model and a picture."""
+
+
+def count_cores() -> int:
+    """The cores that we may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run(
+    jobs: list[Job], work: Work, processes: int | None, *, force: bool
+) -> Generator[Result, None, None]:
+    """Results as they come. One process is this one, with all cores."""
+    processes = min(processes or min(count_cores(), PROCESSES_MAX), len(jobs))
+    if processes > 1:
+        yield from run_pool(jobs, work, processes, force=force)
+        return
+    for job in jobs:
+        yield attempt(work, job, force=force)
+
+
+def run_pool(
+    jobs: list[Job], work: Work, processes: int, *, force: bool
+) -> Generator[Result, None, None]:
+    """A process that dies takes the pool with it: another pool goes on with the rest."""
+    waiting = deque(jobs)
+    context = multiprocessing.get_context("spawn")  # a fork after torch's threads can hang
+    begin = partial(_begin_worker, max(1, count_cores() // processes))
+    while waiting:
+        running: dict[Future[Result], Job] = {}
+        pool = ProcessPoolExecutor(processes, context, begin)
+        try:
+            while waiting or running:
+                while waiting and len(running) < processes:
+                    job = waiting.popleft()
+                    running[pool.submit(attempt, work, job, force=force)] = job
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    result = future.result()
+                    del running[future]
+                    yield result
+        except BrokenProcessPool:
+            suspects = list(running.values())
+            if len(suspects) > 1:
+                yield from run_pool(suspects, work, 1, force=force)
+            else:
+                yield died(suspects[0])
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker(threads: int) -> None:
+    """Interrupts are the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    limit_threads(threads)
