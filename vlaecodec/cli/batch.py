@@ -9,7 +9,8 @@ from contextlib import closing
 from itertools import chain
 
 from vlaecodec.cli import local_engine, ray_engine
-from vlaecodec.cli.jobs import Outcome, Plan
+from vlaecodec.cli.jobs import Outcome
+from vlaecodec.cli.plan import Plan
 from vlaecodec.cli.progress import total_bar
 from vlaecodec.cli.reporting import say
 from vlaecodec.cli.shards import Shards

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="[B]", required=False)
-@click.option("--texture", type=click.FloatRange(0, 1), help="Decode .vlae files at this strength.")
+@click.option(
+    "--texture",
+    type=click.FloatRange(0, 1),
+    metavar="S",
+    help="Decode .vlae files at this strength.",
+)
 @click.option(
     "--against", metavar="CODECS", help="Instead of B: jpeg, jpeg2000, webp, avif, jxl; by commas."
 )
@@ -53,7 +58,8 @@ def compare(
     Examples:
       vlaecodec compare photo.png photo.vlae
       vlaecodec compare --texture 0 photo.png photo.vlae
-      vlaecodec compare photo.png --against webp,avif --at-bytes-of photo.vlae --html page.html
+      vlaecodec compare photo.png --against webp,avif --at-bytes-of photo.vlae
+      vlaecodec compare photo.png --against jxl --at-bytes-of a.vlae --html a.html
     """
     if (second is None) == (file is None):
         raise ParameterError("name a second picture B, or a file with --at-bytes-of")

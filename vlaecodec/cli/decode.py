@@ -12,17 +12,8 @@ from typing import Any
 import click
 
 from vlaecodec.cli.files import STDIO, write_output
-from vlaecodec.cli.jobs import (
-    PATH,
-    Job,
-    Outcome,
-    carry_out,
-    is_shard,
-    is_vlae,
-    many_options,
-    plan_jobs,
-    show_plan,
-)
+from vlaecodec.cli.jobs import PATH, Job, Outcome, many_options
+from vlaecodec.cli.plan import carry_out, is_shard, is_vlae, plan_jobs, show_plan
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.errors import OutputError, ParameterError
 from vlaecodec.header import MAX_PIXELS, SEED_MAX
@@ -70,11 +61,15 @@ class RegionType(click.ParamType[Region]):
 @click.option(
     "--texture",
     type=click.FloatRange(0, 1),
+    metavar="S",
     help="Strength of regenerated texture: 0 is the smooth mean image, and fast; 1 a full draw.  "
     "[default: what the file recommends]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, SEED_MAX), help="Draw another texture.  [default: the file's]"
+    "--seed",
+    type=click.IntRange(0, SEED_MAX),
+    metavar="N",
+    help="Draw another texture.  [default: the file's]",
 )
 @click.option("--preview", is_flag=True, help="Of a lossless file, show what its latents tell.")
 @click.option(
@@ -97,6 +92,7 @@ class RegionType(click.ParamType[Region]):
 @click.option(
     "--max-pixels",
     type=click.IntRange(1),
+    metavar="N",
     default=MAX_PIXELS,
     show_default=True,
     help="Refuse larger pictures.",

@@ -10,16 +10,8 @@ from typing import Any
 import click
 
 from vlaecodec.cli.files import write_output
-from vlaecodec.cli.jobs import (
-    PATH,
-    Job,
-    Outcome,
-    carry_out,
-    is_picture,
-    many_options,
-    plan_jobs,
-    show_plan,
-)
+from vlaecodec.cli.jobs import PATH, Job, Outcome, many_options
+from vlaecodec.cli.plan import carry_out, is_picture, plan_jobs, show_plan
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.errors import ImageError, ParameterError
 from vlaecodec.header import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
@@ -64,19 +56,34 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     "-q",
     "--quality",
     type=click.FloatRange(1, 100),
+    metavar="Q",
     help="1 is the smallest file, 100 the best picture.  [default: 50; with --lossless or "
     "--max-error 30, and then it is the preview's]",
 )
 @click.option("--target-size", type=ByteCount(), help="Largest file that fits, as 40k or 1.5M.")
 @click.option(
-    "--target-bpp", type=click.FloatRange(0, min_open=True), help="The same in bits per pixel."
+    "--target-bpp",
+    type=click.FloatRange(0, min_open=True),
+    metavar="BPP",
+    help="The same in bits per pixel.",
 )
 @click.option(
-    "--target-psnr", type=float, help="Smallest file with this PSNR at least, dB, at texture 0."
+    "--target-psnr",
+    type=float,
+    metavar="DB",
+    help="Smallest file with this PSNR at least, dB, at texture 0.",
 )
-@click.option("--target-ms-ssim", type=click.FloatRange(0, 1), help="The same for MS-SSIM, 0 to 1.")
 @click.option(
-    "--target-ssimulacra2", type=float, help="The same for SSIMULACRA2; needs that package."
+    "--target-ms-ssim",
+    type=click.FloatRange(0, 1),
+    metavar="S",
+    help="The same for MS-SSIM, 0 to 1.",
+)
+@click.option(
+    "--target-ssimulacra2",
+    type=float,
+    metavar="S",
+    help="The same for SSIMULACRA2; needs that package.",
 )
 @click.option("--lossless", is_flag=True, help="Keep every sample exactly.")
 @click.option(
@@ -89,6 +96,7 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     "-e",
     "--effort",
     type=click.IntRange(1, 9),
+    metavar="N",
     default=1,
     show_default=True,
     help="How long to search for a smaller lossy file of equal quality: 2 takes seconds, 9 "
@@ -97,21 +105,26 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
 @click.option(
     "--texture",
     type=click.FloatRange(0, 1),
+    metavar="S",
     help="Strength of regenerated texture that decoders use.  [default: measured on the picture]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, SEED_MAX), help="Of the texture.  [default: from the picture]"
+    "--seed",
+    type=click.IntRange(0, SEED_MAX),
+    metavar="N",
+    help="Of the texture.  [default: from the picture]",
 )
 @click.option("--strip", is_flag=True, help="Leave out the ICC profile, EXIF and XMP.")
 @click.option("--to-8-bit", is_flag=True, help="Round samples of 16 bits to 8; refused otherwise.")
 @click.option(
     "--max-pixels",
     type=click.IntRange(1),
+    metavar="N",
     default=MAX_PIXELS,
     show_default=True,
     help="Refuse larger pictures.",
 )
-@click.option("-m", "--model", help="A name from `vlaecodec models`.")
+@click.option("-m", "--model", metavar="NAME", help="A name from `vlaecodec models`.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 @reports_errors

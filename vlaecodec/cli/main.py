@@ -41,9 +41,9 @@ class LazyGroup(click.Group):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 out of memory or interrupted, 2 usage or missing input, 3 not an "
-    "image, 4 damaged file, 5 model missing or different or a newer format, 6 cannot write, 7 this "
-    "machine computes differently.",
+    epilog="Exit codes: 0 done, 1 some of many files failed, out of memory or interrupted, 2 usage "
+    "or missing input, 3 not an image, 4 damaged file, 5 model missing or different or a newer "
+    "format, 6 cannot write, 7 this machine computes differently.",
 )
 @click.version_option(__version__)
 def main() -> None:
@@ -54,4 +54,9 @@ def main() -> None:
       vlaecodec encode photo.png                  writes photo.vlae
       vlaecodec encode -q 30 photo.jpg small.vlae
       vlaecodec decode photo.vlae                 writes photo.png
+      vlaecodec encode -r album --output-dir small
+      vlaecodec info photo.vlae
+      vlaecodec compare photo.png photo.vlae
+
+    `vlaecodec COMMAND --help` has more examples, and all options.
     """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,8 +61,13 @@ def naming(path: str, kind: type[VlaeError] = VlaeError) -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """One line on standard error."""
-    click.echo(f"vlaecodec: {text}", err=True)
+    """One line on standard error; a terminal gets it broken between words where it is too long."""
+    line = f"vlaecodec: {text}"
+    if sys.stderr is not None and sys.stderr.isatty():
+        columns = shutil.get_terminal_size().columns
+        lines = textwrap.wrap(line, columns, break_long_words=False, break_on_hyphens=False)
+        line = "\n".join(lines)
+    click.echo(line, err=True)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

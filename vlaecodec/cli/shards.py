@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from vlaecodec.cli.files import replacing
-from vlaecodec.cli.jobs import Job, Plan, is_shard
+from vlaecodec.cli.jobs import Job
+from vlaecodec.cli.plan import Plan, is_shard
 from vlaecodec.cli.worker import Result, check_job
 from vlaecodec.errors import InputError, VlaeError
 from vlaecodec.shard import Member, add_member, list_members
