@@ -164,6 +164,45 @@ def test_a_process_that_dies_takes_only_its_own_file(album, tmp_path, monkeypatc
     assert "b.jpg: the process working on it died" in errors["b.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("cores", "processes", "asked", "threads"),
+    [(8, 2, None, 4), (8, 3, None, 2), (2, 4, None, 1), (8, 2, "1", 1), (8, 2, "6", 4)],
+)
+def test_processes_share_out_the_cores(monkeypatch, cores, processes, asked, threads) -> None:
+    from vlaecodec.cli import local_engine
+
+    monkeypatch.setattr(local_engine, "count_cores", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert local_engine.threads_each(processes) == threads
+
+
+def test_a_worker_has_the_threads_that_it_is_given() -> None:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from functools import partial
+
+    from vlaecodec.cli import local_engine
+
+    context = multiprocessing.get_context("spawn")
+    begin = partial(local_engine._begin_worker, 1)
+    with ProcessPoolExecutor(1, context, begin) as pool:
+        # torch's; a matrix product of numpy's would have started as many more.
+        assert pool.submit(count_threads).result() == (1, 0)
+
+
+def count_threads() -> tuple[int, int]:
+    import numpy as np
+    import torch
+
+    before = len(os.listdir("/proc/self/task"))  # noqa: PTH208
+    matrix = np.ones((600, 600))
+    matrix @ matrix
+    torch.ones(600, 600) @ torch.ones(600, 600)
+    return torch.get_num_threads(), len(os.listdir("/proc/self/task")) - before  # noqa: PTH208
+
+
 def die_on_b(job):  # a worker's work must be importable
     from vlaecodec.cli.jobs import Outcome
 

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import rate_distortion, readme_table
+from benchmarks import rate_distortion, readme_table, throughput, transcript
 from benchmarks.bd_rate import bd_rate
 from benchmarks.codecs import find_codecs
 from benchmarks.curves import curve_of, mean_rows, read_published, rises_with_quality
@@ -39,6 +39,29 @@ def test_the_readme_quotes_the_stored_results() -> None:
     assert readme_table.insert(text) == text
     assert readme_table.render() in text
     assert readme_table.PLOT.read_text() == readme_table.draw_plot()
+
+
+def test_the_readme_quotes_a_session_that_still_goes_like_that() -> None:
+    text = (ROOT / "README.md").read_text()
+    stored = text.split(transcript.BEGIN)[1].split(transcript.END)[0]
+    assert max(map(len, stored.splitlines())) <= transcript.COLUMNS
+    fresh = transcript.render()
+    assert transcript.without_numbers(fresh) == transcript.without_numbers(stored)
+    assert transcript.insert(text, stored) == text
+
+
+def test_throughput_counts_what_was_coded(pictures, tmp_path) -> None:
+    output = tmp_path / "throughput.json"
+    arguments = [str(pictures), "--pictures", "3", "--side", "24", "--runs", "1"]
+    result = CliRunner().invoke(throughput.main, [*arguments, "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    record = json.loads(output.read_text())
+    assert [row["processes"] for row in record["rows"]] == [1, 2]
+    assert {row["files"] for row in record["rows"]} == {2}
+    one, two = record["medians"]["1"], record["medians"]["2"]
+    assert one["throughput_ratio"] == 1
+    assert two["throughput_ratio"] == pytest.approx(one["seconds"] / two["seconds"])
+    assert one["megapixels_per_s"] == pytest.approx(2 * 24 * 24 / 1e6 / one["seconds"])
 
 
 def test_the_stored_results_are_whole() -> None:

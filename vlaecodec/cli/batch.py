@@ -67,7 +67,7 @@ def _show_summary(results: list[Result], seconds: float) -> None:
     done = [(r.job, r.outcome) for r in results if r.outcome is not None]
     failed = [r for r in results if r.outcome is None]
     table = Table(box=None, pad_edge=False)
-    table.add_column("file", overflow="ellipsis", no_wrap=True)
+    table.add_column("file", overflow="ellipsis")  # the one that gives way to the others
     for name in ("pixels", "bytes", "bpp", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     if len(results) <= TABLE_ROWS:

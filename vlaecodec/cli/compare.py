@@ -144,21 +144,20 @@ def _print_measures(first: str, second: str, texture: float | None, *, as_json: 
 
 
 def _print_candidates(candidates: list[Candidate]) -> None:
-    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     from vlaecodec.comparison import MEASURES
     from vlaecodec.page.comparer import format_measure
 
-    table = Table(box=box.MARKDOWN)
-    table.add_column("file", no_wrap=True)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column("file")
     for column in ("bytes", *(title for title, _, _ in MEASURES.values())):
         table.add_column(column, justify="right")
     for found in candidates:
         cells = [format_measure(name, found.measures[name]) for name in MEASURES]
         table.add_row(found.name, str(found.size_bytes), *cells)
-    Console(width=140, highlight=False).print(table)
+    Console(highlight=False).print(table)
     for found in candidates:
         if found.too_large:
             click.echo(f"{found.name} has no file as small: this is its smallest", err=True)

@@ -25,6 +25,13 @@ def count_cores() -> int:
     return os.cpu_count() or 1
 
 
+def threads_each(processes: int) -> int:
+    """Each process's share of the cores, or fewer if OMP_NUM_THREADS says so."""
+    share = max(1, count_cores() // processes)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(share, int(asked))) if asked.isdecimal() else share
+
+
 def run(
     jobs: list[Job], work: Work, processes: int | None, *, force: bool
 ) -> Generator[Result, None, None]:
@@ -43,7 +50,7 @@ def run_pool(
     """A process that dies takes the pool with it: another pool goes on with the rest."""
     waiting = deque(jobs)
     context = multiprocessing.get_context("spawn")  # a fork after torch's threads can hang
-    begin = partial(_begin_worker, max(1, count_cores() // processes))
+    begin = partial(_begin_worker, threads_each(processes))
     while waiting:
         running: dict[Future[Result], Job] = {}
         pool = ProcessPoolExecutor(processes, context, begin)

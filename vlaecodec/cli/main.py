@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
 from vlaecodec import __version__
+from vlaecodec.cli.reporting import fitted
 
 COMMANDS = {
     "encode": "Encode a picture to a .vlae file.",
@@ -32,6 +34,13 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"vlaecodec.cli.{name}"), name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            text = fitted(error.format_message(), "Error: ")
+            raise click.UsageError(text, error.ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 
 import click
 
@@ -37,4 +39,7 @@ def models(as_json: bool) -> None:
         return
     for entry in entries:
         star = "*" if entry.name == default else " "
-        click.echo(f"{star} {entry.name:16} {entry.fingerprint.hex()}  {entry.summary}")
+        start = f"{star} {entry.name:16} {entry.fingerprint.hex()}  "
+        columns, indent = shutil.get_terminal_size().columns, " " * len(start)
+        text = textwrap.fill(entry.summary, columns, initial_indent=start, subsequent_indent=indent)
+        click.echo(text)

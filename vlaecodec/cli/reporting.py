@@ -61,13 +61,24 @@ def naming(path: str, kind: type[VlaeError] = VlaeError) -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """One line on standard error; a terminal gets it broken between words where it is too long."""
-    line = f"vlaecodec: {text}"
-    if sys.stderr is not None and sys.stderr.isatty():
-        columns = shutil.get_terminal_size().columns
-        lines = textwrap.wrap(line, columns, break_long_words=False, break_on_hyphens=False)
-        line = "\n".join(lines)
-    click.echo(line, err=True)
+    """One line on standard error, or as many as it takes on a terminal."""
+    click.echo(fitted(f"vlaecodec: {text}"), err=True)
+
+
+def fitted(text: str, indent: str = "") -> str:
+    """One line for standard error: broken between words where that is a terminal, for programs not.
+
+    indent: what will stand before the text.
+    """
+    if sys.stderr is None or not sys.stderr.isatty():
+        return text
+    return textwrap.fill(
+        text,
+        shutil.get_terminal_size().columns,
+        initial_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ).removeprefix(indent)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
