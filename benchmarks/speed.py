@@ -29,6 +29,7 @@ from vlaecodec.cli.progress import progress_bar
 from vlaecodec.model import load_model
 from vlaecodec.registry import find_model
 from vlaecodec.rivals import largest_within, list_rivals, set_decoder_threads
+from vlaecodec.thumbnail import choose_factor
 
 MODE_SIZE = (768, 512)
 SIZES = ((384, 256), (768, 512), (1216, 832), (2400, 1600), (4000, 3000), (6000, 4000))
@@ -41,6 +42,8 @@ PIXEL_MODES_BELOW_MP = 5.0
 """Modes that work pixel by pixel are measured on pictures under this size."""
 
 RASTER_ROWS = 32
+THUMBNAIL_PX = 256
+THUMBNAIL_SIZES = ((768, 512), (4000, 3000))
 SERIAL = "mbt2018 (CompressAI, serial context)"
 
 MODES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -94,6 +97,30 @@ def measure_sizes(
             for mode, prefix in (("full texture", "texture"), ("lossless", "lossless")):
                 found = measure_mode(mode, picture, quality, runs)
                 row |= {f"{prefix}_{key}": found[key] for key in ("encode_s", "decode_s")}
+        rows.append(row)
+    return rows
+
+
+def measure_thumbnails(
+    image: Image.Image, sizes: Sequence[tuple[int, int]], quality: float, runs: int
+) -> list[Row]:
+    """A thumbnail of THUMBNAIL_PX, and whole pictures as recommended and without texture."""
+    rows = []
+    for width, height in sizes:
+        data = vlaecodec.encode(resize(image, width, height), quality)
+        actions = {
+            "thumbnail_s": partial(vlaecodec.decode_thumbnail, data, THUMBNAIL_PX),
+            "mean_image_s": partial(vlaecodec.decode, data, texture=0),
+            "recommended_s": partial(vlaecodec.decode, data),
+        }
+        row: Row = {
+            "width_px": width,
+            "height_px": height,
+            "averages_of_px": choose_factor(width, height, THUMBNAIL_PX),
+            **{name: timed(action, runs)[1] for name, action in actions.items()},
+        }
+        for name in ("mean_image", "recommended"):
+            row[f"ratio_to_{name}"] = row[f"{name}_s"] / row["thumbnail_s"]
         rows.append(row)
     return rows
 
@@ -174,7 +201,7 @@ def report(record: dict[str, Any]) -> None:
     print_table(
         columns, [[n, f"{r['encode_s']:.3f}", f"{r['decode_s']:.3f}"] for n, r in rows.items()]
     )
-    for key in ("sizes", "by_threads", "memory"):
+    for key in ("sizes", "thumbnails", "by_threads", "memory"):
         found = record[key]
         columns_of = list(dict.fromkeys(k for row in found for k in row))
         print_table(columns_of, [[_cell(row.get(k)) for k in columns_of] for row in found])
@@ -236,6 +263,7 @@ def main(
         "by_threads": lambda: measure_threads(picture, quality, runs, threads),
         "process": lambda: measure_processes(picture, quality, runs),
         "raster": lambda: measure_raster(picture, runs),
+        "thumbnails": lambda: measure_thumbnails(original, THUMBNAIL_SIZES, quality, runs),
         "sizes": lambda: measure_sizes(original, sizes, quality, runs),
         "memory": lambda: [measure_memory(resize(original, *s), quality) for s in sizes],
     }

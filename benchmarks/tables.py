@@ -111,6 +111,13 @@ def speed_table(record: Record) -> Table:
         f"decode {largest['decode_s']:.1f} s, peak memory "
         f"{memory['encode_and_decode_gib']:.2f} GiB."
     ]
+    for row in record.get("thumbnails", []):
+        notes.append(
+            f"A thumbnail of a {row['width_px']} x {row['height_px']} photo, from averages of "
+            f"{row['averages_of_px']} pixels a side: {row['thumbnail_s']:.2f} s, "
+            f"{row['ratio_to_recommended']:.1f} times as fast as decoding it with recommended "
+            f"texture, {row['ratio_to_mean_image']:.1f} times as without texture."
+        )
     growth = record.get("growth", {})
     if "decode_exponent" in growth:
         notes.append(

@@ -16,6 +16,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from PIL import Image
 
+from benchmarks.pictures import open_picture
 from benchmarks.record import ROOT, write_text
 from vlaecodec.cli.main import main as vlaecodec
 
@@ -71,7 +72,7 @@ def _session_folder() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as path, contextlib.chdir(path):
         folder = Path(path)
         (folder / "album").mkdir()
-        crops = [Image.open(path) for path in sorted(PHOTOS.glob("*.webp"))]
+        crops = [open_picture(path) for path in sorted(PHOTOS.glob("*.webp"))]
         for name, crop in zip(("door", "bikes", "houses"), crops, strict=False):
             crop.save(folder / "album" / f"{name}.png")
         (folder / "album" / "notes.png").write_text("no picture")

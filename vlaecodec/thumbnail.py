@@ -1,7 +1,8 @@
 """Small pictures straight from the global decoder's trunk, without the large one.
 
 The last layer is linear up to rounding and clamping, so the average of a block of its pixels is
-another linear layer, with a small part of the outputs.
+another linear layer, with a small part of the outputs. Blocks of the trunk whose work does not show
+in averages are left out.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from vlaecodec.networks.global_decoder import PIXEL_UNITS
 FACTORS = (8, 4, 2)
 """How much smaller than the picture: averages of so many pixels a side."""
 
+_EIGHTH_BLOCKS: dict[int, int | None] = {8: 0, 4: None, 2: None}
+"""How many blocks at 1/8 each factor needs, None for all: without them 4 and 2 lose several dB."""
+
 _BLOCK = 128
 """Latents a side that are computed in one go."""
 
@@ -33,7 +37,8 @@ def synthesise_small(
 ) -> Pixels:
     """Block averages of the mean image: uint8 [ceil(H / factor), ceil(W / factor), 3].
 
-    Exact but for rounding, and for pixels that are clamped or lie outside the picture.
+    Near them, to be precise: blocks of the trunk are left out, and pixels that are clamped or lie
+    outside the picture count as they are.
     """
     height, width = (-(-side // factor) for side in shape[:2])
     _, rows, columns = latent.shape
@@ -57,7 +62,7 @@ def _average(model: PhotoModel, latent: LatentArray, code: int, factor: int) -> 
     decoder = model.network.decoder
     y = torch.from_numpy(latent).float().unsqueeze(0)
     y = y.contiguous(memory_format=torch.channels_last)
-    trunk = decoder.features(y, torch.tensor([code]))
+    trunk = decoder.coarse_features(y, torch.tensor([code]), _EIGHTH_BLOCKS[factor])
     kept = FOLD // factor
     cells = (3, kept, factor, kept, factor)
     weight = decoder.leave.folded_weight.unflatten(0, cells).mean((2, 4)).flatten(0, 2)

@@ -43,6 +43,8 @@ def test_peak_memory_is_the_process_own() -> None:
 def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(speed, "MODE_SIZE", (64, 48))
     monkeypatch.setattr(speed, "RASTER_ROWS", 4)
+    monkeypatch.setattr(speed, "THUMBNAIL_PX", 16)
+    monkeypatch.setattr(speed, "THUMBNAIL_SIZES", ((64, 48),))
     monkeypatch.setattr(speed, "load_mbt2018", lambda: None)
     Image.fromarray(photo(48, 64)).save(tmp_path / "photo.png")
     output = tmp_path / "speed.json"
@@ -60,7 +62,13 @@ def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
     assert record["raster"]["wavefront_size_bytes"] == record["raster"]["raster_size_bytes"]
     assert speed.SERIAL in record["left_out"]
     assert record["commit"] is None or len(record["commit"]) == 40
-    assert "times the seconds" in tables.speed_table(record).to_markdown()
+    (thumbnail,) = record["thumbnails"]
+    assert thumbnail["averages_of_px"] == 4
+    ratio = thumbnail["mean_image_s"] / thumbnail["thumbnail_s"]
+    assert thumbnail["ratio_to_mean_image"] == pytest.approx(ratio)
+    text = tables.speed_table(record).to_markdown()
+    assert "A thumbnail of a 64 x 48 photo, from averages of 4 pixels a side" in text
+    assert "times the seconds" in text
 
 
 @pytest.mark.parametrize("name", ["768", "0x5", "ax5", "5x"])

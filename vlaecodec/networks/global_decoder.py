@@ -52,6 +52,15 @@ class GlobalDecoder(nn.Module):
         stream = self.eighth(self.eighth_bias(self.up(stream), quality))
         return requantise(stream, STREAM, SIGNED, rounding=self.quantised)
 
+    def coarse_features(self, latent: Tensor, quality: Tensor, eighth_blocks: int | None) -> Tensor:
+        """Like `features`, for averages of pixels: what the blocks left out add is mostly detail.
+
+        Leaves out all blocks at 1/16, and those at 1/8 after the first `eighth_blocks`; None: none.
+        """
+        stream = self.up(self.sixteenth_bias(self.enter(latent), quality))
+        stream = self.eighth[:eighth_blocks](self.eighth_bias(stream, quality))
+        return requantise(stream, STREAM, SIGNED, rounding=self.quantised)
+
     def mean_image(self, features: Tensor) -> Tensor:
         """The mean image in sixteenths of a grey level: PIXEL [B, 3, 16H, 16W]."""
         return F.pixel_shuffle(self.leave(features), FOLD)
