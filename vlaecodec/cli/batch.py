@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from itertools import chain
 
 from vlaecodec.cli import local_engine, ray_engine
@@ -20,7 +20,11 @@ Engine = Callable[..., Generator[Result, None, None]]
 """Called with jobs, their work, a number of processes or None, and force: does the jobs somewhere,
 and yields a result for each as it comes."""
 
-RUN: dict[str, Engine] = {"local": local_engine.run, "ray": ray_engine.run}
+ENGINES: dict[str, tuple[Engine, Callable[[], AbstractContextManager[None]]]] = {
+    "local": (local_engine.run, nullcontext),
+    "ray": (ray_engine.run, ray_engine.surroundings),
+}
+"""Each with what is entered before there is a progress bar."""
 
 TABLE_ROWS = 40
 """Beyond so many files the table shows only those that failed."""
@@ -39,9 +43,11 @@ def run_many(
     """Do all jobs, and say how it went. Exits with code 1 if some failed."""
     start = time.perf_counter()
     results = []
+    run, surroundings = ENGINES[engine]
     with (
+        surroundings(),
         Shards(plan, force=force) as shards,
-        closing(RUN[engine](shards.jobs, work, processes, force=force)) as stream,
+        closing(run(shards.jobs, work, processes, force=force)) as stream,
     ):
         sizes = {job: job.size_bytes for job in shards.jobs}
         with total_bar(title, len(sizes), sum(sizes.values()), quiet=quiet) as advance:

@@ -68,6 +68,29 @@ class Codec:
         return result
 
 
+@contextmanager
+def surroundings() -> Iterator[None]:
+    """Ray's native part writes to descriptors 1 and 2; we, to standard error by another one."""
+    if sys.stderr is None or sys.stderr is not sys.__stderr__:
+        yield
+        return
+    with os.fdopen(os.dup(2), "w") as ours, Path(os.devnull).open("wb") as nowhere:
+        output = os.dup(1)
+        try:
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+            sys.stderr = ours
+            yield
+        finally:
+            ours.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            os.dup2(output, 1)
+            os.dup2(ours.fileno(), 2)
+            os.close(output)
+            sys.stderr = sys.__stderr__
+
+
 def run(
     jobs: list[Job], work: Work, actors: int | None, *, force: bool
 ) -> Generator[Result, None, None]:
@@ -89,7 +112,7 @@ def run(
             yield Result(job, error=str(problem))
     if not todo:
         return
-    with _backend_muted(), _cluster() as cpus, warnings.catch_warnings():
+    with _cluster() as cpus, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own business
         try:
             yield from _run_dataset(todo, work, min(actors or cpus, cpus, len(todo)))
@@ -111,29 +134,6 @@ def _cluster() -> Iterator[int]:
         yield max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:
         ray.shutdown()
-
-
-@contextmanager
-def _backend_muted() -> Iterator[None]:
-    """Ray's native part writes to descriptors 1 and 2; we, to standard error by another one."""
-    if sys.stderr is None or sys.stderr is not sys.__stderr__:
-        yield
-        return
-    with os.fdopen(os.dup(2), "w") as ours, Path(os.devnull).open("wb") as nowhere:
-        output = os.dup(1)
-        try:
-            os.dup2(nowhere.fileno(), 1)
-            os.dup2(nowhere.fileno(), 2)
-            sys.stderr = ours
-            yield
-        finally:
-            ours.flush()
-            if sys.stdout is not None:
-                sys.stdout.flush()
-            os.dup2(output, 1)
-            os.dup2(ours.fileno(), 2)
-            os.close(output)
-            sys.stderr = sys.__stderr__
 
 
 def _run_dataset(jobs: list[Job], work: Work, actors: int) -> Iterator[Result]:

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
-import click
-
 from vlaecodec.cli.files import STDIO
 from vlaecodec.errors import LossWarning, VlaeError
 
@@ -62,7 +60,9 @@ def naming(path: str, kind: type[VlaeError] = VlaeError) -> Iterator[None]:
 
 def say(text: str) -> None:
     """One line on standard error, or as many as it takes on a terminal."""
-    click.echo(fitted(f"vlaecodec: {text}"), err=True)
+    if sys.stderr is not None:
+        # Not click.echo, which would write past a progress bar, into its line.
+        print(fitted(f"vlaecodec: {text}"), file=sys.stderr, flush=True)
 
 
 def fitted(text: str, indent: str = "") -> str:
