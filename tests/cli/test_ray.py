@@ -30,13 +30,19 @@ cluster.shutdown()
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     """Where the cluster is, for commands; it lives as long as a process that we can end."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_gcs_server_port_wait_time_s": "300",  # a busy machine is no failure
+    }
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(
         [sys.executable, "-c", CLUSTER], env=environment, text=True, cwd=ROOT, **pipes
     )
     with process:
-        yield environment | {"RAY_ADDRESS": process.stdout.readline().strip()}
+        address = process.stdout.readline().strip()
+        assert address, "the cluster did not start"
+        yield environment | {"RAY_ADDRESS": address}
         process.stdin.close()
         process.wait()
 
