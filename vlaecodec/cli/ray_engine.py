@@ -127,8 +127,8 @@ def _cluster() -> Iterator[int]:
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
     try:
-        ray.init(logging_level=logging.ERROR, log_to_driver=False, include_dashboard=False)
-    except (OSError, RuntimeError, ValueError) as error:
+        ray.init(logging_level=logging.CRITICAL, log_to_driver=False, include_dashboard=False)
+    except Exception as error:  # Ray raises just that where it does not start in time
         raise EngineError(f"Ray: {_last_line(error)}") from error
     try:
         yield max(1, int(ray.cluster_resources().get("CPU", 1)))
