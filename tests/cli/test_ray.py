@@ -114,7 +114,9 @@ names = ("a.jpg", "b.jpg", "c.jpg")
 for name in names:
     Path(name).write_bytes(b"")
 jobs = [Job(name, f"out/{name}.vlae") for name in names]
-for result in sorted(ray_engine.run(jobs, die_on_b, 1, force=False), key=lambda r: r.job.input):
+with ray_engine.surroundings():
+    results = list(ray_engine.run(jobs, die_on_b, 1, force=False))
+for result in sorted(results, key=lambda r: r.job.input):
     died = result.error is not None and "the process working on it died" in result.error
     print(result.job.input[0], "died" if died else "done", sep=":")
 """
