@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 from numpy.typing import NDArray
 
+from tests.small import TINY as SMALL
+from tests.small import export_untrained
 from vlaecodec.model import PhotoModel, freeze, whole_tensors
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.registry import find_model
+from vlaecodec.small_model import SmallModel, load_small_model
 from vlaecodec.tables import model_tables
 
 # A busy machine is no failure.
@@ -35,6 +42,12 @@ TINY = Architecture(
     local_layers=1,
     colour_channels=8,
 )
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers() -> None:
+    """A test draws the same numbers whichever tests ran before it."""
+    torch.manual_seed(0)
 
 
 def photo(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -75,3 +88,20 @@ def tiny_model() -> PhotoModel:
     trained, frozen = random_network(), random_network()
     freeze(frozen, whole_tensors(trained))
     return PhotoModel(frozen.eval(), model_tables())
+
+
+@pytest.fixture(scope="session")
+def small_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tiny models for small images: "tiny", "odd" and "plain"."""
+    folder = tmp_path_factory.mktemp("models")
+    export_untrained(folder / "tiny", SMALL)
+    export_untrained(folder / "odd", replace(SMALL, flow_steps=3, local_layers=1, blocks=2))
+    export_untrained(folder / "plain", replace(SMALL, prior="gaussian", conditional=False))
+    return folder
+
+
+@pytest.fixture
+def small_model(small_models: Path, monkeypatch: pytest.MonkeyPatch) -> SmallModel:
+    """The one named "tiny"; the folder's models are those that files can name."""
+    monkeypatch.setenv("VLAECODEC_MODELS", str(small_models))
+    return load_small_model(find_model("tiny"))

@@ -102,6 +102,8 @@ def decode_small(
     side = model.preset.image_px
     if (header.width, header.height) != (side, side):
         raise DamagedError("the picture is not of the size that its model is for")
+    if header.max_error:
+        raise DamagedError("a file of a small model cannot be near-lossless")
     z = _decode_latents(model, container)
     if container.pixels and not preview and container.pixels[0] is not None:
         bitmap = _decode_pixels(model, container.pixels[0], z)

@@ -13,6 +13,7 @@ import json
 import struct
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -36,7 +37,8 @@ class Model:
         data = path.read_bytes()
         size = struct.unpack_from("<Q", data)[0]
         header = json.loads(data[8 : 8 + size])
-        self.sizes = json.loads(header.pop("__metadata__")["architecture"])
+        metadata = header.pop("__metadata__")
+        self.sizes = json.loads(metadata.get("architecture") or metadata["preset"])
         kinds = {"I8": "i1", "I16": "<i2", "I32": "<i4", "F16": "<f2"}
         self.tensors = {}
         for name, entry in header.items():
@@ -72,12 +74,14 @@ class Model:
     def bias(self, x: Array, name: str, quality: int) -> Array:
         return np.clip(x + self.table(f"{name}.table", quality), *STREAM)
 
+    def block(self, x: Array, name: str) -> Array:
+        update = self.convolve(x, f"{name}.depthwise", SIGNED)
+        update = self.convolve(update, f"{name}.widen", POSITIVE)
+        return np.clip(x + self.convolve(update, f"{name}.narrow", STREAM), *STREAM)
+
     def blocks(self, x: Array, name: str, count: int) -> Array:
         for index in range(count):
-            block = f"{name}.{index}"
-            update = self.convolve(x, f"{block}.depthwise", SIGNED)
-            update = self.convolve(update, f"{block}.widen", POSITIVE)
-            x = np.clip(x + self.convolve(update, f"{block}.narrow", STREAM), *STREAM)
+            x = self.block(x, f"{name}.{index}")
         return x
 
     def down(self, x: Array, name: str) -> Array:
@@ -438,10 +442,22 @@ def read_extras(data: bytes) -> tuple[Array | None, dict[int, bytes]]:
     return alpha, {kind: zlib.decompress(stored) for kind, stored in sections.items()}
 
 
-def decode(
-    data: bytes, model_path: Path, strength: int | None = None, preview: bool = False
-) -> Array:
-    """Sections 1 and 5: the pixels, uint8 [H, W, 3]. strength: of the texture, in 1/128."""
+class File(NamedTuple):
+    """Section 1, without the sections beside the picture."""
+
+    width: int
+    height: int
+    grey: int
+    quality: int
+    texture: int
+    seed: int
+    error: int
+    boxes: list[tuple[int, int]]  # top and left of each tile
+    latents: list[tuple[list[int], int]]
+    pixels: list[tuple[list[int], int]]
+
+
+def read_file(data: bytes) -> File:
     fields = struct.unpack_from("<4sBB4sHHHBH", data)
     magic, version, flags, _, width, height, quality, texture, seed = fields
     assert (magic, version, flags & 8) == (b"\x8bVLA", 3, 0)
@@ -456,8 +472,16 @@ def decode(
     assert binascii.crc_hqx(data[:offset], 0xFFFF) == struct.unpack_from("<H", data, offset)[0]
     _, offset = read_sections(data, offset + 2, kinds, section_sizes)
     latents, offset = read_parts(data, offset, sizes[: len(boxes)])
-    parts, offset = read_parts(data, offset, sizes[len(boxes) :])
+    pixels, offset = read_parts(data, offset, sizes[len(boxes) :])
     assert offset == len(data)
+    return File(width, height, grey, quality, texture, seed, error, boxes, latents, pixels)
+
+
+def decode(
+    data: bytes, model_path: Path, strength: int | None = None, preview: bool = False
+) -> Array:
+    """Sections 1 and 5: the pixels, uint8 [H, W, 3]. strength: of the texture, in 1/128."""
+    width, height, grey, quality, texture, seed, error, boxes, latents, parts = read_file(data)
     model = Model(model_path)
     y = np.zeros((model.sizes["latent_channels"], -(-height // 16), -(-width // 16)), np.int64)
     for (top, left), (words, _) in zip(boxes, latents, strict=True):

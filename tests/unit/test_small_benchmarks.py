@@ -7,15 +7,14 @@ import torch
 from benchmarks.bits_back import code_chain, measure_dithered, measure_payloads
 from benchmarks.paper_sheets import draw_sheet, interpolations, reconstructions, samples, swaps
 from benchmarks.representation import linear_probe_accuracy, neighbours_accuracy
-from tests.unit.test_small_codec import model, models  # noqa: F401
-from tests.unit.test_small_training import TINY, black_and_white, lively
+from tests.small import TINY, black_and_white, lively
 from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.training.small.likelihood import importance_nll, measure_bounds
 
 
-def test_the_chain_costs_what_it_says(model) -> None:  # noqa: F811
+def test_the_chain_costs_what_it_says(small_model) -> None:
     images = black_and_white(80)[:, 0].numpy()
-    row = code_chain(model, images, "tiny")
+    row = code_chain(small_model, images, "tiny")
     assert row["images"] == 80
     assert row["bits_per_dimension"] == pytest.approx(row["total_bits"] / (80 * 784))
     net = row["total_bits"] - row["start_bits"]
@@ -23,15 +22,15 @@ def test_the_chain_costs_what_it_says(model) -> None:  # noqa: F811
     assert abs(row["over_elbo_percent"]) < 4  # each image has one draw only
 
 
-def test_finer_payloads_cost_more_and_leave_less(model) -> None:  # noqa: F811
+def test_finer_payloads_cost_more_and_leave_less(small_model) -> None:
     images = black_and_white(40)[:, 0].numpy()
-    rows = measure_payloads(model, images)
+    rows = measure_payloads(small_model, images)
     bits = [row["latent_bits"] for row in rows]
     assert bits == sorted(bits)
     assert rows[-1]["step"] == 2
     # From a step below the posterior's deviation on, each halving costs a bit an element.
     assert bits[-1] - bits[-2] == pytest.approx(TINY.latent_channels, rel=0.1)
-    dithered = measure_dithered(model, images)
+    dithered = measure_dithered(small_model, images)
     fine = dithered[-1]
     assert fine["latent_bits"] == pytest.approx(rows[fine["level"]]["latent_bits"], rel=0.1)
 
@@ -66,15 +65,15 @@ def test_probes_find_what_is_there() -> None:
         assert accuracy(noise[:400], labels[:400], noise[400:], labels[400:]) < 0.5
 
 
-def test_sheets_show_the_images(model) -> None:  # noqa: F811
+def test_sheets_show_the_images(small_model) -> None:
     images = black_and_white(12)[:, 0].numpy()
     for rows in (
-        reconstructions(model, images),
-        samples(model),
-        interpolations(model, images),
-        swaps(model, images),
+        reconstructions(small_model, images),
+        samples(small_model),
+        interpolations(small_model, images),
+        swaps(small_model, images),
     ):
         sheet = np.asarray(draw_sheet(rows))
         assert sheet.shape == (2 * (30 * len(rows) + 2), 2 * (30 * 12 + 2))
-    shown = np.asarray(draw_sheet(reconstructions(model, images)))
+    shown = np.asarray(draw_sheet(reconstructions(small_model, images)))
     assert np.array_equal(shown[4:60:2, 4:60:2], 255 - 255 * images[0])

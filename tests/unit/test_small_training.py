@@ -9,6 +9,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+from tests.small import SIZES, TINY, black_and_white, lively
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.small.flow import Flow
 from vlaecodec.networks.small.preset import PRESETS, Preset
@@ -19,35 +20,7 @@ from vlaecodec.training.small.bound import draw_latent, measure_bound, objective
 from vlaecodec.training.small.datasets import binarise_once, read_dataset, to_samples
 from vlaecodec.training.small.loop import steer
 
-SIZES = {
-    "latent_channels": 6,
-    "flow_channels": 24,
-    "half_channels": 8,
-    "quarter_channels": 8,
-    "blocks": 1,
-    "full_channels": 8,
-    "local_features": 4,
-    "local_channels": 16,
-    "local_layers": 2,
-    "window_width": 5,
-    "window_height": 2,
-}
-TINY = Preset(**SIZES)
 TINY_MAP = replace(PRESETS["cifar10"], **SIZES | {"latent_px": 8})
-
-
-def lively(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
-    """Last layers begin small; here everything matters."""
-    torch.manual_seed(seed)
-    for name, parameter in module.named_parameters():
-        if name.endswith("leave.weight"):
-            parameter.data.mul_(10)
-    return module
-
-
-def black_and_white(count: int, seed: int = 0) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return (torch.rand(count, 1, 28, 28, generator=generator) < 0.3).to(torch.uint8)
 
 
 @pytest.mark.parametrize("preset", [TINY, TINY_MAP, replace(TINY, flow_steps=3)])
