@@ -28,7 +28,8 @@ MEANS = (
     "encode_s",
     "decode_s",
 )
-BD_MEASURES = ("psnr_db", "ms_ssim")
+BD_MEASURES = ("psnr_db", "ms_ssim", "ssimulacra2")
+"""Qualities that BD-rates are taken over, MS-SSIM in dB."""
 
 
 def mean_rows(rows: Iterable[Row]) -> list[Row]:

@@ -24,6 +24,7 @@ from PIL import Image
 
 from benchmarks.codecs import OURS, Codec, find_codecs
 from benchmarks.curves import (
+    BD_MEASURES,
     Row,
     check_published_pictures,
     compare_curves,
@@ -37,6 +38,7 @@ from benchmarks.record import check_output, describe_run, print_table, write_rec
 from benchmarks.stored_rows import StoredRows
 from benchmarks.timing import timed
 from vlaecodec.cli.progress import progress_bar
+from vlaecodec.comparison import MEASURES as TITLES
 from vlaecodec.comparison import measure_distortion, measure_realism, measure_ssimulacra2
 
 MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...]]] = {
@@ -45,6 +47,9 @@ MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...
     "realism": (measure_realism, ("sliced_wasserstein", "spectrum_distance")),
 }
 """Groups of measures that are taken together, and what they are called."""
+
+LONG_S = 1.0
+"""Seconds are averaged over pictures, so that slower codecs need not be run again on each."""
 
 PACKAGES = ("pillow-jxl-plugin", "ssimulacra2", "scipy")
 
@@ -70,8 +75,8 @@ def measure(job: Job) -> list[Row]:
     _warm_up(codec)
     rows = []
     for setting in job.settings:
-        data, encode_s = timed(partial(codec.encode, image, setting), job.runs)
-        decoded, decode_s = timed(partial(codec.decode, data), job.runs)
+        data, encode_s = timed(partial(codec.encode, image, setting), job.runs, LONG_S)
+        decoded, decode_s = timed(partial(codec.decode, data), job.runs, LONG_S)
         row: Row = {
             "codec": job.codec,
             "picture": job.picture,
@@ -149,13 +154,14 @@ def report(summary: dict[str, Any]) -> None:
         table = []
         for other, found in others.items():
             cells = []
-            for measured in ("psnr_db", "ms_ssim"):
+            for measured in BD_MEASURES:
                 of = found.get(measured)
                 cells.append("-" if of is None else f"{of['percent']:+.1f} %")
                 cells.append("-" if of is None else "{:.2f} to {:.2f}".format(*of["reference_bpp"]))
             label = f"{other} (published, not run)" if found.get("published") else other
             table.append([label, *cells])
-        columns = (f"{name} against", "BD, PSNR", "over, bpp", "BD, MS-SSIM", "over, bpp")
+        titles = (TITLES[measure][0] for measure in BD_MEASURES)
+        columns = [f"{name} against", *(c for t in titles for c in (f"BD, {t}", "over, bpp"))]
         click.echo(f"BD-rate over at most {low} to {high} bpp of the other codec:")
         print_table(columns, table)
     rises = summary["rises_with_quality"].values()
@@ -176,7 +182,7 @@ def report(summary: dict[str, Any]) -> None:
 )
 @click.option("--low", default=0.1, show_default=True, help="BD-rate from this rate of a rival.")
 @click.option("--high", default=1.0, show_default=True, help="BD-rate up to this rate.")
-@click.option("--runs", default=3, show_default=True, help="Seconds are medians of so many runs.")
+@click.option("--runs", default=3, show_default=True, help="Seconds: medians of at most so many.")
 @click.option("--threads", default=1, show_default=True, help="Threads of every codec.")
 @click.option("--jobs", default=1, show_default=True, help="Processes; more than 1 blur seconds.")
 @click.option("--fresh", is_flag=True, help="Measure everything anew.")
@@ -214,7 +220,8 @@ def main(
             rows[c, p, s] = {**found, "picture": p}
     reused = len(rows)
     work = []
-    for c, p in dict.fromkeys((c, p) for c, p, _ in wanted):
+    # Picture by picture: what the measures know of an original serves all codecs.
+    for c, p in ((c, p) for p in paths for c in codecs):
         missing = tuple(s for s in codecs[c].settings if (c, p, s) not in rows)
         if missing:
             work.append(Job(c, p, paths[p], missing, groups, threads, runs))
