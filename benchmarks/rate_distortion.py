@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.codecs import OURS, Codec, find_codecs
@@ -40,6 +41,7 @@ from benchmarks.timing import timed
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.comparison import MEASURES as TITLES
 from vlaecodec.comparison import measure_distortion, measure_realism, measure_ssimulacra2
+from vlaecodec.metrics import psnr_db
 
 MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...]]] = {
     "distortion": (measure_distortion, ("psnr_db", "psnr_yuv_db", "ms_ssim")),
@@ -62,33 +64,57 @@ class Job:
     picture: str
     path: Path
     settings: tuple[float, ...]
+    known: dict[float, Row]
+    """Rows of settings that were measured before, by fewer measures."""
     groups: tuple[str, ...]
     threads: int
     runs: int
 
 
 def measure(job: Job) -> list[Row]:
-    """A row for each setting: whole-file rate, distortion, median seconds for each way."""
+    """A row for each setting: whole-file rate, distortion, median seconds for each way.
+
+    A known row keeps its seconds and gets the measures that it lacks, if its file is the same.
+    """
     codec = find_codecs(job.threads)[0][job.codec]
     image = open_picture(job.path)
     original = np.asarray(image)
     _warm_up(codec)
     rows = []
     for setting in job.settings:
-        data, encode_s = timed(partial(codec.encode, image, setting), job.runs, LONG_S)
-        decoded, decode_s = timed(partial(codec.decode, data), job.runs, LONG_S)
-        row: Row = {
-            "codec": job.codec,
-            "picture": job.picture,
-            "setting": setting,
-            "size_bytes": len(data),
-            "rate_bpp": 8 * len(data) / (image.width * image.height),
-        }
+        row = job.known.get(setting)
+        if row is not None:
+            data = codec.encode(image, setting)
+            decoded = np.asarray(codec.decode(data))
+            same = (len(data), psnr_db(original, decoded)) == (row["size_bytes"], row["psnr_db"])
+        if row is None or not same:
+            row, decoded = _measure_file(job, codec, image, setting)
         for group in job.groups:
-            for name, value in MEASURES[group][0](original, np.asarray(decoded)).items():
-                row[name] = value if value is None or math.isfinite(value) else None
-        rows.append({**row, "encode_s": encode_s, "decode_s": decode_s})
+            take, names = MEASURES[group]
+            if not set(names) <= row.keys():
+                found = take(original, decoded)
+                row |= {n: v if v is None or math.isfinite(v) else None for n, v in found.items()}
+        rows.append(row)
     return rows
+
+
+def _measure_file(
+    job: Job, codec: Codec, image: Image.Image, setting: float
+) -> tuple[Row, NDArray[np.uint8]]:
+    """A row without measures of likeness, and the decoded picture [H, W, 3]."""
+    data, encode_s = timed(partial(codec.encode, image, setting), job.runs, LONG_S)
+    decoded, decode_s = timed(partial(codec.decode, data), job.runs, LONG_S)
+    row: Row = {
+        "codec": job.codec,
+        "picture": job.picture,
+        "setting": setting,
+        "size_bytes": len(data),
+        "rate_bpp": 8 * len(data) / (image.width * image.height),
+        "encode_s": encode_s,
+        "decode_s": decode_s,
+        "runs": job.runs,
+    }
+    return row, np.asarray(decoded)
 
 
 def _warm_up(codec: Codec) -> None:
@@ -214,21 +240,24 @@ def main(
     needed = [name for group in groups for name in MEASURES[group][1]]
     wanted = [(c, p, s) for c, codec in codecs.items() for p in paths for s in codec.settings]
     rows: dict[tuple[str, str, float], Row] = {}
+    known: dict[tuple[str, str, float], Row] = {}
     for c, p, s in wanted:
-        found = stored.find(c, codecs[c].identity, pictures[p], s, needed)
+        found = stored.find(c, codecs[c].identity, pictures[p], s)
         if found is not None:
-            rows[c, p, s] = {**found, "picture": p}
+            whole = set(needed) <= found.keys()
+            (rows if whole else known)[c, p, s] = {**found, "picture": p}
     reused = len(rows)
     work = []
     # Picture by picture: what the measures know of an original serves all codecs.
     for c, p in ((c, p) for p in paths for c in codecs):
         missing = tuple(s for s in codecs[c].settings if (c, p, s) not in rows)
         if missing:
-            work.append(Job(c, p, paths[p], missing, groups, threads, runs))
+            before = {s: known[c, p, s] for s in missing if (c, p, s) in known}
+            work.append(Job(c, p, paths[p], missing, before, groups, threads, runs))
     with progress_bar("rate-distortion", quiet=False) as progress:
         for job, measured in run_jobs(work, jobs):
-            made = {"commit": (run["commit"] or "")[:12], "runs": runs, "jobs": jobs}
-            measured = [row | made for row in measured]
+            made = {"commit": (run["commit"] or "")[:12]}
+            measured = [{"jobs": jobs, **row, **made} for row in measured]
             stored.append(codecs[job.codec].identity, pictures[job.picture], measured)
             rows |= {(job.codec, job.picture, row["setting"]): row for row in measured}
             if progress is not None:

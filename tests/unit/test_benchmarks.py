@@ -182,12 +182,30 @@ def test_a_mean_is_over_all_pictures_or_none() -> None:
     assert mean_rows(rows) == [{"setting": 1, "rate_bpp": 2}]
 
 
-def test_stored_rows_need_every_measure(tmp_path) -> None:
+def test_stored_rows_are_found_by_all_they_depend_on(tmp_path) -> None:
     output = tmp_path / "results.json"
     stored = StoredRows(output)
     stored.append({"library": "x"}, "abc", [{"codec": "JPEG", "setting": 5, "psnr_db": 30}])
     found = StoredRows(output)
-    assert found.find("JPEG", {"library": "x"}, "abc", 5.0, ["psnr_db"]) is not None
-    assert found.find("JPEG", {"library": "x"}, "abc", 5, ["psnr_db", "ms_ssim"]) is None
-    assert found.find("JPEG", {"library": "y"}, "abc", 5, []) is None
-    assert found.find("JPEG", {"library": "x"}, "abd", 5, []) is None
+    assert found.find("JPEG", {"library": "x"}, "abc", 5.0) is not None
+    assert found.find("JPEG", {"library": "y"}, "abc", 5) is None
+    assert found.find("JPEG", {"library": "x"}, "abd", 5) is None
+
+
+def test_a_known_row_gets_the_measures_it_lacks(pictures, tmp_path) -> None:
+    """Its seconds stay, as long as the file does."""
+    output = tmp_path / "results.json"
+    again = [pictures / "b.png", "--codec", "JPEG", "--output", output, "--runs", 1]
+    run(*again)
+    record = json.loads(output.read_text())
+    for row in record["rows"]:
+        row |= {"encode_s": 1234, "runs": 7}
+    record["rows"][0]["size_bytes"] += 1
+    record["rows"][1]["psnr_db"] += 0.01
+    output.write_text(json.dumps(record))
+    run(*again, "--realism")
+    rows = json.loads(output.read_text())["rows"]
+    assert all(row["sliced_wasserstein"] > 0 for row in rows)
+    assert [row["encode_s"] == 1234 for row in rows] == [False, False] + [True] * (len(rows) - 2)
+    assert [row["runs"] for row in rows] == [1, 1] + [7] * (len(rows) - 2)
+    assert rows[1]["psnr_db"] == pytest.approx(record["rows"][1]["psnr_db"] - 0.01)
