@@ -53,6 +53,9 @@ MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...
 LONG_S = 1.0
 """Seconds are averaged over pictures, so that slower codecs need not be run again on each."""
 
+SPARSE_FROM = 6
+"""Fewer points than half of more settings than this would bend curves."""
+
 PACKAGES = ("pillow-jxl-plugin", "ssimulacra2", "scipy")
 
 
@@ -63,10 +66,10 @@ class Job:
     codec: str
     picture: str
     path: Path
-    settings: tuple[float, ...]
+    groups: dict[float, tuple[str, ...]]
+    """Settings, and the groups of measures that are taken at each."""
     known: dict[float, Row]
     """Rows of settings that were measured before, by fewer measures."""
-    groups: tuple[str, ...]
     threads: int
     runs: int
 
@@ -81,7 +84,7 @@ def measure(job: Job) -> list[Row]:
     original = np.asarray(image)
     _warm_up(codec)
     rows = []
-    for setting in job.settings:
+    for setting, groups in job.groups.items():
         row = job.known.get(setting)
         if row is not None:
             data = codec.encode(image, setting)
@@ -89,7 +92,7 @@ def measure(job: Job) -> list[Row]:
             same = (len(data), psnr_db(original, decoded)) == (row["size_bytes"], row["psnr_db"])
         if row is None or not same:
             row, decoded = _measure_file(job, codec, image, setting)
-        for group in job.groups:
+        for group in groups:
             take, names = MEASURES[group]
             if not set(names) <= row.keys():
                 found = take(original, decoded)
@@ -202,6 +205,9 @@ def report(summary: dict[str, Any]) -> None:
 @click.option("--ssimulacra2", is_flag=True, help="Measure SSIMULACRA2 too; slow.")
 @click.option("--realism", is_flag=True, help="Measure patch and spectrum distances too.")
 @click.option(
+    "--sparse", is_flag=True, help=f"Of more than {SPARSE_FROM} settings, these at every second."
+)
+@click.option(
     "--published",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Curves to refer to, as CSV: benchmarks/published/kodak.csv.",
@@ -218,6 +224,7 @@ def main(
     names: tuple[str, ...],
     ssimulacra2: bool,
     realism: bool,
+    sparse: bool,
     published: Path | None,
     low: float,
     high: float,
@@ -233,27 +240,33 @@ def main(
     if references:
         check_published_pictures(paths)
     codecs, left_out = _choose(threads, names)
-    groups = _groups(ssimulacra2=ssimulacra2, realism=realism)
-    run = {**describe_run(*PACKAGES), "threads": threads, "jobs": jobs, "runs": runs}
+    groups = _groups(codecs, ssimulacra2=ssimulacra2, realism=realism, sparse=sparse)
+    run = {
+        **describe_run(*PACKAGES),
+        "threads": threads,
+        "jobs": jobs,
+        "runs": runs,
+        "sparse": sparse,
+    }
     pictures = {name: digest(open_picture(path)) for name, path in paths.items()}
     stored = StoredRows(output, fresh=fresh)
-    needed = [name for group in groups for name in MEASURES[group][1]]
     wanted = [(c, p, s) for c, codec in codecs.items() for p in paths for s in codec.settings]
     rows: dict[tuple[str, str, float], Row] = {}
     known: dict[tuple[str, str, float], Row] = {}
     for c, p, s in wanted:
         found = stored.find(c, codecs[c].identity, pictures[p], s)
         if found is not None:
-            whole = set(needed) <= found.keys()
+            needed = {name for group in groups[c, s] for name in MEASURES[group][1]}
+            whole = needed <= found.keys()
             (rows if whole else known)[c, p, s] = {**found, "picture": p}
     reused = len(rows)
     work = []
     # Picture by picture: what the measures know of an original serves all codecs.
     for c, p in ((c, p) for p in paths for c in codecs):
-        missing = tuple(s for s in codecs[c].settings if (c, p, s) not in rows)
+        missing = {s: groups[c, s] for s in codecs[c].settings if (c, p, s) not in rows}
         if missing:
             before = {s: known[c, p, s] for s in missing if (c, p, s) in known}
-            work.append(Job(c, p, paths[p], missing, before, groups, threads, runs))
+            work.append(Job(c, p, paths[p], missing, before, threads, runs))
     with progress_bar("rate-distortion", quiet=False) as progress:
         for job, measured in run_jobs(work, jobs):
             made = {"commit": (run["commit"] or "")[:12]}
@@ -295,10 +308,18 @@ def _choose(threads: int, names: Iterable[str]) -> tuple[dict[str, Codec], list[
     return chosen, left_out
 
 
-def _groups(*, ssimulacra2: bool, realism: bool) -> tuple[str, ...]:
-    """The groups of measures asked for."""
-    chosen = {"distortion": True, "ssimulacra2": ssimulacra2, "realism": realism}
-    return tuple(name for name, asked in chosen.items() if asked)
+def _groups(
+    codecs: dict[str, Codec], *, ssimulacra2: bool, realism: bool, sparse: bool
+) -> dict[tuple[str, float], tuple[str, ...]]:
+    """The groups of measures to take for each codec and setting."""
+    asked = {"ssimulacra2": ssimulacra2, "realism": realism}
+    slow = tuple(name for name, wanted in asked.items() if wanted)
+    groups = {}
+    for name, codec in codecs.items():
+        step = 2 if sparse and len(codec.settings) > SPARSE_FROM else 1
+        for index, setting in enumerate(codec.settings):
+            groups[name, setting] = ("distortion", *(() if index % step else slow))
+    return groups
 
 
 if __name__ == "__main__":

@@ -5,15 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from benchmarks.codecs import OURS
-from benchmarks.curves import curve_of
+from benchmarks.curves import BD_MEASURES, points_of
+from vlaecodec.comparison import MEASURES
 
 RATES_BPP = (0.15, 0.25, 0.5, 1.0)
+LIKENESS_BPP = 0.25
+PUBLISHED = " (published, not run)"
+TITLES = {
+    name: f"{title}, {unit}" if unit else title for name, (title, unit, _) in MEASURES.items()
+}
+WAYS = ("encode", "decode")
+GROWING = {"mean image": "", "full texture": "texture_", "lossless": "lossless_"}
+"""Modes that are measured by size of picture, and what their keys begin with."""
+PEAKS = {f"{prefix}encode_and_decode_gib": f"memory, {mode}" for mode, prefix in GROWING.items()}
 Record = dict[str, Any]
 
 
@@ -43,27 +55,57 @@ def made_with(record: Record) -> str:
 
 
 def rate_distortion_table(record: Record, published: bool = False) -> Table:
-    """Mean PSNR at a few rates, and the BD-rates of vlaecodec against each other codec."""
+    """Mean PSNR at a few rates, and the BD-rates of vlaecodec against each other codec.
+
+    published: with the curves that were not run, and what each BD-rate was taken over.
+    """
     low, high = record["bd_rate_bpp"]
     comparisons = record["bd_rate"].get(OURS, {})
-    curves = {name: curve_of(means, "psnr_db") for name, means in record["mean"].items()}
+    curves = {name: points_of(means, "psnr_db") for name, means in record["mean"].items()}
     if published:
         for name, curve in record["published"]["curves"].items():
-            curves[f"{name} (published, not run)"] = curve_of(curve["points"], "psnr_db")
+            curves[name + PUBLISHED] = points_of(curve["points"], "psnr_db")
     rows = []
     for name, curve in curves.items():
-        found = comparisons.get(name.removesuffix(" (published, not run)"), {})
-        cells = [psnr_at(curve, rate) for rate in RATES_BPP]
-        rows.append([name, *cells, *(bd_cell(found, key) for key in ("psnr_db", "ms_ssim"))])
+        found = comparisons.get(name.removesuffix(PUBLISHED), {})
+        cells = [_at(curve, rate, 2) for rate in RATES_BPP]
+        rows.append([name, *cells, *(bd_cell(found, key, published) for key in BD_MEASURES)])
     return Table(
         f"{count(record)}, whole files, mean PSNR (RGB, dB) at a rate; {made_with(record)}:",
-        ["codec", *(f"{r} bpp" for r in RATES_BPP), "our BD-rate, PSNR", "our BD-rate, MS-SSIM"],
+        [
+            "codec",
+            *(f"{r} bpp" for r in RATES_BPP),
+            *(f"our BD-rate, {MEASURES[key][0].removesuffix(', RGB')}" for key in BD_MEASURES),
+        ],
         rows,
         [
             "BD-rate: how much less (-) rate ours needs for the same quality, of the mean curves, "
-            f"over what both reach within {low} to {high} bpp of the other codec. Rivals as in "
+            f"over what both reach within {low} to {high} bpp of the other codec"
+            + (" (in brackets)" if published else "")
+            + ", MS-SSIM in dB. Rivals as in "
             "Pillow: JPEG 4:2:0 optimised, WebP method 6, JPEG 2000 with the 9/7 wavelet and "
             "colour transform, AVIF 4:4:4 speed 6, JPEG XL effort 7."
+        ],
+    )
+
+
+def likeness_table(record: Record, rate_bpp: float = LIKENESS_BPP) -> Table:
+    """All measures of likeness at one rate, of every codec that has files on both sides of it."""
+    rows = []
+    for name, means in record["mean"].items():
+        cells = [_at(points_of(means, key), rate_bpp, MEASURES[key][2]) for key in MEASURES]
+        if any(cell != "-" for cell in cells):
+            rows.append([name, *cells])
+    shown = [i for i, _ in enumerate(MEASURES, 1) if any(row[i] != "-" for row in rows)]
+    return Table(
+        f"{count(record)}, means at {rate_bpp:g} bpp; {made_with(record)}:",
+        ["codec", *(list(TITLES.values())[i - 1] for i in shown)],
+        [[row[0], *(row[i] for i in shown)] for row in rows],
+        [
+            "The two distances fall with likeness and compare statistics of texture, not samples; "
+            "the other measures rise. Drawn texture gains in the former and pays in the latter. "
+            "SSIMULACRA2 is by a port to numpy, not the reference program. Between a "
+            "codec's settings, means are interpolated over log rate by monotone cubics."
         ],
     )
 
@@ -100,25 +142,21 @@ def texture_table(record: Record) -> Table:
 
 
 def speed_table(record: Record) -> Table:
-    """Median seconds for a 768 x 512 photo, in process."""
+    """Median seconds for a 768 x 512 photo, in process; start-up, growth and raster order below."""
     rows = [
-        [name, *(_seconds(row.get(key)) for key in ("encode_s", "decode_s"))]
+        [name, *(_cell(row.get(key), 3) for key in ("encode_s", "decode_s"))]
         for name, row in {**record["modes"], **record["rivals"]}.items()
     ]
     largest, memory = record["sizes"][-1], record["memory"][-1]
+    process = record["process"]
     notes = [
+        f"A whole process, started cold: info {process['info_s']:.2f} s, encode "
+        f"{process['encode_s']:.2f} s, decode (mean image) {process['decode_s']:.2f} s.",
         f"A {largest['megapixels']:.0f}-megapixel photo: encode {largest['encode_s']:.1f} s, "
         f"decode {largest['decode_s']:.1f} s, peak memory "
-        f"{memory['encode_and_decode_gib']:.2f} GiB."
+        f"{memory['encode_and_decode_gib']:.2f} GiB (mean image).",
+        *_growth_notes(record),
     ]
-    growth = record.get("growth", {})
-    if "decode_exponent" in growth:
-        notes.append(
-            f"Seconds grow with pixels to the power {growth['encode_exponent']:.2f} (encode) and "
-            f"{growth['decode_exponent']:.2f} (decode) from {growth['from_mp']:g} megapixel on; "
-            f"seconds per pixel differ by at most {100 * growth['encode_spread']:.0f} % and "
-            f"{100 * growth['decode_spread']:.0f} %."
-        )
     if "raster" in record:
         notes.append(
             "The same pixels, weights and entropy coder in raster order, one pixel a step: "
@@ -126,11 +164,57 @@ def speed_table(record: Record) -> Table:
             f"({record['raster']['width_px']} x {record['raster']['height_px']}, lossless)."
         )
     return Table(
-        f"Seconds for a 768 x 512 photo, in process, {record['threads']} threads, one run; "
+        f"Seconds for a 768 x 512 photo, in process, {record['threads']} threads, all in one run; "
         f"{made_with(record)}:",
         ["codec", "encode", "decode"],
         rows,
         notes,
+    )
+
+
+def _growth_notes(record: Record) -> list[str]:
+    growth = record.get("growth", {})
+    notes = []
+    for mode, prefix in GROWING.items():
+        if f"{prefix}decode_exponent" not in growth:
+            continue
+        largest = max(r["megapixels"] for r in record["sizes"] if f"{prefix}decode_s" in r)
+        powers = [growth[f"{prefix}{way}_exponent"] for way in WAYS]
+        spreads = [100 * growth[f"{prefix}{way}_spread"] for way in WAYS]
+        notes.append(
+            f"Seconds grow with pixels to the power {powers[0]:.2f} (encode) and {powers[1]:.2f} "
+            f"(decode) from {growth['from_mp']:g} to {largest:.0f} megapixels, {mode}; seconds "
+            f"per pixel differ by at most {spreads[0]:.0f} % and {spreads[1]:.0f} %."
+        )
+    return notes
+
+
+def sizes_table(record: Record) -> Table:
+    """Seconds and peak memory by size of picture."""
+    columns = [f"{prefix}{way}_s" for prefix in GROWING.values() for way in WAYS]
+    labels = [f"{mode}, {way}" for mode in GROWING for way in WAYS]
+    rows = []
+    for row, memory in zip(record["sizes"], record["memory"], strict=True):
+        name = f"{row['width_px']} x {row['height_px']}, {row['megapixels']:.1f} MP"
+        cells = [_cell(row.get(column), 2) for column in columns]
+        rows.append([name, *cells, *(_cell(memory.get(key), 2) for key in PEAKS)])
+    return Table(
+        f"Seconds, and peak memory of a process in GiB, by size, {record['threads']} threads; "
+        f"{made_with(record)}:",
+        ["pixels", *labels, *PEAKS.values()],
+        rows,
+    )
+
+
+def threads_table(record: Record) -> Table:
+    """Seconds by threads."""
+    return Table(
+        f"Seconds for a 768 x 512 photo by threads; {made_with(record)}:",
+        ["threads", "mode", "encode", "decode"],
+        [
+            [str(row["threads"]), row["mode"], *(f"{row[f'{w}_s']:.3f}" for w in WAYS)]
+            for row in record["by_threads"]
+        ],
     )
 
 
@@ -140,27 +224,40 @@ def read_record(path: Path) -> Record:
     return record
 
 
-TABLES: dict[str, Callable[[Record], Table]] = {
-    "kodak.json": rate_distortion_table,
-    "lossless.json": lossless_table,
-    "texture.json": texture_table,
-    "speed.json": speed_table,
+TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
+    "kodak.json": (rate_distortion_table, likeness_table),
+    "lossless.json": (lossless_table,),
+    "texture.json": (texture_table,),
+    "speed.json": (speed_table,),
 }
-"""By the name of the stored result."""
+"""README's, by the name of the stored result."""
+
+PAGE_TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
+    **TABLES,
+    "kodak.json": (
+        partial(rate_distortion_table, published=True),
+        *(partial(likeness_table, rate_bpp=rate) for rate in RATES_BPP),
+    ),
+    "speed.json": (speed_table, sizes_table, threads_table),
+}
+"""The report's."""
 
 
-def psnr_at(curve: Iterable[tuple[float, float]], rate_bpp: float) -> str:
-    """PSNR of a curve at a rate, linear over log rate; a dash outside the curve."""
-    points = sorted(curve)
-    if not points or not points[0][0] <= rate_bpp <= points[-1][0]:
+def _at(points: Iterable[tuple[float, float]], rate_bpp: float, decimals: int) -> str:
+    """A mean measure at a rate, monotone cubics over log rate between settings; else a dash."""
+    known = dict(sorted(points))
+    if len(known) < 2 or not min(known) <= rate_bpp <= max(known):
         return "-"
-    rates, psnrs = np.array(points).T
-    return f"{np.interp(np.log(rate_bpp), np.log(rates), psnrs):.2f}"
+    curve = PchipInterpolator(np.log(list(known)), list(known.values()))
+    return f"{curve(np.log(rate_bpp)):.{decimals}f}"
 
 
-def bd_cell(found: Record, measure: str) -> str:
-    """A BD-rate, or nothing where there is none."""
-    return f"{found[measure]['percent']:+.1f} %" if measure in found else ""
+def bd_cell(found: Record, measure: str, overlap: bool) -> str:
+    """A BD-rate, and the rates that it was taken over if asked for; nothing where there is none."""
+    if measure not in found:
+        return ""
+    over = " ({:.2f} to {:.2f})".format(*found[measure]["reference_bpp"]) if overlap else ""
+    return f"{found[measure]['percent']:+.1f} %{over}"
 
 
 def count(record: Record) -> str:
@@ -170,5 +267,5 @@ def count(record: Record) -> str:
     return f"{name}, {len(pictures)} photos"
 
 
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _cell(value: float | None, decimals: int) -> str:
+    return "-" if value is None else f"{value:.{decimals}f}"

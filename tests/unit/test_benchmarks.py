@@ -38,7 +38,9 @@ def test_the_readme_quotes_the_stored_results() -> None:
     text = (ROOT / "README.md").read_text()
     assert readme_table.insert(text) == text
     assert readme_table.render() in text
-    assert readme_table.PLOT.read_text() == readme_table.draw_plot()
+    plots = readme_table.draw_plots()
+    assert {plot: plot.read_text() for plot in plots} == plots
+    assert set(RESULTS.glob("*.svg")) == set(plots)
 
 
 def test_the_stored_results_are_whole() -> None:
@@ -134,7 +136,7 @@ def test_a_stopped_run_goes_on(pictures, tmp_path, monkeypatch) -> None:
     monkeypatch.undo()
     with output.with_suffix(".partial.jsonl").open("a") as file:
         file.write('{"identity": {"cut')
-    settings = len(jobs[0].settings)
+    settings = len(jobs[0].groups)
     assert f"{settings} rows measured, {settings} taken over" in run(*arguments).output
     assert not output.with_suffix(".partial.jsonl").exists()
 
@@ -209,3 +211,15 @@ def test_a_known_row_gets_the_measures_it_lacks(pictures, tmp_path) -> None:
     assert [row["encode_s"] == 1234 for row in rows] == [False, False] + [True] * (len(rows) - 2)
     assert [row["runs"] for row in rows] == [1, 1] + [7] * (len(rows) - 2)
     assert rows[1]["psnr_db"] == pytest.approx(record["rows"][1]["psnr_db"] - 0.01)
+
+
+def test_slow_measures_at_every_second_of_many_settings(pictures, tmp_path) -> None:
+    output = tmp_path / "results.json"
+    run(pictures / "b.png", "--codec", "JPEG", "--codec", "vlaecodec, full texture", "--output",
+        output, "--runs", 1, "--realism", "--sparse")  # fmt: skip
+    record = json.loads(output.read_text())
+    has = {name: ["spectrum_distance" in row for row in rows]
+           for name, rows in record["mean"].items()}  # fmt: skip
+    assert has["JPEG"] == [True, False] * 5 + [True]
+    assert all(has["vlaecodec, full texture"])
+    assert all(row["psnr_db"] > 0 for row in record["rows"])
