@@ -23,8 +23,8 @@ COLOURS = (
     "#000",
 )
 LABEL_STEP = 15
-TICKS = 7
-"""About so many upwards."""
+TICKS = 10
+"""At most so many steps upwards."""
 
 Place = Callable[[float, float], tuple[float, float]]
 """Where a rate and a quality are in the drawing."""

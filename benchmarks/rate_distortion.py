@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.agreement import measure_agreement
 from benchmarks.codecs import OURS, Codec, find_codecs
 from benchmarks.curves import (
     BD_MEASURES,
@@ -35,8 +36,16 @@ from benchmarks.curves import (
     rises_with_quality,
 )
 from benchmarks.pictures import digest, name_pictures, open_picture
-from benchmarks.record import check_output, describe_run, print_table, write_record, write_rows
+from benchmarks.record import (
+    RESULTS,
+    check_output,
+    describe_run,
+    print_table,
+    write_record,
+    write_rows,
+)
 from benchmarks.stored_rows import StoredRows
+from benchmarks.tables import bd_cell, likeness_table, rate_distortion_table, read_record
 from benchmarks.timing import timed
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.comparison import MEASURES as TITLES
@@ -50,6 +59,7 @@ MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...
 }
 """Groups of measures that are taken together, and what they are called."""
 
+STORED = RESULTS / "kodak.json"
 LONG_S = 1.0
 """Seconds are averaged over pictures, so that slower codecs need not be run again on each."""
 
@@ -173,27 +183,23 @@ def summarise(
     }
 
 
-def report(summary: dict[str, Any]) -> None:
-    """Print mean curves and BD-rates."""
-    for name, means in summary["mean"].items():
-        points = (f"{row['rate_bpp']:.3f}:{row.get('psnr_db', math.inf):.2f}" for row in means)
-        click.echo(f"{name:30} " + "  ".join(points))
-    low, high = summary["bd_rate_bpp"]
-    for name, others in summary["bd_rate"].items():
-        table = []
-        for other, found in others.items():
-            cells = []
-            for measured in BD_MEASURES:
-                of = found.get(measured)
-                cells.append("-" if of is None else f"{of['percent']:+.1f} %")
-                cells.append("-" if of is None else "{:.2f} to {:.2f}".format(*of["reference_bpp"]))
-            label = f"{other} (published, not run)" if found.get("published") else other
-            table.append([label, *cells])
-        titles = (TITLES[measure][0] for measure in BD_MEASURES)
-        columns = [f"{name} against", *(c for t in titles for c in (f"BD, {t}", "over, bpp"))]
-        click.echo(f"BD-rate over at most {low} to {high} bpp of the other codec:")
-        print_table(columns, table)
-    rises = summary["rises_with_quality"].values()
+def report(record: dict[str, Any]) -> None:
+    """Print README.md's tables, and every BD-rate with the rates that it was taken over."""
+    for table in (rate_distortion_table(record), likeness_table(record)):
+        click.echo(table.caption)
+        print_table(table.columns, table.rows)
+    low, high = record["bd_rate_bpp"]
+    for name, others in record["bd_rate"].items():
+        rows = [
+            [
+                f"{other} (published, not run)" if found.get("published") else other,
+                *(bd_cell(found, measure, overlap=True) for measure in BD_MEASURES),
+            ]
+            for other, found in others.items()
+        ]
+        click.echo(f"BD-rate, over at most {low} to {high} bpp of the other codec:")
+        print_table([f"{name} against", *(TITLES[measure][0] for measure in BD_MEASURES)], rows)
+    rises = record["rises_with_quality"].values()
     if rises:
         click.echo(f"rate and PSNR rise with quality on {sum(rises)} of {len(rises)}")
 
@@ -259,7 +265,8 @@ def main(
             needed = {name for group in groups[c, s] for name in MEASURES[group][1]}
             whole = needed <= found.keys()
             (rows if whole else known)[c, p, s] = {**found, "picture": p}
-    reused = len(rows)
+    taken_over = set(rows)
+    reused = len(taken_over)
     work = []
     # Picture by picture: what the measures know of an original serves all codecs.
     for c, p in ((c, p) for p in paths for c in codecs):
@@ -276,21 +283,25 @@ def main(
             if progress is not None:
                 progress(len(rows) / len(wanted))
     ordered = [rows[key] for key in wanted]
-    summary = summarise(ordered, codecs, (low, high), references)
-    report(summary)
-    for name in left_out:
-        click.echo(f"{name} is left out: its package is not installed")
-    click.echo(f"{len(wanted) - reused} rows measured, {reused} taken over")
     record = {
         **run,
         "rows_taken_over": reused,
         "left_out": left_out,
         "codecs": {name: codec.identity for name, codec in codecs.items()},
         "pictures": pictures,
-        **summary,
+        **summarise(ordered, codecs, (low, high), references),
         "published": {"note": "published, not run", "curves": references},
         "rows": ordered,
     }
+    report(record)
+    for name in left_out:
+        click.echo(f"{name} is left out: its package is not installed")
+    click.echo(f"{len(wanted) - reused} rows measured, {reused} taken over")
+    measured_now = [row for key, row in rows.items() if key not in taken_over]
+    if STORED.exists():
+        agreement = measure_agreement(read_record(STORED), pictures, measured_now)
+        if agreement is not None:
+            click.echo(f"{STORED.name}: {agreement}")
     write_record(output, json.loads(json.dumps(record)))
     if output is not None:
         write_rows(output.with_suffix(".csv"), ordered)

@@ -93,6 +93,10 @@ def render_results(results: Path) -> list[str]:
                 f'point">{chart}<div class="tip" role="status" hidden></div></div>'
                 for chart in draw_charts(record).values()
             ]
+            sections.append(
+                "<p>Point at a curve to read its figures, or focus a chart and use the arrow keys: "
+                "left and right along a curve, up and down to the next.</p>"
+            )
         sections += [_render(build(record)) for build in builders]
         if name == RATE_DISTORTION:
             sections += [f"<p>{escape(source)}</p>" for source in _sources(record)]

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks import rate_distortion, readme_table
+from benchmarks.agreement import measure_agreement
 from benchmarks.bd_rate import bd_rate
 from benchmarks.codecs import find_codecs
 from benchmarks.curves import curve_of, mean_rows, read_published, rises_with_quality
@@ -223,3 +224,30 @@ def test_slow_measures_at_every_second_of_many_settings(pictures, tmp_path) -> N
     assert has["JPEG"] == [True, False] * 5 + [True]
     assert all(has["vlaecodec, full texture"])
     assert all(row["psnr_db"] > 0 for row in record["rows"])
+
+
+def test_agreement_with_stored_rows() -> None:
+    row = {"codec": "JPEG", "picture": "a", "setting": 5, "size_bytes": 1000, "psnr_db": 30.0}
+    stored = {"pictures": {"a": "abc"}, "rows": [row, {**row, "setting": 8}]}
+    other = {**row, "picture": "b", "size_bytes": 1020, "psnr_db": 29.9}
+    found = measure_agreement(stored, {"b": "abc"}, [other, {**other, "setting": 12}])
+    assert found is not None
+    assert found.rows == 1
+    assert found.largest_size_percent == pytest.approx(2)
+    assert found.largest_psnr_db == pytest.approx(0.1)
+    assert measure_agreement(stored, {"b": "abd"}, [other]) is None
+    exact = {**row, "psnr_db": None}
+    assert measure_agreement(stored, {"a": "abc"}, [exact]).largest_psnr_db == 0
+
+
+def test_a_run_on_stored_pictures_says_how_near_it_comes(pictures, tmp_path, monkeypatch) -> None:
+    output = tmp_path / "results.json"
+    arguments = [pictures / "b.png", "--codec", "JPEG", "--runs", 1]
+    assert "are stored too" not in run(*arguments, "--output", output).output
+    record = json.loads(output.read_text())
+    record["rows"][0]["size_bytes"] *= 2
+    output.write_text(json.dumps(record))
+    monkeypatch.setattr(rate_distortion, "STORED", output)
+    said = run(*arguments).output
+    assert f"{len(record['rows'])} rows are stored too: sizes differ by at most 50.00 %" in said
+    assert "| JPEG " in said
