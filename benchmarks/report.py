@@ -132,8 +132,8 @@ def render_reproduction(results: Path) -> list[str]:
     return [
         "<h2>How to reproduce</h2>",
         f"<p>The stored results, in benchmarks/results:</p><ul>{''.join(items)}</ul>",
-        "<p>In a checkout of that commit, with the extra bench installed and the Kodak photos in a "
-        f"folder kodak:</p><pre>{escape(dedent(commands))}</pre>",
+        "<p>In a checkout of that commit, with Kodak's 24 photos in a folder kodak:</p>"
+        f"<pre>{escape(dedent(commands))}</pre>",
     ]
 
 

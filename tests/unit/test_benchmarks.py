@@ -1,6 +1,12 @@
 import csv
+import importlib
+import itertools
 import json
+import re
+import shlex
+import subprocess
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -78,6 +84,29 @@ def test_every_published_point_has_a_source() -> None:
     curves = read_published(PUBLISHED)
     assert all(curve["source"] != PUBLISHED.name for curve in curves.values())
     assert all(len(curve["points"]) >= 5 for curve in curves.values())
+
+
+def test_the_commands_that_documents_name_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text() + (ROOT / "README.md").read_text()
+    lines = re.findall("^    bin/benchmark (.*)$", text.replace("\\\n", " "), re.MULTILINE)
+    assert len(lines) > 5
+    for line in lines:
+        name, *arguments = shlex.split(line, comments=True)
+        module = importlib.import_module(f"benchmarks.{name}")
+        if not isinstance(module.main, click.Command):
+            assert arguments == []
+            continue
+        known = {option for parameter in module.main.params for option in parameter.opts}
+        assert {a for a in arguments if a.startswith("--")} <= known
+        codecs = [b for a, b in itertools.pairwise(arguments) if a == "--codec"]
+        assert set(codecs) <= set(find_codecs(1)[0])
+
+
+def test_the_script_names_the_benchmarks() -> None:
+    done = subprocess.run([ROOT / "bin" / "benchmark"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert {"rate_distortion", "speed", "lossless", "report"} <= set(done.stderr.split())
+    assert "bd_rate" not in done.stderr.split()
 
 
 def test_a_run_measures_whole_files(pictures, tmp_path) -> None:
