@@ -9,6 +9,7 @@ are taken over from an older OUTPUT where nothing that they depend on has change
 from __future__ import annotations
 
 import concurrent.futures
+import importlib.util
 import json
 import math
 import multiprocessing
@@ -241,6 +242,8 @@ def main(
 ) -> None:
     """Measure codecs on IMAGES, files or folders, and print mean curves and BD-rates."""
     check_output(output)
+    if ssimulacra2 and importlib.util.find_spec("ssimulacra2") is None:
+        raise click.UsageError("--ssimulacra2 needs the package ssimulacra2, of the extra bench")
     paths = name_pictures(images)
     references = {} if published is None else read_published(published)
     if references:

@@ -21,7 +21,7 @@ from benchmarks.codecs import OURS
 from benchmarks.curves import points_of
 from benchmarks.pictures import open_pictures
 from benchmarks.record import RESULTS, ROOT, check_output, write_text
-from benchmarks.tables import PAGE_TABLES, Record, Table, made_with, read_record
+from benchmarks.tables import PAGE_TABLES, Record, Table, count, made_with, read_record
 from benchmarks.texture import encode_near
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.comparison import compare_at_bytes
@@ -73,8 +73,7 @@ def draw_charts(record: Record) -> dict[str, str]:
     for measure, axis in CHARTS.items():
         series = chart_series(record, measure)
         if any(line.is_ours for line in series):
-            pictures = len({row["picture"] for row in record["rows"]})
-            heading = f"{axis.title}, mean of {pictures} photos, whole files"
+            heading = f"{axis.title}: {count(record)}, means, whole files"
             charts[measure] = draw_chart(replace(axis, title=heading), series, CHART_BPP)
     return charts
 
@@ -127,6 +126,9 @@ def render_reproduction(results: Path) -> list[str]:
             versions = record.get("versions") or {}
             text = ", ".join(f"{n} {v}" for n, v in versions.items() if v) or "not recorded"
             facts = f"{made_with(record)}; threads: {record.get('threads', 'not recorded')}"
+            if record.get("load_average") is not None:
+                facts += f" of {record['cores']} cores, load before the run: "
+                facts += f"{record['load_average']:g}"
             items.append(f"<li>{escape(name)}: {escape(facts)}; versions: {escape(text)}</li>")
     commands = COMMANDS.read_text().split("## Measuring\n\n")[1].split("\n\n")[0]
     return [

@@ -215,7 +215,7 @@ def parse_sizes(names: Sequence[str]) -> list[tuple[int, int]]:
 @click.command()
 @click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--quality", default=50.0, show_default=True)
-@click.option("--runs", default=5, show_default=True, help="Seconds are medians of so many runs.")
+@click.option("--runs", default=5, show_default=True, help="Seconds: medians of at most so many.")
 @click.option("--threads", default=os.cpu_count() or 1, show_default=True)
 @click.option("--size", "names", multiple=True, help="Like 768x512; by default 0.1 to 24 MP.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the figures as JSON.")

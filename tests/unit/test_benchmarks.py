@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 
 import click
 import numpy as np
@@ -186,6 +187,14 @@ def test_published_curves_need_the_pictures_they_are_of(pictures) -> None:
     result = CliRunner().invoke(rate_distortion.main, arguments)
     assert result.exit_code == 2
     assert "24 Kodak photos" in result.output
+
+
+def test_a_measure_that_cannot_be_taken_is_not_stored_as_none(pictures, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ssimulacra2", None)
+    arguments = [str(pictures), "--codec", "JPEG", "--ssimulacra2"]
+    result = CliRunner().invoke(rate_distortion.main, arguments)
+    assert result.exit_code == 2
+    assert "needs the package ssimulacra2" in result.output
 
 
 def test_our_modes_differ_as_they_should() -> None:
