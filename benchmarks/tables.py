@@ -100,19 +100,32 @@ def likeness_table(record: Record, rate_bpp: float = LIKENESS_BPP, explained: bo
         if any(cell != "-" for cell in cells):
             rows.append([name, *cells])
     shown = [i for i, _ in enumerate(MEASURES, 1) if any(row[i] != "-" for row in rows)]
+    kept = [[row[0], *(row[i] for i in shown)] for row in rows]
     return Table(
         f"{count(record)}, means at {rate_bpp:g} bpp; {made_with(record)}:",
         ["codec", *(list(TITLES.values())[i - 1] for i in shown)],
-        [[row[0], *(row[i] for i in shown)] for row in rows],
-        [
-            "The two distances fall with likeness and compare statistics of texture, not samples; "
-            "the other measures rise. Drawn texture gains in the former and pays in the latter. "
-            "SSIMULACRA2 is by a port to numpy, not the reference program. Between a "
-            "codec's settings, means are interpolated over log rate by monotone cubics."
-        ]
-        if explained
-        else [],
+        kept,
+        _likeness_notes(record, kept) if explained else [],
     )
+
+
+def _likeness_notes(record: Record, rows: list[list[str]]) -> list[str]:
+    note = (
+        "The two distances fall with likeness and compare statistics of texture, not samples; "
+        "the other measures rise. Drawn texture gains in the former and pays in the latter. "
+        "SSIMULACRA2 is by a port to numpy, not the reference program. Between a "
+        "codec's settings, means are interpolated over log rate by monotone cubics."
+    )
+    measured = [
+        (len(points_of(means, key)), len(means))
+        for means in record["mean"].values()
+        for key in MEASURES
+    ]
+    if any(0 < points < settings for points, settings in measured):
+        note += " The slower measures were taken at some settings only."
+    if any("-" in row for row in rows):
+        note += " A dash: not measured there."
+    return [note]
 
 
 def lossless_table(record: Record) -> Table:
