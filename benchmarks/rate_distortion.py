@@ -36,6 +36,7 @@ from benchmarks.curves import (
     read_published,
     rises_with_quality,
 )
+from benchmarks.lossy_tables import bd_cell, likeness_table, rate_distortion_table
 from benchmarks.pictures import digest, name_pictures, open_picture
 from benchmarks.record import (
     RESULTS,
@@ -46,7 +47,7 @@ from benchmarks.record import (
     write_rows,
 )
 from benchmarks.stored_rows import StoredRows
-from benchmarks.tables import bd_cell, likeness_table, rate_distortion_table, read_record
+from benchmarks.tables import read_record
 from benchmarks.timing import timed
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.comparison import MEASURES as TITLES

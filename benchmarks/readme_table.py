@@ -8,9 +8,10 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+from benchmarks.contents import TABLES
 from benchmarks.record import RESULTS, ROOT, write_text
 from benchmarks.report import draw_charts
-from benchmarks.tables import TABLES, read_record
+from benchmarks.tables import read_record
 
 BEGIN, END = "<!-- results: written by benchmarks/readme_table.py -->\n", "<!-- end of results -->"
 LINE_LENGTH = 100
@@ -23,11 +24,15 @@ def render() -> str:
     tables = [
         build(read_record(RESULTS / name))
         for name, builders in TABLES.items()
+        if (RESULTS / name).exists()
         for build in builders
     ]
     paragraphs = [part for table in tables for part in table.to_markdown().split("\n\n")]
+    drawn = draw_plots()
     plots = [
-        f"![{title}]({plot_path(m).relative_to(ROOT).as_posix()})" for m, title in SHOWN.items()
+        f"![{title}]({plot_path(measure).relative_to(ROOT).as_posix()})"
+        for measure, title in SHOWN.items()
+        if plot_path(measure) in drawn
     ]
     return "\n\n".join([*plots, *(_wrap(part) for part in paragraphs)]) + "\n"
 

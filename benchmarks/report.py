@@ -18,10 +18,11 @@ import numpy as np
 
 from benchmarks.chart import Axis, Series, draw_chart
 from benchmarks.codecs import OURS
+from benchmarks.contents import PAGE_TABLES
 from benchmarks.curves import points_of
 from benchmarks.pictures import open_pictures
 from benchmarks.record import RESULTS, ROOT, check_output, write_text
-from benchmarks.tables import PAGE_TABLES, Record, Table, count, made_with, read_record
+from benchmarks.tables import Record, Table, count, made_with, read_record
 from benchmarks.texture import encode_near
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.comparison import compare_at_bytes
@@ -41,6 +42,7 @@ CHARTS = {
 RATE_DISTORTION = "kodak.json"
 TITLES = {
     "kodak.json": "Lossy",
+    "effort.json": "Search when encoding",
     "lossless.json": "Lossless and near-lossless",
     "texture.json": "Texture",
     "speed.json": "Speed",

@@ -24,7 +24,7 @@ from benchmarks.pictures import open_picture
 from benchmarks.processes import Options, measure_memory, measure_processes
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.serial_context import load_mbt2018, seconds_mbt2018
-from benchmarks.tables import GROWING, WAYS
+from benchmarks.speed_tables import GROWING, WAYS
 from benchmarks.timing import timed
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.model import load_model

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import speed, tables
+from benchmarks import speed, speed_tables
 from benchmarks.processes import measure_memory
 from tests.conftest import photo
 
@@ -14,8 +14,8 @@ def test_growth_in_proportion_and_faster() -> None:
     sizes = (0.1, 1.0, 4.0, 24.0)
     rows = [
         {"megapixels": m}
-        | {f"{prefix}encode_s": 0.5 * m for prefix in tables.GROWING.values()}
-        | {f"{prefix}decode_s": m**1.5 for prefix in tables.GROWING.values()}
+        | {f"{prefix}encode_s": 0.5 * m for prefix in speed_tables.GROWING.values()}
+        | {f"{prefix}decode_s": m**1.5 for prefix in speed_tables.GROWING.values()}
         for m in sizes
     ]
     growth = speed.measure_growth(rows)
@@ -62,13 +62,15 @@ def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
     assert [row["width_px"] for row in record["sizes"]] == [64, 128]
     assert all(row["lossless_decode_s"] > 0 for row in record["sizes"])
     for row in record["memory"]:
-        assert all(0.05 < row[f"{p}encode_and_decode_gib"] < 8 for p in tables.GROWING.values())
+        assert all(
+            0.05 < row[f"{p}encode_and_decode_gib"] < 8 for p in speed_tables.GROWING.values()
+        )
     assert all(seconds > 0 for seconds in record["process"].values())
     assert record["raster"]["wavefront_size_bytes"] == record["raster"]["raster_size_bytes"]
     assert speed.SERIAL in record["left_out"]
     assert record["commit"] is None or len(record["commit"]) == 40
-    assert "times the seconds" in tables.speed_table(record).to_markdown()
-    for row in (*tables.sizes_table(record).rows, *tables.threads_table(record).rows):
+    assert "times the seconds" in speed_tables.speed_table(record).to_markdown()
+    for row in (*speed_tables.sizes_table(record).rows, *speed_tables.threads_table(record).rows):
         assert "-" not in row
 
 
