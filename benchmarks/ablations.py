@@ -15,9 +15,11 @@ from PIL import Image
 
 from benchmarks.bd_rate import bd_rate_percent
 from benchmarks.pictures import find_images
+from benchmarks.record import check_output, describe_run, write_record
 from vlaecodec.header import quality_to_code
 from vlaecodec.latent_coder import encode_latent
 from vlaecodec.model import PhotoModel, load_model
+from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.registry import find_model
 from vlaecodec.training.checkpoint import load_weights, read_progress
@@ -76,21 +78,21 @@ def bits_back_gain(model: PhotoModel, images: list[np.ndarray]) -> dict[str, dic
 @click.option("--output", type=click.Path(path_type=Path))
 def main(checkpoint: Path, images: tuple[Path, ...], output: Path | None) -> None:
     """Compare on IMAGES; CHECKPOINT holds the float twin of the shipped model."""
+    check_output(output)
     pictures = [np.asarray(Image.open(p).convert("RGB")) for p in find_images(images)]
-    network = PhotoVLAE(read_progress(checkpoint)[0])
+    network = PhotoVLAE(Architecture(**read_progress(checkpoint)[0]))
     load_weights(checkpoint, network, "average")
     network.eval()
     curves = [estimated_curve(network, pictures, quantised=q) for q in (False, True)]
     record = {
-        "model": find_model().fingerprint.hex(),
+        **describe_run(),
         "integer_cost_bd_rate_percent": bd_rate_percent(curves[0], curves[1]),
         "float_curve": curves[0],
         "integer_curve": curves[1],
         "bits_back": bits_back_gain(load_model(find_model()), pictures),
     }
     click.echo(json.dumps(record, indent=1))
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write_record(output, record)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.region import Region, check_region, view_of
 from vlaecodec.registry import find_fingerprint, find_model
 from vlaecodec.sections import read_sections, write_sections
+from vlaecodec.small_codec import decode_small, encode_small
 from vlaecodec.stages import ProgressCallback, Stages
 from vlaecodec.thaw import load_float_twin
 from vlaecodec.thumbnail import choose_factor, synthesise_small
@@ -79,10 +80,14 @@ def encode(
     error = _allowed_error(lossless=lossless, max_error=max_error)
     picture = to_picture(image, exact=error is not None, to_8_bit=to_8_bit)
     pixels, grey = picture.pixels, picture.grey
+    entry = find_model(model)
+    if entry.small:
+        return encode_small(
+            picture, entry, quality, error=error, texture=texture, seed=seed, strip=strip
+        )
     if quality is None:
         quality = LOSSY_QUALITY if error is None else PIXELS_QUALITY
     code = quality_to_code(quality)
-    entry = find_model(model)
     photo_model = load_model(entry)
     steps = latent_search.EFFORT_STEPS[latent_search.check_effort(effort)]
     # What search saves in latents, exact pixels pay: files of both kinds were as large.
@@ -216,10 +221,16 @@ def decode_pixels(
     exact = bool(container.pixels) and not preview
     if exact and (texture is not None or seed is not None):
         raise ParameterError("texture and seed are for lossy pictures: ask for a preview")
+    entry = find_fingerprint(header.fingerprint)
+    if entry.small:
+        small = decode_small(container, texture, seed, preview=preview)
+        if region is not None:
+            small = small[pixel_window(check_region(region, header.width, header.height))]
+        return np.ascontiguousarray(small)
     strength = header.texture_code if texture is None else texture_to_code(texture)
     seed = header.seed if seed is None else check_seed(seed)
     shape = (header.height, header.width, 3)
-    photo_model = load_model(find_fingerprint(header.fingerprint))
+    photo_model = load_model(entry)
     view = view_of(
         header.width,
         header.height,

@@ -36,12 +36,17 @@ def psnr_db(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
 def psnr_yuv_db(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     """Mean of the PSNR of Y, Cb and Cr, weighted 6:1:1, dB; uint8 [H, W, 3], RGB.
 
-    At full resolution, not rounded, BT.601 full range. Infinite for equal arrays.
+    At full resolution, not rounded, BT.601 full range. Infinite for equal arrays; planes that are
+    equal in both, such as the chroma of grey pictures, are left out.
     """
     difference = first.astype(np.float32) - second.astype(np.float32)
     squares = (difference @ _YUV.T) ** 2
-    planes_db = [_to_db(float(squares[:, :, plane].mean(dtype=np.float64))) for plane in range(3)]
-    return float(np.average(planes_db, weights=_YUV_WEIGHTS))
+    # What float32 leaves of a difference that is none is far below any picture's.
+    mse = squares.mean((0, 1), dtype=np.float64)
+    planes = [(_to_db(m), w) for m, w in zip(mse, _YUV_WEIGHTS, strict=True) if m > 1e-6]
+    if not planes:
+        return float("inf")
+    return float(np.average([db for db, _ in planes], weights=[w for _, w in planes]))
 
 
 def ms_ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:

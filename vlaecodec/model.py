@@ -20,6 +20,7 @@ from vlaecodec.header import QUALITY_UNIT
 from vlaecodec.image import Pixels
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.encoder import LATENT_FACTOR
+from vlaecodec.networks.fixed_point import ExactConv2d
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import QUALITIES, QualityBias
@@ -127,21 +128,27 @@ def load_model(entry: ModelEntry) -> PhotoModel:
 
     Raises ModelError if the file is missing, altered, or not a model.
     """
-    path = entry.folder / WEIGHTS_NAME
+    if entry.small:
+        raise ModelError(f"model {entry.name!r} is for small images; this needs one for photos")
+    return read_model(read_weights(entry))
+
+
+def read_weights(entry: ModelEntry) -> bytes:
+    """The bytes of a model's weights file, checked against the index. Raises ModelError."""
     try:
-        data = path.read_bytes()
+        data = (entry.folder / WEIGHTS_NAME).read_bytes()
     except OSError as error:
         raise ModelError(f"model {entry.name!r} cannot be read: {error}") from error
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise ModelError(f"model {entry.name!r} is not the one in the index; reinstall it")
-    return read_model(data)
+    return data
 
 
 def read_model(data: bytes) -> PhotoModel:
     """The model in the bytes of a weights file. Raises ModelError."""
     try:
         tensors = load(data)
-        metadata = _read_metadata(data)
+        metadata = read_metadata(data)
         if metadata["kind"] != MODEL_KIND:
             raise ModelError(f"a model of kind {metadata['kind']!r}; this is for {MODEL_KIND!r}")
         # What is drawn here is replaced below; the caller's random numbers go on undisturbed. (The
@@ -151,14 +158,14 @@ def read_model(data: bytes) -> PhotoModel:
         analysis = {n: tensors[f"analysis.{n}"].float() for n in network.analysis.state_dict()}
         network.analysis.load_state_dict(analysis, assign=True)
         freeze(network, tensors)
-        tables = {kind: _read_tables(tensors, kind) for kind in TABLE_COUNTS}
+        tables = {kind: read_tables(tensors, kind, n) for kind, n in TABLE_COUNTS.items()}
     except (SafetensorError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise ModelError(f"not a usable model: {error}") from error
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return PhotoModel(network, tables)
 
 
-def _read_metadata(data: bytes) -> dict[str, str]:
+def read_metadata(data: bytes) -> dict[str, str]:
     """The metadata of a safetensors file: in the JSON header that its first 8 bytes measure."""
     size = int.from_bytes(data[:8], "little")
     metadata: dict[str, str] = json.loads(data[8 : 8 + size])["__metadata__"]
@@ -171,30 +178,43 @@ def freeze(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
     Raises ValueError where a convolution could overflow the exact range.
     """
     network.set_quantised(True)
-    for name, layer in network.exact_layers().items():
-        parts = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
-        layer.load_frozen(*parts)
     for name, module in network.named_modules():
         if isinstance(module, QualityBias):
             module.load_frozen(tensors[f"{name}.table"])
     network.step.load_frozen(tensors["step.table"], tensors["step.offsets"])
+    freeze_layers(network, tensors)
+
+
+def freeze_layers(network: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Give every exact convolution its whole-number parameters; forget all float ones."""
+    for name, layer in network.named_modules():
+        if isinstance(layer, ExactConv2d):
+            parts = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
+            layer.load_frozen(*parts)
     _drop_training_parameters(network)
 
 
 def whole_tensors(network: PhotoVLAE) -> dict[str, Tensor]:
     """The whole-number parameters of a trained network, as `freeze` takes them."""
-    tensors = {}
-    for name, layer in network.exact_layers().items():
-        weight, bias, shift = layer.whole_parameters()
-        tensors[f"{name}.weight"] = weight.to(torch.int16)
-        tensors[f"{name}.bias"] = bias.to(torch.int32)
-        tensors[f"{name}.shift"] = shift.to(torch.int8)
+    tensors = whole_layers(network)
     for name, module in network.named_modules():
         if isinstance(module, QualityBias):
             tensors[f"{name}.table"] = module.whole_table().to(torch.int16)
     steps, offsets = network.step.whole_tables()
     tensors["step.table"] = steps.to(torch.int32)
     tensors["step.offsets"] = offsets.to(torch.int16)
+    return tensors
+
+
+def whole_layers(network: nn.Module) -> dict[str, Tensor]:
+    """The whole-number parameters of every exact convolution, as `freeze_layers` takes them."""
+    tensors = {}
+    for name, layer in network.named_modules():
+        if isinstance(layer, ExactConv2d):
+            weight, bias, shift = layer.whole_parameters()
+            tensors[f"{name}.weight"] = weight.to(torch.int16)
+            tensors[f"{name}.bias"] = bias.to(torch.int32)
+            tensors[f"{name}.shift"] = shift.to(torch.int8)
     return tensors
 
 
@@ -208,15 +228,16 @@ def table_tensors(tables: dict[str, FrequencyTables]) -> dict[str, Tensor]:
     return tensors
 
 
-def _read_tables(tensors: dict[str, Tensor], kind: str) -> FrequencyTables:
+def read_tables(tensors: dict[str, Tensor], kind: str, count: int) -> FrequencyTables:
+    """A family of probability tables. Raises ValueError unless it is usable."""
     tables = FrequencyTables(
         frequencies=tensors[f"tables.{kind}.frequencies"].numpy(),
         starts=tensors[f"tables.{kind}.starts"].numpy(),
         lows=tensors[f"tables.{kind}.lows"].numpy(),
-        escape=kind in ("latent", "residual"),
+        escape=kind in ("latent", "residual", "code"),
     )
     tables.check()
-    if len(tables) != TABLE_COUNTS[kind]:
+    if len(tables) != count:
         raise ValueError(f"{len(tables)} probability tables of the {kind} family")
     if kind == "residual" and bool(np.any(np.diff(tables.starts) != RESIDUAL_ENTRIES)):
         raise ValueError("the tables of the residual family differ in size")

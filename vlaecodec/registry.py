@@ -23,6 +23,9 @@ class ModelEntry:
     fingerprint: bytes
     """What files carry to name their model: a prefix of the weights' SHA-256."""
 
+    small: bool = False
+    """Whether it is one of the paper's models for small images, not one for photos."""
+
 
 def models_folder() -> Path:
     """Where models live: $VLAECODEC_MODELS, inside the package, or beside it in a checkout."""
@@ -45,6 +48,7 @@ def list_models() -> tuple[str, list[ModelEntry]]:
                 summary=row["summary"],
                 folder=folder / name,
                 fingerprint=bytes.fromhex(row["sha256"])[:FINGERPRINT_BYTES],
+                small=bool(row.get("small", False)),
             )
             for name, row in index["models"].items()
         ]

@@ -66,6 +66,20 @@ SCALE_UNITS = 16
 TAIL_UNITS = 128
 """The level of its heavier tail, in these units per level."""
 
+CODE_UNITS = 64
+"""Grid steps of a small image's latent per standard deviation of its prior."""
+
+CODE_SCALES = 32
+"""Posterior scale j of that latent stands for 2**(j / CODE_SCALE_OCTAVE) grid steps."""
+
+CODE_SCALE_OCTAVE = 4
+
+LOGIT_UNITS = 16
+"""The logit of a black or white pixel, in these units."""
+
+LOGIT_LIMIT = 191
+"""The largest, in those units: odds of one in 150,000."""
+
 _TAIL = 4.5
 """Tables reach this many standard deviations; what lies beyond is escaped or impossible."""
 
@@ -237,6 +251,42 @@ def logistic_masses(low: int, high: int, mean: float, scale: float) -> NDArray[n
     """The mass of a logistic on the unit interval around each of low..high."""
     a, h = np.abs(np.arange(low, high + 1) - mean) / scale, 0.5 / scale
     return -np.expm1(-2 * h) * np.exp(h - a) / ((1 + np.exp(-a - h)) * (1 + np.exp(-a + h)))
+
+
+def code_tables() -> FrequencyTables:
+    """One table of a small image's latent under its prior N(0, 1), with escape."""
+    reach = round(1.5 * _TAIL * CODE_UNITS)
+    masses = gaussian_masses(-reach, reach, 0.0, CODE_UNITS)
+    return _collect([(-reach, np.append(masses, max(1.0 - masses.sum(), 0.0)))], escape=True)
+
+
+def code_posterior_tables() -> FrequencyTables:
+    """Tables of that latent less its mean under q(z | x), one for each scale index."""
+    tables = []
+    for index in range(CODE_SCALES):
+        scale = 2 ** (index / CODE_SCALE_OCTAVE)
+        reach = math.ceil(_TAIL * scale)
+        tables.append((-reach, gaussian_masses(-reach, reach, 0.0, scale)))
+    return _collect(tables, escape=False)
+
+
+def logit_tables() -> FrequencyTables:
+    """Tables of a black or white pixel, one for each logit from -LOGIT_LIMIT to LOGIT_LIMIT."""
+    tables = []
+    for logit in range(-LOGIT_LIMIT, LOGIT_LIMIT + 1):
+        white = 1 / (1 + math.exp(-logit / LOGIT_UNITS))
+        tables.append((0, np.array([1 - white, white])))
+    return _collect(tables, escape=False)
+
+
+def small_model_tables() -> dict[str, FrequencyTables]:
+    """Every family of tables that a model for small images ships, by name."""
+    return {
+        "latent": latent_tables(),
+        "code": code_tables(),
+        "posterior": code_posterior_tables(),
+        "logit": logit_tables(),
+    }
 
 
 def model_tables() -> dict[str, FrequencyTables]:

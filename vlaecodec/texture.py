@@ -19,6 +19,7 @@ from vlaecodec.local_kernel import Floats, Ints
 from vlaecodec.model import PhotoModel
 from vlaecodec.networks.encoder import FOLD
 from vlaecodec.networks.local_decoder import COLOURS, local_conditions
+from vlaecodec.noise import noise_at
 from vlaecodec.pixel_coder import from_residual
 from vlaecodec.residual import ResidualGrid
 from vlaecodec.tables import FREQUENCY_BITS, FREQUENCY_SUM, RESIDUAL_ENTRIES
@@ -74,7 +75,7 @@ def draw_residual(
             model,
             mean[None, top : top + rows],
             features[None],
-            _noise(seed, top, rows, width)[None],
+            noise_at(seed, top, rows, width)[None],
             context[None],
             colours,
         )
@@ -123,7 +124,7 @@ def recommend_strength(
             for y, x in corners
         ]
     )
-    noise = np.stack([_noise(seed + lane, 0, height, width) for lane in range(len(corners))])
+    noise = np.stack([noise_at(seed + lane, 0, height, width) for lane in range(len(corners))])
     drawn = from_residual(_draw(model, means, features, noise, None, colours), means)
     photo, base, draw = (p.astype(np.float64) for p in (patches(pixels), means, drawn))
     strengths = np.arange(0, TEXTURE_UNIT + 1, TEXTURE_UNIT // 32)
@@ -214,18 +215,3 @@ def _draw(
 def _edges(model: PhotoModel) -> NDArray[np.int64]:
     """Where each table's entries end, all tables in one row: table t begins at t * 2**24."""
     return np.cumsum(model.tables["residual"].frequencies, dtype=np.int64)
-
-
-def _noise(seed: int, top: int, rows: int, width: int) -> NDArray[np.uint32]:
-    """A hash of seed, colour and place for each sample, uint32 [rows, width, 3]."""
-    colour = _mix(np.uint32(3 * seed) + np.arange(3, dtype=np.uint32))
-    row = _mix(colour + np.arange(top, top + rows, dtype=np.uint32)[:, None])
-    return _mix(row[:, None] + np.arange(width, dtype=np.uint32)[:, None])
-
-
-def _mix(x: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """A 32-bit hash; the constants are those of C. Wellons' lowbias32 (2018)."""
-    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
-    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
-    mixed: NDArray[np.uint32] = x ^ (x >> np.uint32(16))
-    return mixed

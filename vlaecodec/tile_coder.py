@@ -89,7 +89,7 @@ def decode_latents(
             splits.append(split)
         except DamagedError as error:
             if not keep_going:
-                raise _not_reproduced(index, str(error)) from error
+                raise not_reproduced(index, str(error)) from error
             broken.add(index)
         stages.finish_one()
     return latent, broken, RateSplit.total(splits)
@@ -154,18 +154,23 @@ def decode_pixels(
                 colours=colours,
             )
         except DamagedError as problem:
-            raise _not_reproduced(index, str(problem)) from problem
+            raise not_reproduced(index, str(problem)) from problem
         if tile.pixel_crc != pixel_crc_of(decoded, box):
-            raise _not_reproduced(index, "other pixels than the encoder saw")
+            raise not_reproduced(index, "other pixels than the encoder saw")
         stages.finish_one()
     if lost:
-        warnings.warn(
-            f"the exact pixels of {lost} of {len(view.tiles)} tiles are damaged or missing: "
-            "they show the lossy picture",
-            LossWarning,
-            stacklevel=3,
-        )
+        warn_of_lost_pixels(lost, len(view.tiles))
     return decoded
+
+
+def warn_of_lost_pixels(lost: int, tiles: int) -> None:
+    """Warn that some tiles show what their latents tell, without their exact pixels."""
+    warnings.warn(
+        f"the exact pixels of {lost} of {tiles} tiles are damaged or missing: "
+        "they show the lossy picture",
+        LossWarning,
+        stacklevel=4,
+    )
 
 
 def check_mean(mean: Pixels, container: Container, broken: set[int], view: View) -> None:
@@ -178,7 +183,7 @@ def check_mean(mean: Pixels, container: Container, broken: set[int], view: View)
         if tile is None or shown.index in near:
             continue  # next to a broken tile, whose missing latents it sees, it differs rightly
         if tile.pixel_crc != pixel_crc_of(mean, shown.inner):
-            raise _not_reproduced(shown.index, "another picture than the encoder saw")
+            raise not_reproduced(shown.index, "another picture than the encoder saw")
 
 
 def _near(broken: set[int], container: Container) -> set[int]:
@@ -204,7 +209,8 @@ def paint_broken(decoded: Pixels, broken: set[int], view: View) -> None:
         )
 
 
-def _not_reproduced(index: int, problem: str) -> ReproductionError:
+def not_reproduced(index: int, problem: str) -> ReproductionError:
+    """The error of a tile that is intact and decodes to something else."""
     return ReproductionError(
         f"tile {index + 1} is intact but does not decode here: this machine computes differently "
         f"from the encoder's, or the file was forged ({problem})"

@@ -13,6 +13,7 @@ from vlaecodec.codec import decode_pixels
 from vlaecodec.errors import ParameterError
 from vlaecodec.header import read_header
 from vlaecodec.metrics import psnr_db
+from vlaecodec.noise import noise_at
 
 PHOTO = photo(96, 112, seed=4)
 
@@ -71,10 +72,10 @@ def test_the_encoder_stores_what_is_asked_for() -> None:
 
 
 def test_noise_is_uniform() -> None:
-    noise = texture._noise(5, 0, 200, 200) / 2**32
+    noise = noise_at(5, 0, 200, 200) / 2**32
     assert abs(noise.mean() - 0.5) < 0.005
     assert abs(noise.var() - 1 / 12) < 0.002
-    following = texture._noise(6, 0, 200, 200)
+    following = noise_at(6, 0, 200, 200)
     for a, b in itertools.product(range(3), repeat=2):
         assert (following[..., a] != noise[..., b] * 2**32).any()
     for axis in range(2):

@@ -13,6 +13,7 @@ import vlaecodec
 from tests.conftest import TINY, photo
 from vlaecodec.metrics import psnr_db
 from vlaecodec.networks import architecture
+from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.rate_distortion import gaussian_bits
 from vlaecodec.training import loop
@@ -123,7 +124,8 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     assert len(second.curve) == 2
     assert second.curve[1]["loss"] < second.curve[0]["loss"]
 
-    arch, progress = read_progress(checkpoint)
+    sizes, progress = read_progress(checkpoint)
+    arch = Architecture(**sizes)
     assert (arch, progress.steps) == (TINY, second.steps)
     model, average = PhotoVLAE(arch), PhotoVLAE(arch)
     load_weights(checkpoint, model, "model")

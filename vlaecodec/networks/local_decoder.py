@@ -59,14 +59,12 @@ def local_conditions(*, drawing: bool, max_error: int = 0) -> NDArray[np.float32
 class ColourHead(nn.Module):
     """One colour's distribution, given the hidden units and the colours before it."""
 
-    def __init__(self, arch: Architecture, known: int) -> None:
+    def __init__(self, width: int, merged: int, known: int) -> None:
         super().__init__()
-        self.merge = ExactLinear(
-            (arch.local_channels, known), arch.colour_channels, SIGNED, POSITIVE
-        )
-        self.leave = ExactLinear((arch.colour_channels, known), 3, SIGNED, DISTRIBUTION)
+        self.merge = ExactLinear((width, known), merged, SIGNED, POSITIVE)
+        self.leave = ExactLinear((merged, known), 3, SIGNED, DISTRIBUTION)
         with torch.no_grad():
-            self.merge.weight[:, arch.local_channels :].mul_(_RESIDUAL_GAIN)
+            self.merge.weight[:, width:].mul_(_RESIDUAL_GAIN)
             self.leave.weight.mul_(0.1)
             self.leave.bias[1] = _INITIAL_SCALE * SCALE_UNITS / DISTRIBUTION.scale
             self.leave.bias[2] = _INITIAL_TAIL * TAIL_UNITS / DISTRIBUTION.scale
@@ -94,7 +92,9 @@ class LocalDecoder(nn.Module):
         )
         # A linear predictor of each colour, so that the layers above need only correct it.
         self.predict = ExactLinear((window_inputs,), 3, SIGNED, DISTRIBUTION)
-        self.heads = nn.ModuleList(ColourHead(arch, known) for known in range(3))
+        self.heads = nn.ModuleList(
+            ColourHead(width, arch.colour_channels, known) for known in range(3)
+        )
         with torch.no_grad():
             self.enter.weight[:, :window_inputs].mul_(_RESIDUAL_GAIN)
             self.predict.weight.mul_(0.1)

@@ -1,4 +1,4 @@
-"""`bin/train`: train a photo model, or export one."""
+"""`bin/train`: train a model, or export one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,32 @@ from vlaecodec.networks.architecture import ARCHITECTURES
 from vlaecodec.training.checkpoint import read_progress
 from vlaecodec.training.export import export_model
 from vlaecodec.training.loop import TrainingConfig, train
+from vlaecodec.training.small.command import export_preset, train_preset
 
 PATH = click.Path(path_type=Path)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+class _Commands(click.Group):
+    """`--preset NAME` alone names a command, too."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        if args and args[0].partition("=")[0] == "--preset":
+            args = ["preset", *filter(None, [args[0].partition("=")[2]]), *args[1:]]
+        return super().parse_args(context, args)
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
 def main() -> None:
-    """Train photo models and export them for the codec."""
+    """Train models and export them for the codec.
+
+    `bin/train --preset NAME DATA` trains one of the paper's small models, as `bin/train preset`.
+    """
+
+
+main.add_command(train_preset)
+main.add_command(export_preset)
 
 
 @main.command()

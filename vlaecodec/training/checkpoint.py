@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn, optim
-
-from vlaecodec.networks.architecture import Architecture
-from vlaecodec.networks.photo_vlae import PhotoVLAE
 
 
 @dataclass
@@ -25,9 +23,17 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, model: PhotoVLAE, average: PhotoVLAE, optimizer: optim.Adam, progress: Progress
+    path: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: optim.Adam,
+    sizes: dict[str, Any],
+    progress: Progress,
 ) -> None:
-    """Write weights, their running average, the optimiser's moments and the progress."""
+    """Write weights, their running average, the optimiser's moments and the progress.
+
+    sizes: what tells the model from others of its kind, for JSON.
+    """
     tensors = {f"model.{n}": p.detach() for n, p in model.named_parameters()}
     tensors |= {f"average.{n}": p.detach() for n, p in average.named_parameters()}
     for name, parameter in model.named_parameters():
@@ -35,7 +41,7 @@ def save_checkpoint(
             tensors[f"adam.{key}.{name}"] = value
     tensors = {n: t.cpu().contiguous() for n, t in tensors.items()}
     metadata = {
-        "architecture": json.dumps(model.arch.to_dict()),
+        "architecture": json.dumps(sizes),
         "progress": json.dumps(asdict(progress)),
     }
     temporary = path.with_suffix(".tmp")
@@ -43,12 +49,11 @@ def save_checkpoint(
     temporary.replace(path)
 
 
-def read_progress(path: Path) -> tuple[Architecture, Progress]:
-    """The architecture and the progress of a checkpoint, without its weights."""
+def read_progress(path: Path) -> tuple[dict[str, Any], Progress]:
+    """The sizes and the progress of a checkpoint, without its weights."""
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
-    architecture = Architecture(**json.loads(metadata["architecture"]))
-    return architecture, Progress(**json.loads(metadata["progress"]))
+    return json.loads(metadata["architecture"]), Progress(**json.loads(metadata["progress"]))
 
 
 def load_weights(path: Path, model: nn.Module, prefix: str = "average") -> None:

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from vlaecodec.model import MODEL_KIND, WEIGHTS_NAME, read_model, table_tensors, whole_tensors
+from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.tables import model_tables
 from vlaecodec.thaw import thaw
@@ -28,7 +29,8 @@ def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, def
     The averaged weights are exported: whole numbers for the decoding path, float16 for the analysis
     network. `data` says what the model was trained on. Returns the weights' SHA-256.
     """
-    architecture, progress = read_progress(checkpoint)
+    sizes, progress = read_progress(checkpoint)
+    architecture = Architecture(**sizes)
     network = PhotoVLAE(architecture)
     load_weights(checkpoint, network, "average")
     tensors = {
@@ -49,7 +51,7 @@ def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, def
     card = model_card(folder.name, summary, data, digest, len(weights), architecture, progress)
     (folder / "MODEL_CARD.md").write_text(card)
     (folder / PROGRESS_NAME).write_text(json.dumps(asdict(progress), indent=1) + "\n")
-    _list_model(folder, digest, summary, default=default)
+    list_model(folder, digest, summary, default=default)
     return digest
 
 
@@ -62,13 +64,21 @@ def import_model(folder: Path, network: PhotoVLAE) -> Progress:
     return Progress(**json.loads((folder / PROGRESS_NAME).read_text()))
 
 
-def _list_model(folder: Path, sha256: str, summary: str, *, default: bool) -> None:
+def list_model(
+    folder: Path, sha256: str, summary: str, *, default: bool = False, small: bool = False
+) -> None:
+    """Add a model to the index beside its folder. default: it is what `encode` uses from now on.
+
+    small: it is one of the paper's models for small images.
+    """
     path = folder.parent / "index.json"
     index: dict[str, Any] = {"default": "", "models": {}}
     if path.exists():
         index = json.loads(path.read_text())
     index["models"][folder.name] = {"sha256": sha256, "summary": summary}
-    if default or not index["default"]:
+    if small:
+        index["models"][folder.name]["small"] = True
+    if default or not (index["default"] or small):
         index["default"] = folder.name
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(index, indent=2) + "\n")

@@ -7,13 +7,13 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vlaecodec.networks.architecture import ARCHITECTURES
+from vlaecodec.networks.architecture import ARCHITECTURES, Architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.training.checkpoint import (
     Progress,
@@ -72,7 +72,17 @@ class TrainingConfig:
     validation_minutes: float = 10.0
 
 
-def learning_rate_at(config: TrainingConfig, elapsed_fraction: float, steps_done: int) -> float:
+class Schedule(Protocol):
+    """What a learning rate depends on."""
+
+    @property
+    def learning_rate(self) -> float: ...
+
+    @property
+    def decay_fraction(self) -> float: ...
+
+
+def learning_rate_at(config: Schedule, elapsed_fraction: float, steps_done: int) -> float:
     """Warm up over 200 steps, hold, then fall along a cosine in the last part of the time box."""
     rate = config.learning_rate * min(1.0, (steps_done + 1) / 200)
     start = 1.0 - config.decay_fraction
@@ -113,13 +123,24 @@ def train(config: TrainingConfig) -> Progress:
                 report.add(loss, losses, rate, progress)
                 if time.monotonic() - last_validation > config.validation_minutes * 60:
                     _validate(average, validation, config, device, progress, report)
-                    save_checkpoint(config.checkpoint, model, average, optimizer, progress)
+                    _save(config, model, average, optimizer, progress)
                     last_validation = time.monotonic()
             _validate(average, validation, config, device, progress, report)
         finally:
             # An interrupted run loses nothing but its last validation.
-            save_checkpoint(config.checkpoint, model, average, optimizer, progress)
+            _save(config, model, average, optimizer, progress)
     return progress
+
+
+def _save(
+    config: TrainingConfig,
+    model: PhotoVLAE,
+    average: PhotoVLAE,
+    optimizer: torch.optim.Adam,
+    progress: Progress,
+) -> None:
+    sizes = model.arch.to_dict()
+    save_checkpoint(config.checkpoint, model, average, optimizer, sizes, progress)
 
 
 def _start(
@@ -129,7 +150,8 @@ def _start(
     resume = config.checkpoint.exists()
     torch.manual_seed(config.seed)
     if resume:
-        architecture, progress = read_progress(config.checkpoint)
+        sizes, progress = read_progress(config.checkpoint)
+        architecture = Architecture(**sizes)
         if architecture != ARCHITECTURES[config.architecture]:
             raise ValueError(f"{config.checkpoint} is not of architecture {config.architecture!r}")
     else:

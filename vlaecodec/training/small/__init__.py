@@ -1,0 +1,1 @@
+"""Training and measuring the small VLAEs of the paper."""

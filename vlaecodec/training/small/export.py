@@ -1,0 +1,137 @@
+"""From a checkpoint of a small VLAE to a model folder that the codec can load."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from vlaecodec.model import WEIGHTS_NAME, table_tensors, whole_layers
+from vlaecodec.networks.fixed_point import LATENT
+from vlaecodec.networks.small.posterior import network_image
+from vlaecodec.networks.small.preset import Preset
+from vlaecodec.networks.small.small_vlae import SmallVLAE
+from vlaecodec.small_model import LEVELS, SMALL_MODEL_KIND, read_small_model
+from vlaecodec.tables import SCALE_MIN, SCALE_RATIO, SCALES, small_model_tables
+from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
+from vlaecodec.training.export import PROGRESS_NAME, list_model
+from vlaecodec.training.small.datasets import to_samples
+
+_SPREAD_IMAGES = 2000
+
+
+def export_small(checkpoint: Path, folder: Path, images: Tensor, summary: str, data: str) -> str:
+    """Write weights and model card to the folder, and list the model in the index beside it.
+
+    images: the training images, uint8 [N, 1, H, W], from which it is measured how the latents are
+    spread. `data` says what the model was trained on. Returns the weights' SHA-256.
+    """
+    sizes, progress = read_progress(checkpoint)
+    network = SmallVLAE(Preset(**sizes))
+    load_weights(checkpoint, network, "average")
+    tensors = whole_layers(network)
+    tensors["spread"] = measure_spread(network, images[:: max(1, len(images) // _SPREAD_IMAGES)])
+    tensors |= table_tensors(small_model_tables())
+    metadata = {"kind": SMALL_MODEL_KIND, "preset": json.dumps(sizes)}
+    weights = save({n: t.contiguous() for n, t in tensors.items()}, metadata)
+    read_small_model(weights)  # refuses what the codec would refuse, before anything is replaced
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = (folder / WEIGHTS_NAME).with_suffix(".tmp")
+    temporary.write_bytes(weights)
+    temporary.replace(folder / WEIGHTS_NAME)
+    digest = hashlib.sha256(weights).hexdigest()
+    (folder / "MODEL_CARD.md").write_text(
+        _card(folder.name, summary, data, digest, len(weights), sizes, progress)
+    )
+    (folder / PROGRESS_NAME).write_text(json.dumps(asdict(progress), indent=1) + "\n")
+    list_model(folder, digest, summary, small=True)
+    return digest
+
+
+@torch.no_grad()
+def measure_spread(network: SmallVLAE, images: Tensor) -> Tensor:
+    """Scale indices of eps = f^-1(mean of q(z | x)) on the grid of each level.
+
+    images: uint8 [N, 1, H, W], brightness. Returns int16 [LEVELS, elements].
+    """
+    samples = to_samples(images, torch.Generator().manual_seed(0))
+    mean, _ = network.posterior(network_image(samples))
+    eps = mean if network.prior is None else network.prior.invert(mean)
+    deviation = eps.flatten(1).square().mean(0).sqrt().clamp_min(1.0)
+    steps = torch.tensor([float(512 >> level) for level in range(LEVELS)])[:, None]
+    indices = torch.log(deviation / steps / SCALE_MIN) / math.log(SCALE_RATIO)
+    return indices.round().clamp(0, SCALES - 1).to(torch.int16)
+
+
+_CARD = """# {name}
+
+{summary}.
+
+| | |
+|---|---|
+| weights | SHA-256 `{sha256}`, {size_mb:.1f} MB |
+| fingerprint in files | `{fingerprint}` |
+| trained | {steps:,} steps, {images:,} images, {hours:.2f} hours |
+| sizes | {sizes} |
+
+## Data and training
+
+{data}
+
+The exported weights are a Polyak average, rounded to whole numbers. Latents are in units of
+1/{units}; checkpoints are chosen on validation images that are not trained on.
+
+## Learning curve
+
+Validation images, one draw of the bound each, averaged weights.
+
+| images seen | seconds | negative ELBO, nats | KL, nats |
+|---|---|---|---|
+{rows}
+
+## Figures
+
+`benchmarks/results/paper.json`, with the fingerprint they belong to.
+
+## Limits
+
+- Black and white images of this data set's kind and size only.
+- The bound was still falling when training stopped.
+"""
+
+
+def _card(
+    name: str,
+    summary: str,
+    data: str,
+    sha256: str,
+    size_bytes: int,
+    sizes: dict[str, object],
+    progress: Progress,
+) -> str:
+    pixels = Preset(**sizes).image_px ** 2  # type: ignore[arg-type]
+    rows = [
+        f"| {row['pixels'] // pixels:,} | {row['seconds']:.0f} | {row['loss']:.2f} "
+        f"| {row['kl_nats']:.2f} |"
+        for row in progress.curve
+    ]
+    return _CARD.format(
+        name=name,
+        summary=summary[:1].upper() + summary[1:],
+        sha256=sha256,
+        size_mb=size_bytes / 1e6,
+        fingerprint=sha256[:8],
+        steps=progress.steps,
+        images=progress.pixels // pixels,
+        hours=progress.seconds / 3600,
+        sizes=", ".join(f"{key} {value}" for key, value in sizes.items()),
+        data=data,
+        units=int(LATENT.scale),
+        rows="\n".join(rows),
+    )
