@@ -3,12 +3,16 @@ for (const chart of document.querySelectorAll(".chart")) {
   const svg = chart.querySelector("svg");
   const tip = chart.querySelector(".tip");
   const dots = [...svg.querySelectorAll("circle")];
+  const curves = [...svg.querySelectorAll("path[data-series]")];
   const series = [...new Set(dots.map((dot) => dot.dataset.series))];
   let chosen = null;
 
   const show = (dot, scroll) => {
     if (chosen) chosen.removeAttribute("stroke");
     chosen = dot;
+    for (const curve of curves) {
+      curve.classList.toggle("chosen", dot !== null && curve.dataset.series === dot.dataset.series);
+    }
     tip.hidden = !dot;
     if (!dot) return;
     dot.setAttribute("stroke", "#000");

@@ -23,9 +23,24 @@ COLOURS = (
     "#000",
 )
 LABEL_STEP = 15
+TICKS = 10
+"""At most so many steps upwards."""
 
 Place = Callable[[float, float], tuple[float, float]]
 """Where a rate and a quality are in the drawing."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What is drawn upwards."""
+
+    title: str
+    unit: str
+    decimals: int
+    """Of a value in a tooltip."""
+
+    def describe(self, value: float) -> str:
+        return f"{value:.{self.decimals}f} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -43,19 +58,18 @@ class Series:
         return self.name + (" (published)" if self.is_published else "")
 
 
-def draw_chart(
-    title: str, unit: str, series: Sequence[Series], rates_bpp: tuple[float, float]
-) -> str:
+def draw_chart(axis: Axis, series: Sequence[Series], rates_bpp: tuple[float, float]) -> str:
     """An SVG of the curves over log rate, within these rates.
 
-    Points carry `data-tip`, what a tooltip says of them, and `data-series`.
+    Points carry `data-tip`, what a tooltip says of them, and `data-series`, as curves do.
     """
     low, high = rates_bpp
     shown = [(s, [p for p in s.points if low <= p[0] <= high]) for s in series]
     qualities = [quality for _, points in shown for _, quality in points]
     if not qualities:
         raise ValueError("no point lies within these rates")
-    bottom, top = math.floor(min(qualities)), math.ceil(max(qualities))
+    ticks = _ticks(min(qualities), max(qualities))
+    bottom, top = ticks[0], ticks[-1]
 
     def place(rate: float, quality: float) -> tuple[float, float]:
         across = math.log(rate / low) / math.log(high / low)
@@ -63,7 +77,7 @@ def draw_chart(
         x = LEFT + across * (WIDTH - LEFT - RIGHT)
         return round(x, 1), round(HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM), 1)
 
-    parts = [_axes(place, rates_bpp, (bottom, top), unit)]
+    parts = [_axes(place, rates_bpp, ticks, axis.unit)]
     colours = itertools.cycle(COLOURS)
     ends = []
     for number, (line, points) in enumerate(shown):
@@ -71,33 +85,38 @@ def draw_chart(
             continue
         colour = "#8b8b8b" if line.is_published else next(colours)
         places = [place(*point) for point in points]
-        parts.append(_curve(line, number, colour, points, places, unit))
-        ends.append((places[-1][1], colour, line.label))
+        parts.append(_curve(line, number, colour, points, places, axis))
+        ends.append((places[-1][1], places[-1][0], colour, line.label))
     parts.append(_labels(ends))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="12">'
+        f'aria-label="{escape(axis.title)}" font-family="system-ui, sans-serif" font-size="12">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
-        f'<text x="{LEFT}" y="20" font-size="14" font-weight="600" fill="#111">{escape(title)}'
-        f"</text>{''.join(parts)}</svg>"
+        f'<text x="{LEFT}" y="20" font-size="14" font-weight="600" fill="#111">'
+        f"{escape(axis.title)}</text>{''.join(parts)}</svg>"
     )
 
 
-def _axes(
-    place: Place, rates_bpp: tuple[float, float], qualities: tuple[int, int], unit: str
-) -> str:
+def _ticks(low: float, high: float) -> list[float]:
+    """Round values some way apart, from below the lowest to above the highest."""
+    rough = max(high - low, 1e-6) / TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [round(step * number, 9) for number in range(first, max(last, first + 1) + 1)]
+
+
+def _axes(place: Place, rates_bpp: tuple[float, float], ticks: Sequence[float], unit: str) -> str:
     low, high = rates_bpp
-    bottom, top = qualities
     parts = []
-    step = max(1, math.ceil((top - bottom) / 8))
-    for quality in range(bottom, top + 1, step):
+    for quality in ticks:
         x, y = place(low, quality)
         parts.append(
             f'<path d="M{x} {y}H{WIDTH - RIGHT}" stroke="#e2e2e2"/>'
-            f'<text x="{x - 8}" y="{y + 4}" text-anchor="end" fill="#444">{quality}</text>'
+            f'<text x="{x - 8}" y="{y + 4}" text-anchor="end" fill="#444">{quality:g}</text>'
         )
     for rate in (r for r in RATE_TICKS if low <= r <= high):
-        x, y = place(rate, bottom)
+        x, y = place(rate, ticks[0])
         parts.append(
             f'<path d="M{x} {TOP}V{y}" stroke="#e2e2e2"/>'
             f'<text x="{x}" y="{y + 18}" text-anchor="middle" fill="#444">{rate:g}</text>'
@@ -116,14 +135,14 @@ def _curve(
     colour: str,
     points: Sequence[tuple[float, float]],
     places: Sequence[tuple[float, float]],
-    unit: str,
+    axis: Axis,
 ) -> str:
     style = ' stroke-dasharray="5 4"' if line.is_published else ""
     width = 2.5 if line.is_ours else 1.5
     path = "L".join(f"{x} {y}" for x, y in places)
     dots = []
     for (rate, quality), (x, y) in zip(points, places, strict=True):
-        tip = f"{line.name}: {rate:.3f} bpp, {quality:.2f} {unit}"
+        tip = f"{line.name}: {rate:.3f} bpp, {axis.describe(quality)}"
         if line.is_published:
             tip += ", published, not run"
         dots.append(
@@ -131,21 +150,23 @@ def _curve(
             f'data-series="{number}" data-tip="{escape(tip)}"/>'
         )
     return (
-        f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="{width}"{style}/>'
-        + "".join(dots)
+        f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="{width}"{style} '
+        f'data-series="{number}"/>' + "".join(dots)
     )
 
 
-def _labels(ends: list[tuple[float, str, str]]) -> str:
-    """Names beside the ends of their curves, apart from one another."""
+def _labels(ends: list[tuple[float, float, str, str]]) -> str:
+    """Names beside the ends of their curves, apart from one another, with lines that lead there."""
     parts = []
-    previous = float(TOP) - LABEL_STEP / 2
-    for y, colour, name in sorted(ends):
+    previous = float(TOP) - LABEL_STEP
+    for y, x, colour, name in sorted(ends):
         previous = max(y, previous + LABEL_STEP)
-        parts.append((previous, colour, name))
+        parts.append((previous, x, y, colour, name))
     excess = max(0.0, previous - (HEIGHT - BOTTOM))
-    x = WIDTH - RIGHT + 10
+    left = WIDTH - RIGHT + 10
     return "".join(
-        f'<text x="{x}" y="{y - excess + 4:.1f}" fill="{colour}">{escape(name)}</text>'
-        for y, colour, name in parts
+        f'<path d="M{x + 4} {y}L{WIDTH - RIGHT + 1} {y}L{left - 2} {at - excess:.1f}" '
+        f'fill="none" stroke="{colour}" stroke-width=".75" stroke-opacity=".4"/>'
+        f'<text x="{left}" y="{at - excess + 4:.1f}" fill="{colour}">{escape(name)}</text>'
+        for at, x, y, colour, name in parts
     )

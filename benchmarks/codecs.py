@@ -18,7 +18,7 @@ from vlaecodec.rivals import Rival, list_rivals, set_decoder_threads
 
 OURS = "vlaecodec"
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
-TEXTURE_QUALITIES = (5, 20, 35, 50, 70)
+TEXTURE_QUALITIES = (5, 20, 40, 60)
 EFFORTS = (3, 5, 7, 9)
 EFFORT_QUALITIES = (5, 20, 40, 60, 75)
 MAX_ERRORS = (15, 8, 4, 2, 1, 0)

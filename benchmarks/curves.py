@@ -28,7 +28,8 @@ MEANS = (
     "encode_s",
     "decode_s",
 )
-BD_MEASURES = ("psnr_db", "ms_ssim")
+BD_MEASURES = ("psnr_db", "ms_ssim", "ssimulacra2")
+"""Qualities that BD-rates are taken over, MS-SSIM in dB."""
 
 
 def mean_rows(rows: Iterable[Row]) -> list[Row]:
@@ -50,19 +51,22 @@ def mean_rows(rows: Iterable[Row]) -> list[Row]:
     return sorted(means, key=lambda row: row["rate_bpp"])
 
 
+def points_of(rows: Iterable[Row], measure: str) -> list[tuple[float, float]]:
+    """Rate and measure of rows by rate, the rows without that measure left out."""
+    found = [(row["rate_bpp"], row[measure]) for row in rows if row.get(measure) is not None]
+    return sorted(found)
+
+
 def curve_of(rows: Iterable[Row], measure: str) -> list[tuple[float, float]]:
-    """Rate and quality in dB of rows, the rows without that measure left out.
+    """Rate and quality of rows, MS-SSIM in dB, for BD-rates.
 
     Where a larger file is not better, as happens at the ends of a rival's scale, it is left out.
     """
     points: list[tuple[float, float]] = []
-    for row in sorted(rows, key=lambda row: row["rate_bpp"]):
-        value = row.get(measure)
-        if value is None:
-            continue
+    for rate, value in points_of(rows, measure):
         quality = ms_ssim_db(value) if measure == "ms_ssim" else value
-        if not points or (quality > points[-1][1] and row["rate_bpp"] > points[-1][0]):
-            points.append((row["rate_bpp"], quality))
+        if not points or (quality > points[-1][1] and rate > points[-1][0]):
+            points.append((rate, quality))
     return points
 
 

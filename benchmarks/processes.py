@@ -18,6 +18,9 @@ from PIL import Image
 import vlaecodec
 from benchmarks.timing import median_seconds
 
+Options = tuple[dict[str, Any], dict[str, Any]]
+"""Of encoding and of decoding."""
+
 
 def measure_processes(image: Image.Image, quality: float, runs: int) -> dict[str, float]:
     """Median seconds of `vlaecodec ...` processes that read and write through pipes."""
@@ -37,15 +40,14 @@ def measure_processes(image: Image.Image, quality: float, runs: int) -> dict[str
     }
 
 
-def measure_memory(image: Image.Image, quality: float) -> dict[str, Any]:
-    """Peak resident memory of a fresh process that encodes, then decodes."""
+def measure_memory(image: Image.Image, options: Options, prefix: str = "") -> dict[str, float]:
+    """Peak resident memory of a fresh process that encodes, then decodes, with these options."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        encoded_kib, both_kib = pool.submit(_peak_memory, np.asarray(image), quality).result()
+        encoded_kib, both_kib = pool.submit(_peak_memory, np.asarray(image), options).result()
     return {
-        "megapixels": image.width * image.height / 1e6,
-        "encode_gib": encoded_kib / 2**20,
-        "encode_and_decode_gib": both_kib / 2**20,
+        f"{prefix}encode_gib": encoded_kib / 2**20,
+        f"{prefix}encode_and_decode_gib": both_kib / 2**20,
     }
 
 
@@ -54,10 +56,11 @@ def _run(arguments: list[str], data: bytes) -> None:
     subprocess.run(command, input=data, check=True, capture_output=True)
 
 
-def _peak_memory(pixels: Any, quality: float) -> tuple[int, int]:
-    data = vlaecodec.encode(Image.fromarray(pixels), quality)
+def _peak_memory(pixels: Any, options: Options) -> tuple[int, int]:
+    encoding, decoding = options
+    data = vlaecodec.encode(Image.fromarray(pixels), **encoding)
     encoded_kib = _peak_kib()
-    vlaecodec.decode(data, texture=0)
+    vlaecodec.decode(data, **decoding)
     return encoded_kib, _peak_kib()
 
 

@@ -9,6 +9,7 @@ are taken over from an older OUTPUT where nothing that they depend on has change
 from __future__ import annotations
 
 import concurrent.futures
+import importlib.util
 import json
 import math
 import multiprocessing
@@ -20,10 +21,13 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.agreement import measure_agreement
 from benchmarks.codecs import OURS, Codec, find_codecs
 from benchmarks.curves import (
+    BD_MEASURES,
     Row,
     check_published_pictures,
     compare_curves,
@@ -32,12 +36,23 @@ from benchmarks.curves import (
     read_published,
     rises_with_quality,
 )
+from benchmarks.lossy_tables import bd_cell, likeness_table, rate_distortion_table
 from benchmarks.pictures import digest, name_pictures, open_picture
-from benchmarks.record import check_output, describe_run, print_table, write_record, write_rows
+from benchmarks.record import (
+    RESULTS,
+    check_output,
+    describe_run,
+    print_table,
+    write_record,
+    write_rows,
+)
 from benchmarks.stored_rows import StoredRows
+from benchmarks.tables import read_record
 from benchmarks.timing import timed
 from vlaecodec.cli.progress import progress_bar
+from vlaecodec.comparison import MEASURES as TITLES
 from vlaecodec.comparison import measure_distortion, measure_realism, measure_ssimulacra2
+from vlaecodec.metrics import psnr_db
 
 MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...]]] = {
     "distortion": (measure_distortion, ("psnr_db", "psnr_yuv_db", "ms_ssim")),
@@ -45,6 +60,13 @@ MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...
     "realism": (measure_realism, ("sliced_wasserstein", "spectrum_distance")),
 }
 """Groups of measures that are taken together, and what they are called."""
+
+STORED = RESULTS / "kodak.json"
+LONG_S = 1.0
+"""Seconds are averaged over pictures, so that slower codecs need not be run again on each."""
+
+SPARSE_FROM = 6
+"""Fewer points than half of more settings than this would bend curves."""
 
 PACKAGES = ("pillow-jxl-plugin", "ssimulacra2", "scipy")
 
@@ -56,34 +78,58 @@ class Job:
     codec: str
     picture: str
     path: Path
-    settings: tuple[float, ...]
-    groups: tuple[str, ...]
+    groups: dict[float, tuple[str, ...]]
+    """Settings, and the groups of measures that are taken at each."""
+    known: dict[float, Row]
+    """Rows of settings that were measured before, by fewer measures."""
     threads: int
     runs: int
 
 
 def measure(job: Job) -> list[Row]:
-    """A row for each setting: whole-file rate, distortion, median seconds for each way."""
+    """A row for each setting: whole-file rate, distortion, median seconds for each way.
+
+    A known row keeps its seconds and gets the measures that it lacks, if its file is the same.
+    """
     codec = find_codecs(job.threads)[0][job.codec]
     image = open_picture(job.path)
     original = np.asarray(image)
     _warm_up(codec)
     rows = []
-    for setting in job.settings:
-        data, encode_s = timed(partial(codec.encode, image, setting), job.runs)
-        decoded, decode_s = timed(partial(codec.decode, data), job.runs)
-        row: Row = {
-            "codec": job.codec,
-            "picture": job.picture,
-            "setting": setting,
-            "size_bytes": len(data),
-            "rate_bpp": 8 * len(data) / (image.width * image.height),
-        }
-        for group in job.groups:
-            for name, value in MEASURES[group][0](original, np.asarray(decoded)).items():
-                row[name] = value if value is None or math.isfinite(value) else None
-        rows.append({**row, "encode_s": encode_s, "decode_s": decode_s})
+    for setting, groups in job.groups.items():
+        row = job.known.get(setting)
+        if row is not None:
+            data = codec.encode(image, setting)
+            decoded = np.asarray(codec.decode(data))
+            same = (len(data), psnr_db(original, decoded)) == (row["size_bytes"], row["psnr_db"])
+        if row is None or not same:
+            row, decoded = _measure_file(job, codec, image, setting)
+        for group in groups:
+            take, names = MEASURES[group]
+            if not set(names) <= row.keys():
+                found = take(original, decoded)
+                row |= {n: v if v is None or math.isfinite(v) else None for n, v in found.items()}
+        rows.append(row)
     return rows
+
+
+def _measure_file(
+    job: Job, codec: Codec, image: Image.Image, setting: float
+) -> tuple[Row, NDArray[np.uint8]]:
+    """A row without measures of likeness, and the decoded picture [H, W, 3]."""
+    data, encode_s = timed(partial(codec.encode, image, setting), job.runs, LONG_S)
+    decoded, decode_s = timed(partial(codec.decode, data), job.runs, LONG_S)
+    row: Row = {
+        "codec": job.codec,
+        "picture": job.picture,
+        "setting": setting,
+        "size_bytes": len(data),
+        "rate_bpp": 8 * len(data) / (image.width * image.height),
+        "encode_s": encode_s,
+        "decode_s": decode_s,
+        "runs": job.runs,
+    }
+    return row, np.asarray(decoded)
 
 
 def _warm_up(codec: Codec) -> None:
@@ -139,26 +185,23 @@ def summarise(
     }
 
 
-def report(summary: dict[str, Any]) -> None:
-    """Print mean curves and BD-rates."""
-    for name, means in summary["mean"].items():
-        points = (f"{row['rate_bpp']:.3f}:{row.get('psnr_db', math.inf):.2f}" for row in means)
-        click.echo(f"{name:30} " + "  ".join(points))
-    low, high = summary["bd_rate_bpp"]
-    for name, others in summary["bd_rate"].items():
-        table = []
-        for other, found in others.items():
-            cells = []
-            for measured in ("psnr_db", "ms_ssim"):
-                of = found.get(measured)
-                cells.append("-" if of is None else f"{of['percent']:+.1f} %")
-                cells.append("-" if of is None else "{:.2f} to {:.2f}".format(*of["reference_bpp"]))
-            label = f"{other} (published, not run)" if found.get("published") else other
-            table.append([label, *cells])
-        columns = (f"{name} against", "BD, PSNR", "over, bpp", "BD, MS-SSIM", "over, bpp")
-        click.echo(f"BD-rate over at most {low} to {high} bpp of the other codec:")
-        print_table(columns, table)
-    rises = summary["rises_with_quality"].values()
+def report(record: dict[str, Any]) -> None:
+    """Print README.md's tables, and every BD-rate with the rates that it was taken over."""
+    for table in (rate_distortion_table(record), likeness_table(record)):
+        click.echo(table.caption)
+        print_table(table.columns, table.rows)
+    low, high = record["bd_rate_bpp"]
+    for name, others in record["bd_rate"].items():
+        rows = [
+            [
+                f"{other} (published, not run)" if found.get("published") else other,
+                *(bd_cell(found, measure, overlap=True) for measure in BD_MEASURES),
+            ]
+            for other, found in others.items()
+        ]
+        click.echo(f"BD-rate, over at most {low} to {high} bpp of the other codec:")
+        print_table([f"{name} against", *(TITLES[measure][0] for measure in BD_MEASURES)], rows)
+    rises = record["rises_with_quality"].values()
     if rises:
         click.echo(f"rate and PSNR rise with quality on {sum(rises)} of {len(rises)}")
 
@@ -170,13 +213,16 @@ def report(summary: dict[str, Any]) -> None:
 @click.option("--ssimulacra2", is_flag=True, help="Measure SSIMULACRA2 too; slow.")
 @click.option("--realism", is_flag=True, help="Measure patch and spectrum distances too.")
 @click.option(
+    "--sparse", is_flag=True, help=f"Of more than {SPARSE_FROM} settings, these at every second."
+)
+@click.option(
     "--published",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Curves to refer to, as CSV: benchmarks/published/kodak.csv.",
 )
 @click.option("--low", default=0.1, show_default=True, help="BD-rate from this rate of a rival.")
 @click.option("--high", default=1.0, show_default=True, help="BD-rate up to this rate.")
-@click.option("--runs", default=3, show_default=True, help="Seconds are medians of so many runs.")
+@click.option("--runs", default=3, show_default=True, help="Seconds: medians of at most so many.")
 @click.option("--threads", default=1, show_default=True, help="Threads of every codec.")
 @click.option("--jobs", default=1, show_default=True, help="Processes; more than 1 blur seconds.")
 @click.option("--fresh", is_flag=True, help="Measure everything anew.")
@@ -186,6 +232,7 @@ def main(
     names: tuple[str, ...],
     ssimulacra2: bool,
     realism: bool,
+    sparse: bool,
     published: Path | None,
     low: float,
     high: float,
@@ -196,52 +243,69 @@ def main(
 ) -> None:
     """Measure codecs on IMAGES, files or folders, and print mean curves and BD-rates."""
     check_output(output)
+    if ssimulacra2 and importlib.util.find_spec("ssimulacra2") is None:
+        raise click.UsageError("--ssimulacra2 needs the package ssimulacra2, of the extra bench")
     paths = name_pictures(images)
     references = {} if published is None else read_published(published)
     if references:
         check_published_pictures(paths)
     codecs, left_out = _choose(threads, names)
-    groups = _groups(ssimulacra2=ssimulacra2, realism=realism)
-    run = {**describe_run(*PACKAGES), "threads": threads, "jobs": jobs, "runs": runs}
+    groups = _groups(codecs, ssimulacra2=ssimulacra2, realism=realism, sparse=sparse)
+    run = {
+        **describe_run(*PACKAGES),
+        "threads": threads,
+        "jobs": jobs,
+        "runs": runs,
+        "sparse": sparse,
+    }
     pictures = {name: digest(open_picture(path)) for name, path in paths.items()}
     stored = StoredRows(output, fresh=fresh)
-    needed = [name for group in groups for name in MEASURES[group][1]]
     wanted = [(c, p, s) for c, codec in codecs.items() for p in paths for s in codec.settings]
     rows: dict[tuple[str, str, float], Row] = {}
+    known: dict[tuple[str, str, float], Row] = {}
     for c, p, s in wanted:
-        found = stored.find(c, codecs[c].identity, pictures[p], s, needed)
+        found = stored.find(c, codecs[c].identity, pictures[p], s)
         if found is not None:
-            rows[c, p, s] = {**found, "picture": p}
-    reused = len(rows)
+            needed = {name for group in groups[c, s] for name in MEASURES[group][1]}
+            whole = needed <= found.keys()
+            (rows if whole else known)[c, p, s] = {**found, "picture": p}
+    taken_over = set(rows)
+    reused = len(taken_over)
     work = []
-    for c, p in dict.fromkeys((c, p) for c, p, _ in wanted):
-        missing = tuple(s for s in codecs[c].settings if (c, p, s) not in rows)
+    # Picture by picture: what the measures know of an original serves all codecs.
+    for c, p in ((c, p) for p in paths for c in codecs):
+        missing = {s: groups[c, s] for s in codecs[c].settings if (c, p, s) not in rows}
         if missing:
-            work.append(Job(c, p, paths[p], missing, groups, threads, runs))
+            before = {s: known[c, p, s] for s in missing if (c, p, s) in known}
+            work.append(Job(c, p, paths[p], missing, before, threads, runs))
     with progress_bar("rate-distortion", quiet=False) as progress:
         for job, measured in run_jobs(work, jobs):
-            made = {"commit": (run["commit"] or "")[:12], "runs": runs, "jobs": jobs}
-            measured = [row | made for row in measured]
+            made = {"commit": (run["commit"] or "")[:12]}
+            measured = [{"jobs": jobs, **row, **made} for row in measured]
             stored.append(codecs[job.codec].identity, pictures[job.picture], measured)
             rows |= {(job.codec, job.picture, row["setting"]): row for row in measured}
             if progress is not None:
                 progress(len(rows) / len(wanted))
     ordered = [rows[key] for key in wanted]
-    summary = summarise(ordered, codecs, (low, high), references)
-    report(summary)
-    for name in left_out:
-        click.echo(f"{name} is left out: its package is not installed")
-    click.echo(f"{len(wanted) - reused} rows measured, {reused} taken over")
     record = {
         **run,
         "rows_taken_over": reused,
         "left_out": left_out,
         "codecs": {name: codec.identity for name, codec in codecs.items()},
         "pictures": pictures,
-        **summary,
+        **summarise(ordered, codecs, (low, high), references),
         "published": {"note": "published, not run", "curves": references},
         "rows": ordered,
     }
+    report(record)
+    for name in left_out:
+        click.echo(f"{name} is left out: its package is not installed")
+    click.echo(f"{len(wanted) - reused} rows measured, {reused} taken over")
+    measured_now = [row for key, row in rows.items() if key not in taken_over]
+    if STORED.exists():
+        agreement = measure_agreement(read_record(STORED), pictures, measured_now)
+        if agreement is not None:
+            click.echo(f"{STORED.name}: {agreement}")
     write_record(output, json.loads(json.dumps(record)))
     if output is not None:
         write_rows(output.with_suffix(".csv"), ordered)
@@ -259,10 +323,18 @@ def _choose(threads: int, names: Iterable[str]) -> tuple[dict[str, Codec], list[
     return chosen, left_out
 
 
-def _groups(*, ssimulacra2: bool, realism: bool) -> tuple[str, ...]:
-    """The groups of measures asked for."""
-    chosen = {"distortion": True, "ssimulacra2": ssimulacra2, "realism": realism}
-    return tuple(name for name, asked in chosen.items() if asked)
+def _groups(
+    codecs: dict[str, Codec], *, ssimulacra2: bool, realism: bool, sparse: bool
+) -> dict[tuple[str, float], tuple[str, ...]]:
+    """The groups of measures to take for each codec and setting."""
+    asked = {"ssimulacra2": ssimulacra2, "realism": realism}
+    slow = tuple(name for name, wanted in asked.items() if wanted)
+    groups = {}
+    for name, codec in codecs.items():
+        step = 2 if sparse and len(codec.settings) > SPARSE_FROM else 1
+        for index, setting in enumerate(codec.settings):
+            groups[name, setting] = ("distortion", *(() if index % step else slow))
+    return groups
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Put the stored results into README.md, between its markers, and the plot that it shows.
+"""Put the stored results into README.md, between its markers, and draw the plots.
 
 python -m benchmarks.readme_table
 """
@@ -6,27 +6,46 @@ python -m benchmarks.readme_table
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
+from benchmarks.contents import TABLES
 from benchmarks.record import RESULTS, ROOT, write_text
 from benchmarks.report import draw_charts
-from benchmarks.tables import TABLES, read_record
+from benchmarks.tables import read_record
 
 BEGIN, END = "<!-- results: written by benchmarks/readme_table.py -->\n", "<!-- end of results -->"
 LINE_LENGTH = 100
-PLOT = RESULTS / "psnr_db.svg"
+SHOWN = {"psnr_db": "PSNR over rate", "sliced_wasserstein": "Patch distance over rate"}
+"""The plots that README.md shows, and what they are called there."""
 
 
 def render() -> str:
     """The text between the markers."""
-    tables = [build(read_record(RESULTS / name)) for name, build in TABLES.items()]
+    tables = [
+        build(read_record(RESULTS / name))
+        for name, builders in TABLES.items()
+        if (RESULTS / name).exists()
+        for build in builders
+    ]
     paragraphs = [part for table in tables for part in table.to_markdown().split("\n\n")]
-    plot = f"![PSNR over rate]({PLOT.relative_to(ROOT).as_posix()})"
-    return "\n\n".join([plot, *(_wrap(part) for part in paragraphs)]) + "\n"
+    drawn = draw_plots()
+    plots = [
+        f"![{title}]({plot_path(measure).relative_to(ROOT).as_posix()})"
+        for measure, title in SHOWN.items()
+        if plot_path(measure) in drawn
+    ]
+    return "\n\n".join([*plots, *(_wrap(part) for part in paragraphs)]) + "\n"
 
 
-def draw_plot() -> str:
-    """The SVG of PSNR over rate."""
-    return draw_charts(read_record(RESULTS / "kodak.json"))["psnr_db"] + "\n"
+def plot_path(measure: str) -> Path:
+    """Where a plot is stored."""
+    return RESULTS / f"{measure}.svg"
+
+
+def draw_plots() -> dict[Path, str]:
+    """The SVG of each measure over rate, and where it belongs."""
+    charts = draw_charts(read_record(RESULTS / "kodak.json"))
+    return {plot_path(measure): chart + "\n" for measure, chart in charts.items()}
 
 
 def insert(readme: str) -> str:
@@ -36,8 +55,9 @@ def insert(readme: str) -> str:
 
 
 def main() -> None:
-    """Rewrite README.md and its plot."""
-    write_text(PLOT, draw_plot())
+    """Rewrite README.md and the plots."""
+    for plot, drawing in draw_plots().items():
+        write_text(plot, drawing)
     path = ROOT / "README.md"
     path.write_text(insert(path.read_text()))
 

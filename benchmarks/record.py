@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterable
@@ -46,6 +47,9 @@ def describe_run(*packages: str) -> dict[str, Any]:
         "uncommitted_changes": None if changes is None else changes != "",
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        # Of a minute, before the run: seconds are blurred where other programs ran beside it.
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "versions": versions,
     }

@@ -8,6 +8,7 @@ PHOTOS are coded afresh at equal bytes, to look at beside one another.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from textwrap import dedent
@@ -15,26 +16,33 @@ from textwrap import dedent
 import click
 import numpy as np
 
-from benchmarks.chart import Series, draw_chart
+from benchmarks.chart import Axis, Series, draw_chart
 from benchmarks.codecs import OURS
-from benchmarks.curves import curve_of
+from benchmarks.contents import PAGE_TABLES
+from benchmarks.curves import points_of
 from benchmarks.pictures import open_pictures
 from benchmarks.record import RESULTS, ROOT, check_output, write_text
-from benchmarks.tables import TABLES, Record, Table, made_with, rate_distortion_table, read_record
+from benchmarks.tables import Record, Table, count, made_with, read_record
 from benchmarks.texture import encode_near
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.comparison import compare_at_bytes
+from vlaecodec.metrics import ms_ssim_db
 from vlaecodec.page.comparer import render_comparison
 from vlaecodec.page.document import render_document, render_table
 from vlaecodec.rivals import list_rivals
 
 CHART_BPP = (0.08, 2.0)
 CHARTS = {
-    "psnr_db": ("PSNR over RGB", "dB"),
-    "ms_ssim": ("MS-SSIM as -10 log10(1 - x)", "dB"),
+    "psnr_db": Axis("PSNR over RGB", "dB", 2),
+    "ms_ssim": Axis("MS-SSIM as -10 log10(1 - x)", "dB", 2),
+    "ssimulacra2": Axis("SSIMULACRA2", "", 1),
+    "sliced_wasserstein": Axis("Patch distance (sliced Wasserstein), less is nearer", "", 1),
+    "spectrum_distance": Axis("Spectrum distance, less is nearer", "", 2),
 }
+RATE_DISTORTION = "kodak.json"
 TITLES = {
     "kodak.json": "Lossy",
+    "effort.json": "Search when encoding",
     "lossless.json": "Lossless and near-lossless",
     "texture.json": "Texture",
     "speed.json": "Speed",
@@ -43,48 +51,56 @@ COMMANDS = ROOT / "CONTRIBUTING.md"
 
 
 def chart_series(record: Record, measure: str) -> list[Series]:
-    """The curves of a rate-distortion record, ours first, published ones last."""
+    """All mean points of a rate-distortion record, ours first, published ones last."""
+    curves = {name: (means, False) for name, means in record["mean"].items()}
+    published = record["published"]["curves"].items()
     found = [
-        Series(name, curve_of(means, measure), is_ours=name == OURS)
-        for name, means in record["mean"].items()
-    ]
-    found += [
-        Series(name, curve_of(curve["points"], measure), is_published=True)
-        for name, curve in record["published"]["curves"].items()
+        Series(name, _shown(rows, measure), is_published=is_published, is_ours=name == OURS)
+        for name, (rows, is_published) in (
+            *curves.items(),
+            *((name, (curve["points"], True)) for name, curve in published),
+        )
     ]
     return [series for series in found if len(series.points) > 1]
+
+
+def _shown(rows: Sequence[Record], measure: str) -> list[tuple[float, float]]:
+    points = points_of(rows, measure)
+    return [(r, ms_ssim_db(v)) for r, v in points] if measure == "ms_ssim" else points
 
 
 def draw_charts(record: Record) -> dict[str, str]:
     """An SVG for each measure that the record holds."""
     charts = {}
-    for measure, (title, unit) in CHARTS.items():
+    for measure, axis in CHARTS.items():
         series = chart_series(record, measure)
         if any(line.is_ours for line in series):
-            pictures = len({row["picture"] for row in record["rows"]})
-            heading = f"{title}, mean of {pictures} photos, whole files"
-            charts[measure] = draw_chart(heading, unit, series, CHART_BPP)
+            heading = f"{axis.title}: {count(record)}, means, whole files"
+            charts[measure] = draw_chart(replace(axis, title=heading), series, CHART_BPP)
     return charts
 
 
 def render_results(results: Path) -> list[str]:
     """Sections for all stored results that are there."""
     sections = []
-    for name, build in TABLES.items():
+    for name, builders in PAGE_TABLES.items():
         if not (results / name).exists():
             continue
         record = read_record(results / name)
         sections.append(f"<h2>{TITLES[name]}</h2>")
-        if build is rate_distortion_table:
+        if name == RATE_DISTORTION:
             sections += [
                 f'<div class="chart" tabindex="0" aria-label="Curves: arrow keys go from point to '
                 f'point">{chart}<div class="tip" role="status" hidden></div></div>'
                 for chart in draw_charts(record).values()
             ]
-            sections.append(_render(rate_distortion_table(record, published=True)))
+            sections.append(
+                "<p>Point at a curve to read its figures, or focus a chart and use the arrow keys: "
+                "left and right along a curve, up and down to the next.</p>"
+            )
+        sections += [_render(build(record)) for build in builders]
+        if name == RATE_DISTORTION:
             sections += [f"<p>{escape(source)}</p>" for source in _sources(record)]
-        else:
-            sections.append(_render(build(record)))
     return sections
 
 
@@ -106,19 +122,22 @@ def render_pictures(photos: Sequence[Path], rate_bpp: float) -> list[str]:
 def render_reproduction(results: Path) -> list[str]:
     """What the results were made with, and the commands that make them."""
     items = []
-    for name in TABLES:
+    for name in PAGE_TABLES:
         if (results / name).exists():
             record = read_record(results / name)
             versions = record.get("versions") or {}
             text = ", ".join(f"{n} {v}" for n, v in versions.items() if v) or "not recorded"
             facts = f"{made_with(record)}; threads: {record.get('threads', 'not recorded')}"
+            if record.get("load_average") is not None:
+                facts += f" of {record['cores']} cores, load before the run: "
+                facts += f"{record['load_average']:g}"
             items.append(f"<li>{escape(name)}: {escape(facts)}; versions: {escape(text)}</li>")
     commands = COMMANDS.read_text().split("## Measuring\n\n")[1].split("\n\n")[0]
     return [
         "<h2>How to reproduce</h2>",
         f"<p>The stored results, in benchmarks/results:</p><ul>{''.join(items)}</ul>",
-        "<p>In a checkout of that commit, with the extra bench installed and the Kodak photos in a "
-        f"folder kodak:</p><pre>{escape(dedent(commands))}</pre>",
+        "<p>In a checkout of that commit, with Kodak's 24 photos in a folder kodak:</p>"
+        f"<pre>{escape(dedent(commands))}</pre>",
     ]
 
 
@@ -153,8 +172,8 @@ def main(
     sections = [*render_results(results), *pictures, *render_reproduction(results)]
     script = Path(__file__).with_name("chart.js").read_text()
     write_text(output, render_document("vlaecodec: measured", sections, [script]))
-    if plots is not None and (results / "kodak.json").exists():
-        for measure, chart in draw_charts(read_record(results / "kodak.json")).items():
+    if plots is not None and (results / RATE_DISTORTION).exists():
+        for measure, chart in draw_charts(read_record(results / RATE_DISTORTION)).items():
             write_text(plots / f"{measure}.svg", chart + "\n")
 
 

@@ -21,9 +21,10 @@ from PIL import Image
 import vlaecodec
 from benchmarks import wavefront
 from benchmarks.pictures import open_picture
-from benchmarks.processes import measure_memory, measure_processes
+from benchmarks.processes import Options, measure_memory, measure_processes
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.serial_context import load_mbt2018, seconds_mbt2018
+from benchmarks.speed_tables import GROWING, WAYS
 from benchmarks.timing import timed
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.model import load_model
@@ -38,15 +39,12 @@ SIZES = ((384, 256), (768, 512), (1216, 832), (2400, 1600), (4000, 3000), (6000,
 GROWTH_FROM_MP = 1.0
 """Smaller pictures are one tile or less: what a call costs in itself shows."""
 
-PIXEL_MODES_BELOW_MP = 5.0
-"""Modes that work pixel by pixel are measured on pictures under this size."""
-
 RASTER_ROWS = 32
 THUMBNAIL_PX = 256
 THUMBNAIL_SIZES = ((768, 512), (4000, 3000))
 SERIAL = "mbt2018 (CompressAI, serial context)"
 
-MODES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+MODES: dict[str, Options] = {
     "mean image": ({"texture": 0}, {"texture": 0}),
     "recommended texture": ({}, {}),
     "full texture": ({"texture": 1}, {"texture": 1}),
@@ -69,11 +67,15 @@ def resize(image: Image.Image, width: int, height: int) -> Image.Image:
     return Image.fromarray(padded)
 
 
+def options_of(mode: str, quality: float) -> Options:
+    """Options of encoding and decoding in a mode at a quality, where the mode leaves that open."""
+    encoding, decoding = MODES[mode]
+    return (encoding if mode in EXACT_MODES else {**encoding, "quality": quality}), decoding
+
+
 def measure_mode(mode: str, image: Image.Image, quality: float, runs: int) -> Row:
     """Encode and decode in process, model loaded."""
-    encoding, decoding = MODES[mode]
-    if mode not in EXACT_MODES:
-        encoding = {**encoding, "quality": quality}
+    encoding, decoding = options_of(mode, quality)
     data, encode_s = timed(partial(vlaecodec.encode, image, **encoding), runs)
     _, decode_s = timed(partial(vlaecodec.decode, data, **decoding), runs)
     return {
@@ -87,16 +89,29 @@ def measure_mode(mode: str, image: Image.Image, quality: float, runs: int) -> Ro
 def measure_sizes(
     image: Image.Image, sizes: Sequence[tuple[int, int]], quality: float, runs: int
 ) -> list[Row]:
-    """The mean image at every size; texture and lossless too up to PIXEL_MODES_BELOW_MP."""
+    """Seconds of each of GROWING at every size."""
     rows = []
     for width, height in sizes:
         picture = resize(image, width, height)
         row: Row = {"width_px": width, "height_px": height}
-        row |= measure_mode("mean image", picture, quality, runs)
-        if row["megapixels"] < PIXEL_MODES_BELOW_MP:
-            for mode, prefix in (("full texture", "texture"), ("lossless", "lossless")):
-                found = measure_mode(mode, picture, quality, runs)
-                row |= {f"{prefix}_{key}": found[key] for key in ("encode_s", "decode_s")}
+        for mode, prefix in GROWING.items():
+            found = measure_mode(mode, picture, quality, runs)
+            row["megapixels"] = found["megapixels"]
+            row |= {f"{prefix}{way}_s": found[f"{way}_s"] for way in WAYS}
+        rows.append(row)
+    return rows
+
+
+def measure_peaks(
+    image: Image.Image, sizes: Sequence[tuple[int, int]], quality: float
+) -> list[Row]:
+    """Peak memory of each of GROWING at every size."""
+    rows = []
+    for width, height in sizes:
+        picture = resize(image, width, height)
+        row: Row = {"megapixels": width * height / 1e6}
+        for mode, prefix in GROWING.items():
+            row |= measure_memory(picture, options_of(mode, quality), prefix)
         rows.append(row)
     return rows
 
@@ -135,13 +150,11 @@ def measure_growth(rows: list[Row]) -> Row:
     if len(chosen) < 2:
         return growth
     sizes = np.array([row["megapixels"] for row in chosen])
-    for key in ("encode_s", "decode_s"):
-        seconds = np.array([row[key] for row in chosen])
+    for key in (f"{prefix}{way}" for prefix in GROWING.values() for way in WAYS):
+        seconds = np.array([row[f"{key}_s"] for row in chosen])
         per_pixel = seconds / sizes
-        growth[key.replace("_s", "_exponent")] = float(
-            np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
-        )
-        growth[key.replace("_s", "_spread")] = float(per_pixel.max() / per_pixel.min() - 1)
+        growth[f"{key}_exponent"] = float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+        growth[f"{key}_spread"] = float(per_pixel.max() / per_pixel.min() - 1)
     return growth
 
 
@@ -229,7 +242,7 @@ def parse_sizes(names: Sequence[str]) -> list[tuple[int, int]]:
 @click.command()
 @click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--quality", default=50.0, show_default=True)
-@click.option("--runs", default=5, show_default=True, help="Seconds are medians of so many runs.")
+@click.option("--runs", default=5, show_default=True, help="Seconds: medians of at most so many.")
 @click.option("--threads", default=os.cpu_count() or 1, show_default=True)
 @click.option("--size", "names", multiple=True, help="Like 768x512; by default 0.1 to 24 MP.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the figures as JSON.")
@@ -265,7 +278,7 @@ def main(
         "raster": lambda: measure_raster(picture, runs),
         "thumbnails": lambda: measure_thumbnails(original, THUMBNAIL_SIZES, quality, runs),
         "sizes": lambda: measure_sizes(original, sizes, quality, runs),
-        "memory": lambda: [measure_memory(resize(original, *s), quality) for s in sizes],
+        "memory": lambda: measure_peaks(original, sizes, quality),
     }
     with progress_bar("speed", quiet=False) as progress:
         for done, (name, measure) in enumerate(stages.items(), 1):

@@ -31,17 +31,9 @@ class StoredRows:
                     continue  # the line that was being written when the run was stopped
                 self._add(entry["identity"], entry["digest"], entry["row"])
 
-    def find(
-        self,
-        codec: str,
-        identity: dict[str, Any],
-        digest: str,
-        setting: float,
-        measures: Iterable[str],
-    ) -> Row | None:
-        """The row of a codec, picture and setting, if it has all these measures."""
-        row = self._rows.get(_key(codec, identity, digest, setting))
-        return row if row is not None and set(measures) <= row.keys() else None
+    def find(self, codec: str, identity: dict[str, Any], digest: str, setting: float) -> Row | None:
+        """The row of a codec, picture and setting, with the measures that it has."""
+        return self._rows.get(_key(codec, identity, digest, setting))
 
     def append(self, identity: dict[str, Any], digest: str, rows: Iterable[Row]) -> None:
         """Keep new rows, should the run be stopped."""

@@ -8,6 +8,7 @@ right thing is in the right place, so they go beside PSNR, not in its stead.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -35,6 +36,9 @@ _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 Plane = NDArray[np.float64]
 """[H, W] or [H, W, 3]"""
+
+Corners = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Rows and columns of patches' upper left samples."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,13 @@ def sliced_wasserstein(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> S
     do not match or a side is shorter than MIN_SIDE_PX.
     """
     _check(first, second)
-    rng = np.random.default_rng(_SEED)
-    directions = rng.standard_normal((3 * PATCH_PX**2, DIRECTIONS), np.float32)
-    directions /= np.linalg.norm(directions, axis=0)
-    levels = zip(_laplacian_pyramid(first), _laplacian_pyramid(second), strict=True)
-    return SlicedWasserstein(tuple(_level_distance(a, b, directions, rng) for a, b in levels))
+    known = _project_original(first.shape, first.tobytes())
+    distances = []
+    for level, band in zip(known.levels, _laplacian_pyramid(second), strict=True):
+        patches = _patches(band, level.corners) / level.deviation
+        gaps = np.abs(level.ordered - _project(patches, known.directions))
+        distances.append(SWD_UNITS * float(gaps.mean()))
+    return SlicedWasserstein(tuple(distances))
 
 
 def spectrum_distance(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
@@ -130,28 +136,56 @@ def _blur(x: Plane) -> Plane:
     return sum((w * x[:, i : i + width] for i, w in enumerate(_BINOMIAL)), np.zeros(()))
 
 
-def _level_distance(
-    first: Plane, second: Plane, directions: NDArray[np.float32], rng: np.random.Generator
-) -> float:
-    """In SWD_UNITS. first, second: a level, [H, W, 3]. directions: [values of a patch, n]."""
-    rows, columns = (side - PATCH_PX + 1 for side in first.shape[:2])
-    places = np.arange(rows * columns)
-    if len(places) > PATCHES:
-        places = rng.choice(places, PATCHES, replace=False)
-    row, column = np.divmod(places, columns)
-    # [places, 3, PATCH_PX, PATCH_PX]
-    patches, others = (
-        sliding_window_view(level, (PATCH_PX, PATCH_PX), (0, 1))[row, column]
-        for level in (first, second)
-    )
-    deviation = patches.std((0, 2, 3), keepdims=True)
-    # A flat original has no deviation to measure in; rounding alone would give it this much.
-    deviation = np.maximum(deviation, ROUNDING_VARIANCE**0.5)
-    # The mean would be taken off both, and so make no difference.
-    scaled = (x / deviation for x in (patches, others))
-    projected = (x.reshape(len(places), -1).astype(np.float32) @ directions for x in scaled)
-    ordered = [np.sort(x.T) for x in projected]
-    return SWD_UNITS * float(np.abs(ordered[0] - ordered[1]).mean())
+@dataclass(frozen=True)
+class _Level:
+    """Where a level's patches lie, what they are scaled by, and the original's projections."""
+
+    corners: Corners
+    deviation: Plane
+    ordered: NDArray[np.float32]
+    """[directions, patches], sorted along the last axis."""
+
+
+@dataclass(frozen=True)
+class _Original:
+    """What every picture that is measured against one original shares."""
+
+    directions: NDArray[np.float32]
+    """[values of a patch, directions]"""
+    levels: tuple[_Level, ...]
+
+
+@lru_cache(maxsize=1)
+def _project_original(shape: tuple[int, ...], data: bytes) -> _Original:
+    """Of the samples of an original. Several pictures are often measured against one."""
+    original = np.frombuffer(data, np.uint8).reshape(shape)
+    rng = np.random.default_rng(_SEED)
+    directions = rng.standard_normal((3 * PATCH_PX**2, DIRECTIONS), np.float32)
+    directions /= np.linalg.norm(directions, axis=0)
+    levels = []
+    for band in _laplacian_pyramid(original):
+        rows, columns = (side - PATCH_PX + 1 for side in band.shape[:2])
+        places = np.arange(rows * columns)
+        if len(places) > PATCHES:
+            places = rng.choice(places, PATCHES, replace=False)
+        corners = np.divmod(places, columns)
+        patches = _patches(band, corners)
+        # A flat original has no deviation to measure in; rounding alone would give it this much.
+        deviation = np.maximum(patches.std((0, 2, 3), keepdims=True), ROUNDING_VARIANCE**0.5)
+        levels.append(_Level(corners, deviation, _project(patches / deviation, directions)))
+    return _Original(directions, tuple(levels))
+
+
+def _project(patches: Plane, directions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sorted projections of patches, [directions, patches]."""
+    # The mean would be taken off both pictures', and so make no difference.
+    flat = patches.reshape(len(patches), -1).astype(np.float32)
+    return np.sort((flat @ directions).T)
+
+
+def _patches(band: Plane, corners: Corners) -> Plane:
+    """[patches, 3, PATCH_PX, PATCH_PX]"""
+    return sliding_window_view(band, (PATCH_PX, PATCH_PX), (0, 1))[corners]
 
 
 def _radial_power(picture: NDArray[np.uint8]) -> Plane:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from math import log10
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def results(tmp_path_factory) -> Path:
     Image.fromarray(photo(176, 192)).save(folder / "scene.png")
     shutil.copy(RESULTS / "lossless.json", folder)
     arguments = [str(folder / "scene.png"), "--output", str(folder / "kodak.json"), "--runs", "1"]
+    arguments += ["--realism", "--sparse"]
     for codec in ("vlaecodec", "WebP"):
         arguments += ["--codec", codec]
     done = CliRunner().invoke(rate_distortion.main, arguments)
@@ -37,13 +39,38 @@ def page(results) -> Path:
 
 
 def figures(results) -> set[str]:
-    """What tooltips may say: the mean points of the record, and nothing else."""
+    """What tooltips may say: the mean points of the record within the charts, and nothing else."""
     means = json.loads((results / "kodak.json").read_text())["mean"]
-    return {
-        f"{name}: {row['rate_bpp']:.3f} bpp, {row['psnr_db']:.2f} dB"
-        for name, rows in means.items()
-        for row in rows
-    }
+    said = set()
+    for name, rows in means.items():
+        for row in rows:
+            values = [f"{row['psnr_db']:.2f} dB", f"{-10 * log10(1 - row['ms_ssim']):.2f} dB"]
+            if "sliced_wasserstein" in row:
+                values += [f"{row['sliced_wasserstein']:.1f}", f"{row['spectrum_distance']:.2f}"]
+            if report.CHART_BPP[0] <= row["rate_bpp"] <= report.CHART_BPP[1]:
+                said |= {f"{name}: {row['rate_bpp']:.3f} bpp, {value}" for value in values}
+    return said
+
+
+def test_tooltips_say_all_that_was_measured_and_nothing_else(tab, page, results) -> None:
+    tab.goto(page.as_uri())
+    tips = tab.locator("circle").evaluate_all("dots => dots.map(dot => dot.dataset.tip)")
+    assert len(tab.locator(".chart").all()) == 4
+    assert set(tips) == figures(results)
+
+
+def test_the_lossy_table_says_what_is_stored(tab, page, results) -> None:
+    tab.goto(page.as_uri())
+    found = json.loads((results / "kodak.json").read_text())["bd_rate"]["vlaecodec"]["WebP"]
+    row = tab.locator("table").first.locator("tbody tr", has_text="WebP")
+    cells = row.locator("td").all_inner_texts()
+    assert cells[4:6] == [
+        f"{found[m]['percent']:+.1f} % ({found[m]['reference_bpp'][0]:.2f} to "
+        f"{found[m]['reference_bpp'][1]:.2f})"
+        for m in ("psnr_db", "ms_ssim")
+    ]
+    assert cells[6] == ""  # SSIMULACRA2 was not measured, and the page does not pretend it was
+    assert "SSIMULACRA2" not in tab.locator("table").nth(1).inner_text()
 
 
 def test_a_tooltip_says_what_was_measured(tab, page, results) -> None:
@@ -58,6 +85,8 @@ def test_a_tooltip_says_what_was_measured(tab, page, results) -> None:
     assert tip.is_visible()
     assert tip.inner_text() in figures(results)
     assert tip.inner_text() == dot.get_attribute("data-tip")
+    lit = chart.locator("path.chosen").evaluate_all("all => all.map(one => one.dataset.series)")
+    assert lit == ["0"]
     inside = tip.bounding_box()
     assert inside["x"] >= 0
     assert inside["x"] + inside["width"] <= tab.viewport_size["width"]
@@ -82,6 +111,16 @@ def test_the_keyboard_goes_along_and_across_curves(tab, page) -> None:
 
 def test_the_report_has_a_comparer(tab, page) -> None:
     tab.goto(page.as_uri())
+    sizes = [
+        int(option.split(": ")[1].split()[0])
+        for option in tab.locator("select.right option").all_inner_texts()[1:]
+    ]
+    names = [o.split(":")[0] for o in tab.locator("select.left option").all_inner_texts()]
+    assert names[:2] == ["original", "vlaecodec, texture 0"]
+    assert {"AVIF", "WebP"} <= set(names)
+    assert any("recommended" in name for name in names)
+    assert any(name.startswith("vlaecodec, texture 1") for name in names)
+    assert max(sizes) == sizes[0]  # no rival has more bytes than ours
     divider = tab.locator(".divider")
     divider.scroll_into_view_if_needed()
     box, stage = divider.bounding_box(), tab.locator(".stage").bounding_box()
@@ -92,6 +131,23 @@ def test_the_report_has_a_comparer(tab, page) -> None:
     tab.mouse.up()
     assert divider.get_attribute("aria-valuenow") == "25"
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_keyboard_reaches_everything(tab, page) -> None:
+    tab.goto(page.as_uri())
+    wanted = tab.locator(".chart, .table, select, .divider").count()
+    reached = set()
+    for _ in range(3 * wanted):
+        tab.keyboard.press("Tab")
+        reached.add(
+            tab.evaluate(
+                """() => [...document.querySelectorAll(".chart, .table, select, .divider")]
+                    .indexOf(document.activeElement)"""
+            )
+        )
+        if len(reached - {-1}) == wanted:
+            break
+    assert reached - {-1} == set(range(wanted))
 
 
 def test_every_figure_of_the_lossless_table_is_stored(tab, page, results) -> None:

@@ -1,12 +1,20 @@
 import csv
+import importlib
+import itertools
 import json
+import re
+import shlex
+import subprocess
+import sys
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks import rate_distortion, readme_table, throughput, transcript
+from benchmarks.agreement import measure_agreement
 from benchmarks.bd_rate import bd_rate
 from benchmarks.codecs import find_codecs
 from benchmarks.curves import curve_of, mean_rows, read_published, rises_with_quality
@@ -38,7 +46,9 @@ def test_the_readme_quotes_the_stored_results() -> None:
     text = (ROOT / "README.md").read_text()
     assert readme_table.insert(text) == text
     assert readme_table.render() in text
-    assert readme_table.PLOT.read_text() == readme_table.draw_plot()
+    plots = readme_table.draw_plots()
+    assert {plot: plot.read_text() for plot in plots} == plots
+    assert set(RESULTS.glob("*.svg")) == set(plots)
 
 
 def test_the_readme_quotes_a_session_that_still_goes_like_that() -> None:
@@ -100,6 +110,29 @@ def test_every_published_point_has_a_source() -> None:
     assert all(len(curve["points"]) >= 5 for curve in curves.values())
 
 
+def test_the_commands_that_documents_name_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text() + (ROOT / "README.md").read_text()
+    lines = re.findall("^    bin/benchmark (.*)$", text.replace("\\\n", " "), re.MULTILINE)
+    assert len(lines) > 5
+    for line in lines:
+        name, *arguments = shlex.split(line, comments=True)
+        module = importlib.import_module(f"benchmarks.{name}")
+        if not isinstance(module.main, click.Command):
+            assert arguments == []
+            continue
+        known = {option for parameter in module.main.params for option in parameter.opts}
+        assert {a for a in arguments if a.startswith("--")} <= known
+        codecs = [b for a, b in itertools.pairwise(arguments) if a == "--codec"]
+        assert set(codecs) <= set(find_codecs(1)[0])
+
+
+def test_the_script_names_the_benchmarks() -> None:
+    done = subprocess.run([ROOT / "bin" / "benchmark"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert {"rate_distortion", "speed", "lossless", "report"} <= set(done.stderr.split())
+    assert "bd_rate" not in done.stderr.split()
+
+
 def test_a_run_measures_whole_files(pictures, tmp_path) -> None:
     assert [p.name for p in find_images([pictures])] == ["a.png", "b.png"]
     output = tmp_path / "results.json"
@@ -157,7 +190,7 @@ def test_a_stopped_run_goes_on(pictures, tmp_path, monkeypatch) -> None:
     monkeypatch.undo()
     with output.with_suffix(".partial.jsonl").open("a") as file:
         file.write('{"identity": {"cut')
-    settings = len(jobs[0].settings)
+    settings = len(jobs[0].groups)
     assert f"{settings} rows measured, {settings} taken over" in run(*arguments).output
     assert not output.with_suffix(".partial.jsonl").exists()
 
@@ -177,6 +210,14 @@ def test_published_curves_need_the_pictures_they_are_of(pictures) -> None:
     result = CliRunner().invoke(rate_distortion.main, arguments)
     assert result.exit_code == 2
     assert "24 Kodak photos" in result.output
+
+
+def test_a_measure_that_cannot_be_taken_is_not_stored_as_none(pictures, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ssimulacra2", None)
+    arguments = [str(pictures), "--codec", "JPEG", "--ssimulacra2"]
+    result = CliRunner().invoke(rate_distortion.main, arguments)
+    assert result.exit_code == 2
+    assert "needs the package ssimulacra2" in result.output
 
 
 def test_our_modes_differ_as_they_should() -> None:
@@ -205,12 +246,69 @@ def test_a_mean_is_over_all_pictures_or_none() -> None:
     assert mean_rows(rows) == [{"setting": 1, "rate_bpp": 2}]
 
 
-def test_stored_rows_need_every_measure(tmp_path) -> None:
+def test_stored_rows_are_found_by_all_they_depend_on(tmp_path) -> None:
     output = tmp_path / "results.json"
     stored = StoredRows(output)
     stored.append({"library": "x"}, "abc", [{"codec": "JPEG", "setting": 5, "psnr_db": 30}])
     found = StoredRows(output)
-    assert found.find("JPEG", {"library": "x"}, "abc", 5.0, ["psnr_db"]) is not None
-    assert found.find("JPEG", {"library": "x"}, "abc", 5, ["psnr_db", "ms_ssim"]) is None
-    assert found.find("JPEG", {"library": "y"}, "abc", 5, []) is None
-    assert found.find("JPEG", {"library": "x"}, "abd", 5, []) is None
+    assert found.find("JPEG", {"library": "x"}, "abc", 5.0) is not None
+    assert found.find("JPEG", {"library": "y"}, "abc", 5) is None
+    assert found.find("JPEG", {"library": "x"}, "abd", 5) is None
+
+
+def test_a_known_row_gets_the_measures_it_lacks(pictures, tmp_path) -> None:
+    """Its seconds stay, as long as the file does."""
+    output = tmp_path / "results.json"
+    again = [pictures / "b.png", "--codec", "JPEG", "--output", output, "--runs", 1]
+    run(*again)
+    record = json.loads(output.read_text())
+    for row in record["rows"]:
+        row |= {"encode_s": 1234, "runs": 7}
+    record["rows"][0]["size_bytes"] += 1
+    record["rows"][1]["psnr_db"] += 0.01
+    output.write_text(json.dumps(record))
+    run(*again, "--realism")
+    rows = json.loads(output.read_text())["rows"]
+    assert all(row["sliced_wasserstein"] > 0 for row in rows)
+    assert [row["encode_s"] == 1234 for row in rows] == [False, False] + [True] * (len(rows) - 2)
+    assert [row["runs"] for row in rows] == [1, 1] + [7] * (len(rows) - 2)
+    assert rows[1]["psnr_db"] == pytest.approx(record["rows"][1]["psnr_db"] - 0.01)
+
+
+def test_slow_measures_at_every_second_of_many_settings(pictures, tmp_path) -> None:
+    output = tmp_path / "results.json"
+    run(pictures / "b.png", "--codec", "JPEG", "--codec", "vlaecodec, full texture", "--output",
+        output, "--runs", 1, "--realism", "--sparse")  # fmt: skip
+    record = json.loads(output.read_text())
+    has = {name: ["spectrum_distance" in row for row in rows]
+           for name, rows in record["mean"].items()}  # fmt: skip
+    assert has["JPEG"] == [True, False] * 5 + [True]
+    assert all(has["vlaecodec, full texture"])
+    assert all(row["psnr_db"] > 0 for row in record["rows"])
+
+
+def test_agreement_with_stored_rows() -> None:
+    row = {"codec": "JPEG", "picture": "a", "setting": 5, "size_bytes": 1000, "psnr_db": 30.0}
+    stored = {"pictures": {"a": "abc"}, "rows": [row, {**row, "setting": 8}]}
+    other = {**row, "picture": "b", "size_bytes": 1020, "psnr_db": 29.9}
+    found = measure_agreement(stored, {"b": "abc"}, [other, {**other, "setting": 12}])
+    assert found is not None
+    assert found.rows == 1
+    assert found.largest_size_percent == pytest.approx(2)
+    assert found.largest_psnr_db == pytest.approx(0.1)
+    assert measure_agreement(stored, {"b": "abd"}, [other]) is None
+    exact = {**row, "psnr_db": None}
+    assert measure_agreement(stored, {"a": "abc"}, [exact]).largest_psnr_db == 0
+
+
+def test_a_run_on_stored_pictures_says_how_near_it_comes(pictures, tmp_path, monkeypatch) -> None:
+    output = tmp_path / "results.json"
+    arguments = [pictures / "b.png", "--codec", "JPEG", "--runs", 1]
+    assert "are stored too" not in run(*arguments, "--output", output).output
+    record = json.loads(output.read_text())
+    record["rows"][0]["size_bytes"] *= 2
+    output.write_text(json.dumps(record))
+    monkeypatch.setattr(rate_distortion, "STORED", output)
+    said = run(*arguments).output
+    assert f"{len(record['rows'])} rows are stored too: sizes differ by at most 50.00 %" in said
+    assert "| JPEG " in said

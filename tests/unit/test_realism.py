@@ -117,3 +117,11 @@ def test_what_cannot_be_compared_is_refused(measure) -> None:
         measure(picture[..., 0], picture[..., 0])
     with pytest.raises(ValueError, match="expected uint8"):
         measure(picture, picture.astype(np.float64))
+
+
+def test_what_is_kept_of_an_original_is_not_used_for_another() -> None:
+    first, second, third = (photo(64, 96, seed=seed) for seed in range(3))
+    assert swd(first, first) == swd(second, second) == 0
+    distances = [swd(first, third), swd(second, third)]
+    assert distances[0] != distances[1]
+    assert [swd(first, third), swd(second, third)] == distances

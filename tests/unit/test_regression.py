@@ -1,4 +1,5 @@
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -48,6 +49,14 @@ def test_a_worse_curve_is_a_problem(rows, stored, factor, worse) -> None:
     assert regression.bd_percent(stored["rows"], rows) == pytest.approx(100 / factor - 100)
 
 
+def test_a_worse_curve_is_a_problem_on_any_machine(rows, stored) -> None:
+    for row in stored["rows"]:
+        row["rate_bpp"] *= 0.994
+    elsewhere = {**regression.describe_machine(), "torch": "another"}
+    (problem,) = regression.find_problems(stored, rows, elsewhere)
+    assert problem == "BD-rate is worse by 0.60 %, allowed are 0.5"
+
+
 def test_missing_pictures_are_a_problem(rows, stored) -> None:
     del stored["rows"][0]
     (problem,) = regression.find_problems(stored, rows, regression.describe_machine())
@@ -64,10 +73,16 @@ def test_the_command_fails_until_the_record_is_updated(rows, tmp_path, monkeypat
     assert run().exit_code == 1
     assert run("--update").exit_code == 0
     assert run().exit_code == 0
-    changed = read_record(record)
-    changed["rows"][0]["sha256"] = "0" * 16
-    regression.write_record(record, changed)
-    refused = run()
-    assert refused.exit_code == 1
-    assert "--update" in refused.stderr
+    before = record.read_text()
+    for key, factor, problem in (("rate_bpp", 0.99, "BD-rate is worse"), ("sha256", 0, "bytes")):
+        changed = json.loads(before)
+        for row in changed["rows"]:
+            row[key] = row[key] * factor if factor else "0" * 16
+        regression.write_record(record, changed)
+        refused = run()
+        assert refused.exit_code == 1
+        assert problem in refused.stderr
+        assert "--update" in refused.stderr
     assert np.isclose(regression.bd_percent(changed["rows"], rows), 0)
+    assert run("--update").exit_code == 0
+    assert run().exit_code == 0

@@ -5,19 +5,25 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import speed, tables
+from benchmarks import speed, speed_tables
 from benchmarks.processes import measure_memory
 from tests.conftest import photo
 
 
 def test_growth_in_proportion_and_faster() -> None:
     sizes = (0.1, 1.0, 4.0, 24.0)
-    rows = [{"megapixels": m, "encode_s": 0.5 * m, "decode_s": m**1.5} for m in sizes]
+    rows = [
+        {"megapixels": m}
+        | {f"{prefix}encode_s": 0.5 * m for prefix in speed_tables.GROWING.values()}
+        | {f"{prefix}decode_s": m**1.5 for prefix in speed_tables.GROWING.values()}
+        for m in sizes
+    ]
     growth = speed.measure_growth(rows)
     assert growth["encode_exponent"] == pytest.approx(1)
     assert growth["encode_spread"] == pytest.approx(0)
     assert growth["decode_exponent"] == pytest.approx(1.5)
     assert growth["decode_spread"] == pytest.approx(24**0.5 - 1)
+    assert growth["lossless_decode_exponent"] == pytest.approx(1.5)
     assert "encode_exponent" not in speed.measure_growth(rows[:2])
 
 
@@ -34,7 +40,7 @@ def test_larger_pictures_are_mirrored_on() -> None:
 def test_peak_memory_is_the_process_own() -> None:
     """Not its parent's: this process holds more meanwhile than coding so few pixels takes."""
     ballast = np.ones(2**30, np.uint8)
-    measured = measure_memory(Image.fromarray(photo(32, 32)), 50)
+    measured = measure_memory(Image.fromarray(photo(32, 32)), ({"quality": 50}, {}))
     assert 0.05 < measured["encode_gib"] < 1
     assert ballast[-1] == 1
 
@@ -57,7 +63,10 @@ def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
     assert {"JPEG", "WebP", "AVIF"} <= set(record["rivals"])
     assert [row["width_px"] for row in record["sizes"]] == [64, 128]
     assert all(row["lossless_decode_s"] > 0 for row in record["sizes"])
-    assert all(0.05 < row["encode_gib"] < 8 for row in record["memory"])
+    for row in record["memory"]:
+        assert all(
+            0.05 < row[f"{p}encode_and_decode_gib"] < 8 for p in speed_tables.GROWING.values()
+        )
     assert all(seconds > 0 for seconds in record["process"].values())
     assert record["raster"]["wavefront_size_bytes"] == record["raster"]["raster_size_bytes"]
     assert speed.SERIAL in record["left_out"]
@@ -66,9 +75,11 @@ def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
     assert thumbnail["averages_of_px"] == 4
     ratio = thumbnail["mean_image_s"] / thumbnail["thumbnail_s"]
     assert thumbnail["ratio_to_mean_image"] == pytest.approx(ratio)
-    text = tables.speed_table(record).to_markdown()
+    text = speed_tables.speed_table(record).to_markdown()
     assert "A thumbnail of a 64 x 48 photo, from averages of 4 pixels a side" in text
     assert "times the seconds" in text
+    for row in (*speed_tables.sizes_table(record).rows, *speed_tables.threads_table(record).rows):
+        assert "-" not in row
 
 
 @pytest.mark.parametrize("name", ["768", "0x5", "ax5", "5x"])
