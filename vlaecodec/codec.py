@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +59,7 @@ def encode(
     seed: int | None = None,
     model: str | None = None,
     effort: int = latent_search.DEFAULT_EFFORT,
-    roi: Roi | Sequence[Roi] | None = None,
+    roi: Roi | list[Roi] | None = None,
     keep: float | str = 1.0,
     strip: bool = False,
     to_8_bit: bool = False,

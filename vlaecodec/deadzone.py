@@ -61,14 +61,14 @@ class _Rounder(TileCoder):
             known = known + scatter_pass(self._dequantise(symbols, mean, number), number)
         return known / LATENT.scale
 
-    def _in_steps(self, difference: NDArray[np.floating], number: int) -> NDArray[np.float64]:
-        steps: NDArray[np.float64] = difference / (self.steps[number] / 2**STEP_FRAC_BITS)
+    def _in_steps(self, difference: NDArray[np.floating], number: int) -> NDArray[np.floating]:
+        steps: NDArray[np.floating] = difference / (self.steps[number] / 2**STEP_FRAC_BITS)
         return steps.clip(-SYMBOL_LIMIT, SYMBOL_LIMIT - 1)
 
     def _cheapest(
         self,
-        away: NDArray[np.float64],
-        expected: NDArray[np.float64],
+        away: NDArray[np.floating],
+        expected: NDArray[np.floating],
         indices: Array,
         worth: Weights,
     ) -> Array:
@@ -91,7 +91,7 @@ class _Rounder(TileCoder):
         return best
 
     def _cost(
-        self, symbols: Array, away: NDArray[np.float64], indices: Array, worth: Weights
-    ) -> NDArray[np.float64]:
+        self, symbols: Array, away: NDArray[np.floating], indices: Array, worth: Weights
+    ) -> NDArray[np.floating]:
         bits = self.tables["latent"].tables.code_lengths(symbols, indices, ESCAPE_BITS)
         return bits + worth * (away - symbols) ** 2

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.networks.rate_distortion import LAMBDA_MAX, LAMBDA_MIN
 from vlaecodec.region import Region, check_region
 
-Weights = NDArray[np.float32]
+Weights = NDArray[np.floating]
 """One for each pixel, float32 [H, W], above 0."""
 
 Mask = Image.Image | NDArray[np.uint8]
@@ -53,7 +53,7 @@ _BAND_ROWS = 128 * CELL_PX
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
-def weigh_detail(pixels: Pixels, roi: Roi | Sequence[Roi] | None, keep: float | str) -> Weights:
+def weigh_detail(pixels: Pixels, roi: Roi | list[Roi] | None, keep: float | str) -> Weights:
     """The weights of a picture, uint8 [H, W, 3].
 
     roi: regions of interest, as in `vlaecodec.encode`; where several overlap, the gain counts that
@@ -111,16 +111,16 @@ def find_texture(pixels: Pixels) -> Weights:
     return texture.repeat(CELL_PX, 0).repeat(CELL_PX, 1)[:height, :width]
 
 
-def _to_rois(roi: Roi | Sequence[Roi] | None) -> list[tuple[Region | Mask, float]]:
+def _to_rois(roi: Roi | list[Roi] | None) -> list[tuple[Region | Mask, float]]:
     """One or several, with or without gains, as a list with gains."""
     if roi is None:
         return []
-    many = list(roi) if isinstance(roi, list) else [roi]
-    return [_with_gain(one) for one in many]
+    return [_with_gain(one) for one in (roi if isinstance(roi, list) else [roi])]
 
 
 def _with_gain(roi: object) -> tuple[Region | Mask, float]:
-    area, gain = roi, ROI_GAIN
+    area: Any = roi
+    gain: Any = ROI_GAIN
     if isinstance(roi, tuple) and len(roi) == 2:
         area, gain = roi
     known = isinstance(area, Image.Image | np.ndarray) or (
@@ -134,7 +134,7 @@ def _with_gain(roi: object) -> tuple[Region | Mask, float]:
         raise ParameterError(
             f"the gain of a region of interest is from 1/{GAIN_MAX:g} to {GAIN_MAX:g}, not {gain!r}"
         )
-    return area, float(gain)  # type: ignore[return-value]
+    return area, float(gain)
 
 
 def _apply(gains: Weights, area: Region | Mask, gain: float) -> None:
@@ -142,9 +142,10 @@ def _apply(gains: Weights, area: Region | Mask, gain: float) -> None:
     height, width = gains.shape
     if isinstance(area, tuple):
         box = check_region(area, width, height, name="region of interest")
-        window, found = (slice(box.top, box.bottom), slice(box.left, box.right)), np.float32(gain)
+        window = slice(box.top, box.bottom), slice(box.left, box.right)
+        found: Weights = np.full((1, 1), gain, np.float32)
     else:
-        window = (slice(None), slice(None))
+        window = slice(None), slice(None)
         found = np.float32(gain) ** _read_mask(area, width, height)
     stronger = np.abs(np.log(found)) > np.abs(np.log(gains[window]))
     gains[window] = np.where(stronger, found, gains[window])
