@@ -53,9 +53,9 @@ def test_keep_and_target_size_go_together(picture: Path) -> None:
         "--texture", "0",
     )  # fmt: skip
     assert code == 0, text
-    assert 0.95 * plain < output.stat().st_size <= plain
+    assert 0.9 * plain < output.stat().st_size <= plain
     # The steps are finer than those of the plain file of that size, the symbols fewer.
-    assert vlaecodec.read_info(output.read_bytes()).quality > 44
+    assert vlaecodec.read_info(output.read_bytes()).quality > 40
 
 
 def test_many_files_take_a_rectangle(picture: Path, tmp_path: Path) -> None:
