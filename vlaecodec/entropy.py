@@ -19,6 +19,9 @@ from vlaecodec.tables import FrequencyTables
 ESCAPE_LIMIT = 2**15
 """Escaped symbols lie in [-ESCAPE_LIMIT, ESCAPE_LIMIT)."""
 
+ESCAPE_BITS = (2 * ESCAPE_LIMIT).bit_length() - 1
+"""What an escaped symbol costs beside its escape."""
+
 Symbols = NDArray[np.int32]
 _Categorical = constriction.stream.model.Categorical
 

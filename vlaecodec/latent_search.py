@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor
 
+from vlaecodec.detail import Weights
 from vlaecodec.errors import ParameterError
 from vlaecodec.header import QUALITY_UNIT, TileBox
 from vlaecodec.image import Pixels
@@ -56,10 +57,12 @@ def search_tiles(
     quality_code: int,
     steps: int,
     after_step: Callable[[], None],
+    weights: Weights | None = None,
 ) -> Iterator[Tensor]:
     """For each tile of a picture a y that costs less than the analysis network's.
 
     targets: those, float [1, C, rows, columns] each, in the tiles' order. pixels: uint8 [H, W, 3].
+    weights: of the squared errors, [H, W]; all 1 by default.
     The same on every call on one machine: the noise has a generator of its own.
     """
     targets = list(targets)
@@ -69,7 +72,15 @@ def search_tiles(
         canvas.put(box, y)
     for box, y in zip(boxes, targets, strict=True):
         searched = _search_tile(
-            network, y, pixels[pixel_window(box)], box, canvas, quality_code, steps, after_step
+            network,
+            y,
+            pixels[pixel_window(box)],
+            box,
+            canvas,
+            quality_code,
+            steps,
+            after_step,
+            None if weights is None else torch.from_numpy(weights[pixel_window(box)]),
         )
         canvas.put(box, searched)
         yield searched
@@ -84,6 +95,7 @@ def _search_tile(
     quality_code: int,
     steps: int,
     after_step: Callable[[], None],
+    weights: Tensor | None,
 ) -> Tensor:
     """One tile's y. The distortion is that of the tile's own pixels, uint8 [height, width, 3]."""
     quality = torch.tensor([(quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)])
@@ -100,7 +112,8 @@ def _search_tile(
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_has_fast_bfloat16()):
                 coded = code_latent(network, position * step, quality, rounding, quantised=False)
                 error = canvas.mean_image(network, box, coded.known, quality) - image
-            cost = coded.latent_bits + coded.top_bits + weight * error.square().mean()
+            squared = error.square() if weights is None else error.square() * weights
+            cost = coded.latent_bits + coded.top_bits + weight * squared.mean()
             optimizer.zero_grad(set_to_none=True)
             cost.backward()
             optimizer.step()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaecodec.container import Container, read_container
-from vlaecodec.entropy import ESCAPE_LIMIT, AnsStack
+from vlaecodec.entropy import ESCAPE_BITS, AnsStack
 from vlaecodec.errors import DamagedError
 from vlaecodec.header import Header
 from vlaecodec.latent_coder import Array, TileCoder, Words, to_latent_array
@@ -26,8 +26,6 @@ from vlaecodec.tile_coder import to_words
 from vlaecodec.tiling import boxes_of, empty_latent, latent_window
 
 Bits = NDArray[np.float64]
-
-_LATENT_ESCAPE_BITS = (2 * ESCAPE_LIMIT).bit_length() - 1
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,7 @@ class _Recorder(TileCoder):
 
     def _note(self, kind: str, symbols: Array, indices: Array) -> None:
         tables = self.tables[kind].tables
-        bits = tables.code_lengths(symbols, indices, _LATENT_ESCAPE_BITS)
+        bits = tables.code_lengths(symbols, indices, ESCAPE_BITS)
         self.seen.setdefault(kind, []).append((symbols, bits))
 
 

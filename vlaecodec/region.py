@@ -37,13 +37,13 @@ class View:
     """The region's place in the window."""
 
 
-def check_region(region: Region, width: int, height: int) -> TileBox:
-    """The region as a box. Raises ParameterError unless it lies within the picture."""
+def check_region(region: Region, width: int, height: int, name: str = "region") -> TileBox:
+    """The region as a box. Raises ParameterError, with its name, unless it is in the picture."""
     left, top, columns, rows = region
     inside = left >= 0 and top >= 0 and left + columns <= width and top + rows <= height
     if not inside or columns < 1 or rows < 1:
         asked = ",".join(str(number) for number in region)
-        raise ParameterError(f"region {asked} is not within the picture of {width} x {height}")
+        raise ParameterError(f"{name} {asked} is not within the picture of {width} x {height}")
     return TileBox(left, top, left + columns, top + rows)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaecodec import latent_coder, latent_search, pixel_coder
+from vlaecodec import deadzone, latent_coder, latent_search, pixel_coder
 from vlaecodec.container import Container, Tile
+from vlaecodec.detail import Weights, weigh_latents
 from vlaecodec.errors import DamagedError, LossWarning, ReproductionError
 from vlaecodec.header import TileBox, tile_boxes
 from vlaecodec.image import Pixels
@@ -42,8 +43,12 @@ def encode_latents(
     code: int,
     steps: int,
     stages: Stages,
+    weights: Weights | None = None,
 ) -> tuple[LatentArray, list[bytes]]:
-    """Every tile's payload, and the latents of the whole picture as the decoder will see them."""
+    """Every tile's payload, and the latents of the whole picture as the decoder will see them.
+
+    weights: of the squared errors, relative to what the quality code stands for; all 1 by default.
+    """
     padded = pad_edges(pixels)
     latent = empty_latent(model, pixels.shape)
     payloads = []
@@ -51,7 +56,13 @@ def encode_latents(
         analyse_tile(model, padded, box, code) for box in boxes_of(pixels.shape)
     )
     if twin is not None:
-        ys = latent_search.search_tiles(twin, ys, pixels, code, steps, stages.finish_one)
+        ys = latent_search.search_tiles(twin, ys, pixels, code, steps, stages.finish_one, weights)
+    if weights is not None:
+        shares = weigh_latents(weights)
+        ys = (
+            deadzone.round_by_weight(model, y, code, shares[latent_window(box)[1:]])
+            for box, y in zip(boxes_of(pixels.shape), ys, strict=True)
+        )
     for box, y in zip(boxes_of(pixels.shape), ys, strict=True):
         words, latent[latent_window(box)], _ = latent_coder.encode_latent(model, y, code)
         payloads.append(to_payload(words))

@@ -49,11 +49,13 @@ def describe_error(error: Exception) -> str | None:
 
 
 @contextmanager
-def naming(path: str, kind: type[VlaeError] = VlaeError) -> Iterator[None]:
-    """Errors of a kind from within begin with the file's name."""
+def naming(
+    path: str, kinds: type[VlaeError] | tuple[type[VlaeError], ...] = VlaeError
+) -> Iterator[None]:
+    """Errors of these kinds from within begin with the file's name."""
     try:
         yield
-    except kind as error:
+    except kinds as error:
         name = "standard input" if path == STDIO else path
         raise type(error)(f"{name}: {error}") from error
 
