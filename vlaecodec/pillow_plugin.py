@@ -23,19 +23,9 @@ from vlaecodec.metadata import read_metadata
 
 FORMAT = "VLAE"
 MIME = "image/x-vlae"
-SAVE_OPTIONS = tuple(
-    [
-        "quality",
-        "lossless",
-        "max_error",
-        "texture",
-        "seed",
-        "model",
-        "roi",
-        "keep",
-        "strip",
-        "to_8_bit",
-    ]
+SAVE_OPTIONS = (
+    *("quality", "lossless", "max_error", "texture", "seed", "model"),
+    *("roi", "keep", "strip", "to_8_bit"),
 )
 """What `Image.save` passes on to `vlaecodec.encode`."""
 
