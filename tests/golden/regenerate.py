@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import vlaecodec
 from tests.conftest import photo
@@ -31,6 +31,18 @@ DECODE, ERRORS = HERE / "decode", HERE / "errors"
 FORMAT = HERE.parents[1] / "FORMAT.md"
 EXAMPLE_BEGIN = "<!-- example: written by tests/golden/regenerate.py -->\n"
 EXAMPLE_END = "<!-- end of example -->"
+
+
+SMALL_MODEL = "mnist-dynamic"
+
+
+def draw_digit() -> Image.Image:
+    """A nine, white on black, 28 x 28 pixels."""
+    image = Image.new("L", (28, 28))
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((9, 4, 18, 13), outline=255, width=2)
+    pen.line((18, 9, 15, 23), fill=255, width=2)
+    return image
 
 
 def main() -> None:
@@ -59,6 +71,8 @@ def main() -> None:
         "grey-near-lossless-2": vlaecodec.encode(crop[:40, :56, 1], max_error=2),
         "everything-webp-alpha": vlaecodec.encode(with_everything(crop[:40, :56]), 30),
         "everything-png-alpha": with_png_alpha(with_everything(crop[:8, :9])),
+        "digit": vlaecodec.encode(draw_digit(), 60, model=SMALL_MODEL),
+        "digit-lossless": vlaecodec.encode(draw_digit(), model=SMALL_MODEL, lossless=True),
     }
     digests = {}
     for name, data in files.items():

@@ -14,9 +14,10 @@ from vlaecodec.registry import find_model
 
 DECODE = Path(__file__).parent / "decode"
 WEIGHTS = find_model().folder / WEIGHTS_NAME
+PHOTOS = sorted(p for p in DECODE.glob("*.vlae") if not p.stem.startswith("digit"))
 
 
-@pytest.mark.parametrize("path", sorted(DECODE.glob("*.vlae")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", PHOTOS, ids=lambda p: p.stem)
 def test_both_decoders_agree(path) -> None:
     data = path.read_bytes()
     header = read_header(data)[0]
@@ -28,7 +29,7 @@ def test_both_decoders_agree(path) -> None:
     assert np.array_equal(pixels, decode_pixels(data, **options))
 
 
-@pytest.mark.parametrize("path", sorted(DECODE.glob("*.vlae")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", PHOTOS, ids=lambda p: p.stem)
 def test_both_find_the_same_beside_the_picture(path) -> None:
     data = path.read_bytes()
     alpha, sections = reference_decoder.read_extras(data)

@@ -1,13 +1,18 @@
 """The real decoder of small images agrees with the one written from FORMAT.md, pixel for pixel."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import vlaecodec
 from tests.golden import small_reference
+from tests.golden.regenerate import SMALL_MODEL
 from tests.small import black_and_white
 from vlaecodec.model import WEIGHTS_NAME
+from vlaecodec.registry import find_model
 
+DECODE = Path(__file__).parent / "decode"
 MODELS = ("tiny", "odd", "plain")
 IMAGE = black_and_white(1)[0, 0].numpy() * 255
 
@@ -37,3 +42,10 @@ def test_both_decoders_draw_the_same(name, small_models, texture) -> None:
     white = small_reference.decode(exact, weights, code, preview=True)
     drawn = vlaecodec.decode(exact, preview=True, texture=texture)
     assert np.array_equal(white * 255, np.asarray(drawn))
+
+
+@pytest.mark.parametrize("path", sorted(DECODE.glob("digit*.vlae")), ids=lambda p: p.stem)
+def test_both_decoders_agree_on_golden_files(path) -> None:
+    data = path.read_bytes()
+    white = small_reference.decode(data, find_model(SMALL_MODEL).folder / WEIGHTS_NAME)
+    assert np.array_equal(white * 255, np.asarray(vlaecodec.decode(data)))
