@@ -5,6 +5,7 @@ python -m benchmarks.paper mnist-dynamic=mnist.npz ... --output benchmarks/resul
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,14 @@ def measure(
 def main(
     pairs: dict[str, Path], output: Path | None, draws: int, images: int, samples: int
 ) -> None:
-    """Evaluate the installed MODELs, whole numbers as files need them, on their DATA sets."""
+    """Evaluate the installed MODELs, whole numbers as files need them, on their DATA sets.
+
+    Other models' results in the output are kept.
+    """
     check_output(output)
     results: dict[str, dict[str, Any]] = {}
+    if output is not None and output.exists():
+        results = json.loads(output.read_text())["results"]
     for name, path in pairs.items():
         results[name] = measure(name, path, draws, images, samples)
     columns = ("model", "-ELBO", "KL", "NLL", "+- (s.e. of the gain)", "paper", "comparable")
