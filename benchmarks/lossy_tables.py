@@ -36,6 +36,8 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
     for name, curve in curves.items():
         found = comparisons.get(name.removesuffix(PUBLISHED), {})
         cells = [_at(curve, rate, 2) for rate in RATES_BPP]
+        if all(cell == "-" for cell in cells):
+            continue  # near-lossless files are larger than that
         rows.append([name, *cells, *(bd_cell(found, key, published) for key in BD_MEASURES)])
     return Table(
         f"{count(record)}, whole files, mean PSNR (RGB, dB) at a rate; {made_with(record)}:",
