@@ -23,6 +23,9 @@ from benchmarks.paper_tables import (
 from benchmarks.speed_tables import sizes_table, speed_table, threads_table
 from benchmarks.tables import Record, Table
 
+SMALL_MODELS = ("paper.json", "paper_ablations.json", "bits_back.json", "representation.json")
+"""Results of the small models, which name their models themselves."""
+
 TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     "kodak.json": (rate_distortion_table, likeness_table),
     "effort.json": (effort_table,),

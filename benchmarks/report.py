@@ -18,11 +18,11 @@ import numpy as np
 
 from benchmarks.chart import Axis, Series, draw_chart
 from benchmarks.codecs import OURS
-from benchmarks.contents import PAGE_TABLES
+from benchmarks.contents import PAGE_TABLES, SMALL_MODELS
 from benchmarks.curves import points_of
 from benchmarks.pictures import open_pictures
 from benchmarks.record import RESULTS, ROOT, check_output, write_text
-from benchmarks.tables import Record, Table, count, made_with, read_record
+from benchmarks.tables import Record, Table, count, made_at, made_with, read_record
 from benchmarks.texture import encode_near
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.comparison import compare_at_bytes
@@ -46,6 +46,10 @@ TITLES = {
     "lossless.json": "Lossless and near-lossless",
     "texture.json": "Texture",
     "speed.json": "Speed",
+    "paper.json": "The paper's data sets",
+    "paper_ablations.json": "What each part is worth",
+    "bits_back.json": "Data sets and single images as files",
+    "representation.json": "What the latent knows",
 }
 COMMANDS = ROOT / "CONTRIBUTING.md"
 
@@ -127,7 +131,8 @@ def render_reproduction(results: Path) -> list[str]:
             record = read_record(results / name)
             versions = record.get("versions") or {}
             text = ", ".join(f"{n} {v}" for n, v in versions.items() if v) or "not recorded"
-            facts = f"{made_with(record)}; threads: {record.get('threads', 'not recorded')}"
+            made = made_at(record) if name in SMALL_MODELS else made_with(record)
+            facts = f"{made}; threads: {record.get('threads', 'not recorded')}"
             if record.get("load_average") is not None:
                 facts += f" of {record['cores']} cores, load before the run: "
                 facts += f"{record['load_average']:g}"

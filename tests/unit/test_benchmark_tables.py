@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from benchmarks import report
 from benchmarks.contents import PAGE_TABLES
 from benchmarks.lossy_tables import effort_table, likeness_table, rate_distortion_table
 from benchmarks.readme_table import draw_plots
@@ -87,3 +88,10 @@ def test_every_table_and_plot_follows_what_is_stored(monkeypatch) -> None:
     monkeypatch.setattr("benchmarks.readme_table.read_record", lambda _: record)
     assert read_record(RESULTS / "kodak.json")["mean"] != record["mean"]
     assert all(drawn != before[plot] for plot, drawn in draw_plots().items())
+
+
+def test_the_report_shows_every_stored_result() -> None:
+    assert set(report.TITLES) == set(PAGE_TABLES)
+    page = "".join(report.render_results(RESULTS) + report.render_reproduction(RESULTS))
+    for name, title in report.TITLES.items():
+        assert (f"<h2>{title}</h2>" in page) == (RESULTS / name).exists()
