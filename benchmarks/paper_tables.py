@@ -21,14 +21,16 @@ def likelihood_table(record: Record) -> Table:
         ]
         for name, row in record["results"].items()
     ]
-    first = next(iter(record["results"].values()))
+    found = record["results"].values()
+    images = " to ".join(str(n) for n in sorted({row["importance_images"] for row in found}))
+    samples = min(row["importance_samples"] for row in found)
     return Table(
         f"The paper's density estimation, whole test sets, nats an image; {made_at(record)}:",
         ["model", "-ELBO", "KL", "NLL", "the paper's", "comparable"],
         rows,
         [
-            f"NLL: the ELBO less what {first['importance_samples']:,} importance samples gain on "
-            f"{first['importance_images']} images, with the standard error of that gain. The "
+            f"NLL: the ELBO less what {samples:,} importance samples gain on {images} images, with "
+            "the standard error of that gain. The "
             "networks are the whole-number ones that files are coded with."
         ],
     )
