@@ -20,6 +20,7 @@ from vlaecodec.header import quality_to_code
 from vlaecodec.latent_coder import encode_latent
 from vlaecodec.model import PhotoModel, load_model
 from vlaecodec.networks.architecture import Architecture
+from vlaecodec.networks.fixed_point import set_quantised
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.registry import find_model
 from vlaecodec.training.checkpoint import load_weights, read_progress
@@ -33,7 +34,7 @@ def estimated_curve(
     network: PhotoVLAE, images: list[np.ndarray], *, quantised: bool
 ) -> list[tuple[float, float]]:
     """Mean estimated rate and PSNR per quality, of the float network or of its integer twin."""
-    network.set_quantised(quantised)
+    set_quantised(network, quantised)
     curve = []
     for quality in QUALITIES:
         rates, psnrs = [], []

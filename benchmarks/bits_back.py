@@ -13,18 +13,21 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.paper import read_pairs
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.entropy import AnsStack
+from vlaecodec.entropy import ESCAPE_BITS, AnsStack
+from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.registry import find_model
 from vlaecodec.small_coder import (
     Bitmaps,
+    Latents,
     dequantise_latents,
     draw_latents,
     invert_latents,
-    pixel_logits,
+    pixel_bits,
     pop_images,
     posterior_means,
     push_images,
@@ -32,8 +35,8 @@ from vlaecodec.small_coder import (
     reservoir_bits,
     symbol_bits,
 )
-from vlaecodec.small_model import LEVELS, SmallModel, load_small_model
-from vlaecodec.tables import FRACTIONS, LOGIT_LIMIT
+from vlaecodec.small_model import LEVELS, SmallModel, level_step, load_small_model
+from vlaecodec.tables import FRACTIONS
 from vlaecodec.training.small.datasets import read_dataset
 from vlaecodec.training.small.likelihood import measure_bounds
 
@@ -108,18 +111,7 @@ def measure_payloads(model: SmallModel, images: Bitmaps) -> list[dict[str, float
     for level in range(LEVELS):
         symbols = quantise_latents(model, images, level)
         z = dequantise_latents(model, symbols, level)
-        logits = pixel_logits(model, images, z)
-        table = model.tables["logit"]
-        pixel_bits = table.code_lengths(images.astype(np.int64), logits + LOGIT_LIMIT)
-        payload = symbol_bits(model, symbols, level).reshape(len(images), -1).sum(1)
-        rows.append(
-            {
-                "level": level,
-                "step": 512 >> level,
-                "latent_bits": float(payload.mean()),
-                "pixel_bits": float(pixel_bits.reshape(len(images), -1).sum(1).mean()),
-            }
-        )
+        rows.append(_payload(model, images, level, symbol_bits(model, symbols, level), z))
     return rows
 
 
@@ -128,31 +120,35 @@ def measure_dithered(model: SmallModel, images: Bitmaps) -> list[dict[str, float
 
     With the dither shared, the cost is the information through that channel: the entropy of the
     rounded sum given the dither (Ziv 1985; Agustsson and Theis, arXiv 2006.09952). The dither is in
-    eighths of a step, as the probability tables are.
+    eighths of a step, as the probability tables are; the two finest levels have no such eighths.
     """
     eps = invert_latents(model, posterior_means(model, images))
     rng = np.random.default_rng(0)
     rows = []
     for level in range(LEVELS - 2):
-        step = 512 >> level
+        step = level_step(level)
         eighth = rng.integers(0, FRACTIONS, eps.shape)
         dither = eighth * step // FRACTIONS
         symbols = (2 * (eps + dither) + step) // (2 * step)
         spread = model.spread[level].astype(np.int64).reshape(1, *eps.shape[1:])
         # Given the dither, the sum's mean is that far from a whole step.
-        bits = model.tables["latent"].code_lengths(symbols, spread * FRACTIONS + eighth, 16)
-        z = draw_latents(model, np.clip(symbols * step - dither, -2047, 2047))
-        logits = pixel_logits(model, images, z) + LOGIT_LIMIT
-        pixel_bits = model.tables["logit"].code_lengths(images.astype(np.int64), logits)
-        rows.append(
-            {
-                "level": level,
-                "step": step,
-                "latent_bits": float(bits.reshape(len(images), -1).sum(1).mean()),
-                "pixel_bits": float(pixel_bits.reshape(len(images), -1).sum(1).mean()),
-            }
-        )
+        indices = spread * FRACTIONS + eighth
+        bits = model.tables["latent"].code_lengths(symbols, indices, ESCAPE_BITS)
+        shown = np.clip(symbols * step - dither, LATENT.low, LATENT.high)
+        rows.append(_payload(model, images, level, bits, draw_latents(model, shown)))
     return rows
+
+
+def _payload(
+    model: SmallModel, images: Bitmaps, level: int, bits: NDArray[np.float64], z: Latents
+) -> dict[str, float]:
+    """Means over images: of latents that cost these bits, and of the pixels given z."""
+    return {
+        "level": level,
+        "step": level_step(level),
+        "latent_bits": float(bits.sum()) / len(images),
+        "pixel_bits": float(pixel_bits(model, images, z).sum()) / len(images),
+    }
 
 
 @click.command()

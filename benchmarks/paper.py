@@ -5,7 +5,6 @@ python -m benchmarks.paper mnist-dynamic=mnist.npz ... --output benchmarks/resul
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -49,9 +48,7 @@ def read_pairs(
     return pairs
 
 
-def measure(
-    name: str, path: Path, draws: int, images: int, samples: int
-) -> dict[str, float | str | int]:
+def measure(name: str, path: Path, draws: int, images: int, samples: int) -> dict[str, Any]:
     """All figures of one model, nats an image, on the test images.
 
     The NLL of all of them is their ELBO, less what importance sampling gains on the first `images`:
@@ -61,8 +58,11 @@ def measure(
     network = load_small_model(entry).network
     test = read_dataset(name, path).test // 255
     some = test[torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:images]]
-    chunks = -(-len(test) // BATCH)
-    steps, done = 2 * chunks + len(some) * -(-samples // BATCH), 0
+    bound_chunks, sample_chunks = (
+        -(-len(test) // BATCH) + -(-len(some) // BATCH),
+        -(-samples // BATCH),
+    )
+    steps, done = bound_chunks + len(some) * sample_chunks, 0
     torch.manual_seed(0)
     with progress_bar(name, quiet=False) as progress:
 
@@ -70,7 +70,7 @@ def measure(
             nonlocal done
             done += 1
             if progress is not None:
-                progress(min(1.0, done / steps))
+                progress(done / steps)
 
         bounds = measure_bounds(network, test, draws, advance)
         before = measure_bounds(network, some, draws, advance).negative_elbo
@@ -104,16 +104,9 @@ def measure(
 def main(
     pairs: dict[str, Path], output: Path | None, draws: int, images: int, samples: int
 ) -> None:
-    """Evaluate the installed MODELs, whole numbers as files need them, on their DATA sets.
-
-    Other models' results in the output are kept.
-    """
+    """Evaluate the installed MODELs, whole numbers as files need them, on their DATA sets."""
     check_output(output)
-    results: dict[str, dict[str, Any]] = {}
-    if output is not None and output.exists():
-        results = json.loads(output.read_text())["results"]
-    for name, path in pairs.items():
-        results[name] = measure(name, path, draws, images, samples)
+    results = {name: measure(name, path, draws, images, samples) for name, path in pairs.items()}
     columns = ("model", "-ELBO", "KL", "NLL", "+- (s.e. of the gain)", "paper", "comparable")
     print_table(
         columns,

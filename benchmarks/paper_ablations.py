@@ -5,7 +5,6 @@ python -m benchmarks.paper_ablations mnist-dynamic=mnist.npz --work runs --outpu
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,13 @@ import torch
 
 from benchmarks.paper import read_pairs
 from benchmarks.record import check_output, describe_run, print_table, write_record
-from vlaecodec.networks.small.preset import Preset
+from benchmarks.tables import read_record
+from vlaecodec.networks.small.preset import SMALLER, Preset
 from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.training.checkpoint import load_weights, read_progress
 from vlaecodec.training.small.datasets import Dataset, read_dataset
 from vlaecodec.training.small.likelihood import importance_nll, measure_bounds
 from vlaecodec.training.small.loop import SmallConfig, train_small
-
-SIZES = {
-    "half_channels": 32,
-    "quarter_channels": 48,
-    "full_channels": 16,
-    "local_channels": 64,
-    "local_layers": 2,
-    "flow_channels": 160,
-}
-"""Smaller than the shipped models, so that many can be trained."""
 
 NO_WINDOW = {"window_width": 1, "window_height": 0}
 GAUSSIAN = {"prior": "gaussian"}
@@ -68,7 +58,7 @@ def train_variant(
         config = SmallConfig(
             preset=preset,
             checkpoint=checkpoint,
-            switches=SIZES | switches,
+            switches=SMALLER | switches,
             minutes=1e6,
             steps=steps - done,
             batch=64,
@@ -127,13 +117,16 @@ def main(
 ) -> None:
     """Train every variant for equally many steps on each DATA, and compare them on its test set.
 
-    Resumes from the checkpoints in the folder. Other data sets' results in the output are kept.
+    Resumes from the checkpoints in the folder. Other data sets' results in the output are kept if
+    they are of this commit.
     """
     check_output(output)
     work.mkdir(parents=True, exist_ok=True)
+    run = describe_run()
     results: dict[str, dict[str, Any]] = {}
     if output is not None and output.exists():
-        results = json.loads(output.read_text())["results"]
+        stored = read_record(output)
+        results = stored["results"] if stored["commit"] == run["commit"] else {}
     for preset, path in pairs.items():
         data = read_dataset(preset, path)
         results[preset] = {}
@@ -147,7 +140,7 @@ def main(
             row |= {"training_seconds": seconds, "steps": steps}
             click.echo(f"{row} in {time.perf_counter() - begin:.0f} s", err=True)
             results[preset][name] = row
-        record = {**describe_run(), "seed": seed, "results": results}
+        record = {**run, "seed": seed, "results": results}
         write_record(output, record | {"importance": {"images": images, "samples": samples}})
     print_table(
         ("data", "model", "-ELBO", "KL", "NLL", "parameters", "seconds"),

@@ -20,7 +20,7 @@ from vlaecodec.header import QUALITY_UNIT
 from vlaecodec.image import Pixels
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.encoder import LATENT_FACTOR
-from vlaecodec.networks.fixed_point import ExactConv2d
+from vlaecodec.networks.fixed_point import exact_layers, set_quantised
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import QUALITIES, QualityBias
@@ -177,7 +177,6 @@ def freeze(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
 
     Raises ValueError where a convolution could overflow the exact range.
     """
-    network.set_quantised(True)
     for name, module in network.named_modules():
         if isinstance(module, QualityBias):
             module.load_frozen(tensors[f"{name}.table"])
@@ -187,10 +186,10 @@ def freeze(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
 
 def freeze_layers(network: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Give every exact convolution its whole-number parameters; forget all float ones."""
-    for name, layer in network.named_modules():
-        if isinstance(layer, ExactConv2d):
-            parts = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
-            layer.load_frozen(*parts)
+    set_quantised(network, True)
+    for name, layer in exact_layers(network).items():
+        parts = (tensors[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
+        layer.load_frozen(*parts)
     _drop_training_parameters(network)
 
 
@@ -209,12 +208,11 @@ def whole_tensors(network: PhotoVLAE) -> dict[str, Tensor]:
 def whole_layers(network: nn.Module) -> dict[str, Tensor]:
     """The whole-number parameters of every exact convolution, as `freeze_layers` takes them."""
     tensors = {}
-    for name, layer in network.named_modules():
-        if isinstance(layer, ExactConv2d):
-            weight, bias, shift = layer.whole_parameters()
-            tensors[f"{name}.weight"] = weight.to(torch.int16)
-            tensors[f"{name}.bias"] = bias.to(torch.int32)
-            tensors[f"{name}.shift"] = shift.to(torch.int8)
+    for name, layer in exact_layers(network).items():
+        weight, bias, shift = layer.whole_parameters()
+        tensors[f"{name}.weight"] = weight.to(torch.int16)
+        tensors[f"{name}.bias"] = bias.to(torch.int32)
+        tensors[f"{name}.shift"] = shift.to(torch.int8)
     return tensors
 
 

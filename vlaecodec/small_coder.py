@@ -19,13 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaecodec.entropy import AnsStack, CodingTables
+from vlaecodec.entropy import ESCAPE_BITS, AnsStack, CodingTables
 from vlaecodec.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN
 from vlaecodec.model import exactly
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.small.causal_decoder import BinaryDecoder
 from vlaecodec.networks.small.posterior import CODE_SCALE_INDEX, network_image
-from vlaecodec.small_model import LEVELS, SmallModel
+from vlaecodec.small_model import LEVELS, SmallModel, level_step
 from vlaecodec.tables import FRACTIONS, LOGIT_LIMIT
 from vlaecodec.wavefront import wavefronts
 
@@ -64,7 +64,7 @@ def push_images(model: SmallModel, stack: AnsStack, images: Bitmaps) -> None:
     """Put images on the stack, drawing their latents from what is there already."""
     mean, scale = _posterior(model, images)
     z = mean + _pop(model, stack, "posterior", scale)
-    _push_bits(model, stack, images, z)
+    push_pixels(model, stack, images, z)
     eps = invert_latents(model, z)
     _push(model, stack, "code", eps, np.zeros_like(eps))
 
@@ -73,7 +73,7 @@ def pop_images(model: SmallModel, stack: AnsStack, count: int) -> Bitmaps:
     """Take images off the stack, and leave it as it was before `push_images`."""
     eps = _pop(model, stack, "code", np.zeros((count, *model.latent_shape), np.int64))
     z = draw_latents(model, eps)
-    images = _pop_bits(model, stack, z)
+    images = pop_pixels(model, stack, z)
     mean, scale = _posterior(model, images)
     _push(model, stack, "posterior", z - mean, scale)
     return images
@@ -93,12 +93,12 @@ def reservoir_bits(model: SmallModel, images: Bitmaps) -> float:
 def quantise_latents(model: SmallModel, images: Bitmaps, level: int) -> Latents:
     """Symbols of eps on the grid of a level."""
     eps = invert_latents(model, posterior_means(model, images))
-    return (2 * eps + _step(level)) // (2 * _step(level))
+    return (2 * eps + level_step(level)) // (2 * level_step(level))
 
 
 def dequantise_latents(model: SmallModel, symbols: Latents, level: int) -> Latents:
     """z of the symbols."""
-    eps = np.clip(symbols * _step(level), LATENT.low, LATENT.high)
+    eps = np.clip(symbols * level_step(level), LATENT.low, LATENT.high)
     return draw_latents(model, eps)
 
 
@@ -116,17 +116,32 @@ def pop_symbols(model: SmallModel, stack: AnsStack, count: int, level: int) -> L
 def symbol_bits(model: SmallModel, symbols: Latents, level: int) -> NDArray[np.float64]:
     """What symbols cost, bits, of their shape."""
     indices = _symbol_indices(model, symbols.shape, level)
-    return model.tables["latent"].code_lengths(symbols, indices, 16)
+    return model.tables["latent"].code_lengths(symbols, indices, ESCAPE_BITS)
 
 
 def push_pixels(model: SmallModel, stack: AnsStack, images: Bitmaps, z: Latents) -> None:
-    """Put images on the stack, given their latents."""
-    _push_bits(model, stack, images, z)
+    """Put images on the stack, given their latents; the first wavefront on top."""
+    logits = pixel_logits(model, images, z).reshape(len(images), -1)
+    bits = images.reshape(len(images), -1).astype(np.int64)
+    height, width = images.shape[1:]
+    fronts = list(wavefronts(height, width, _decoder(model).window.slope))
+    for pixels in reversed(fronts):
+        _push(model, stack, "logit", bits[:, pixels], logits[:, pixels] + LOGIT_LIMIT)
 
 
 def pop_pixels(model: SmallModel, stack: AnsStack, z: Latents) -> Bitmaps:
     """Take images off the stack, given their latents."""
-    return _pop_bits(model, stack, z)
+
+    def choose(_pixels: slice, logits: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return _pop(model, stack, "logit", logits + LOGIT_LIMIT).astype(np.uint8)
+
+    return run_pixels(model, z, choose)
+
+
+def pixel_bits(model: SmallModel, images: Bitmaps, z: Latents) -> NDArray[np.float64]:
+    """What each pixel costs given the latents, bits, [N, H, W]."""
+    indices = pixel_logits(model, images, z) + LOGIT_LIMIT
+    return model.tables["logit"].code_lengths(images.astype(np.int64), indices)
 
 
 # What the networks say.
@@ -199,27 +214,6 @@ def _decoder(model: SmallModel) -> BinaryDecoder:
     if not isinstance(decoder, BinaryDecoder):
         raise TypeError("only models of black and white images can code them")
     return decoder
-
-
-def _push_bits(model: SmallModel, stack: AnsStack, images: Bitmaps, z: Latents) -> None:
-    """Pushed from the last wavefront to the first, so that the first is popped first."""
-    logits = pixel_logits(model, images, z).reshape(len(images), -1)
-    bits = images.reshape(len(images), -1).astype(np.int64)
-    height, width = images.shape[1:]
-    fronts = list(wavefronts(height, width, _decoder(model).window.slope))
-    for pixels in reversed(fronts):
-        _push(model, stack, "logit", bits[:, pixels], logits[:, pixels] + LOGIT_LIMIT)
-
-
-def _pop_bits(model: SmallModel, stack: AnsStack, z: Latents) -> Bitmaps:
-    def choose(_pixels: slice, logits: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return _pop(model, stack, "logit", logits + LOGIT_LIMIT).astype(np.uint8)
-
-    return run_pixels(model, z, choose)
-
-
-def _step(level: int) -> int:
-    return 512 >> level
 
 
 def _symbol_indices(model: SmallModel, shape: tuple[int, ...], level: int) -> NDArray[np.int64]:

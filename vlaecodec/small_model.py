@@ -22,7 +22,7 @@ SMALL_MODEL_KIND = "small-vlae/1"
 """Names the structure that the weights are for."""
 
 LEVELS = 9
-"""How finely a file can hold a latent: level l on a grid of 512 >> l LATENT units."""
+"""How finely a file can hold a latent; see level_step."""
 
 TABLE_COUNTS = {
     "latent": SCALES * FRACTIONS,
@@ -30,6 +30,11 @@ TABLE_COUNTS = {
     "posterior": CODE_SCALES,
     "logit": 2 * LOGIT_LIMIT + 1,
 }
+
+
+def level_step(level: int) -> int:
+    """The grid of a level 0..LEVELS - 1, LATENT units: from eight of the prior's deviations."""
+    return 512 >> level
 
 
 class SmallModel:
@@ -76,7 +81,6 @@ def read_small_model(data: bytes) -> SmallModel:
         # What is drawn here is replaced below; the caller's random numbers go on undisturbed.
         with torch.random.fork_rng(devices=[]):
             network = SmallVLAE(Preset(**json.loads(metadata["preset"])))
-        network.set_quantised(True)
         freeze_layers(network, tensors)
         network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         tables = {kind: read_tables(tensors, kind, n) for kind, n in TABLE_COUNTS.items()}

@@ -9,11 +9,11 @@ import functools
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from vlaecodec.errors import ModelError
 from vlaecodec.model import WEIGHTS_NAME, PhotoModel
-from vlaecodec.networks.fixed_point import LATENT, STREAM, ExactConv2d
+from vlaecodec.networks.fixed_point import LATENT, STREAM, exact_layers
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import (
     KNOTS,
@@ -34,19 +34,26 @@ def thaw(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
         weights = {
             f"analysis.{n}": tensors[f"analysis.{n}"].float() for n in network.analysis.state_dict()
         }
+        weights |= thaw_layers(network, tensors)
         for name, module in network.named_modules():
-            if isinstance(module, ExactConv2d):
-                shift = tensors[f"{name}.shift"].float()
-                unit = torch.exp2(shift - module.source.frac_bits + module.target.frac_bits)
-                weights[f"{name}.weight"] = tensors[f"{name}.weight"] / unit.view(-1, 1, 1, 1)
-                weights[f"{name}.bias"] = tensors[f"{name}.bias"] / unit / module.source.scale
-            elif isinstance(module, QualityBias):
+            if isinstance(module, QualityBias):
                 weights[f"{name}.knots"] = _fit_knots(tensors[f"{name}.table"] / STREAM.scale)
         steps = tensors["step.table"].double() / 2**STEP_FRAC_BITS / LATENT.scale
         weights["step.log_step"] = _fit_knots(steps.log())
         network.load_state_dict(weights)
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"the weights are of another architecture: {error}") from error
+
+
+def thaw_layers(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The float parameters of every exact convolution, by name, from whole-number ones."""
+    weights = {}
+    for name, layer in exact_layers(network).items():
+        shift = tensors[f"{name}.shift"].float()
+        unit = torch.exp2(shift - layer.source.frac_bits + layer.target.frac_bits)
+        weights[f"{name}.weight"] = tensors[f"{name}.weight"] / unit.view(-1, 1, 1, 1)
+        weights[f"{name}.bias"] = tensors[f"{name}.bias"] / unit / layer.source.scale
+    return weights
 
 
 @functools.lru_cache(maxsize=1)

@@ -4,15 +4,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.cli.test_shards import OTHERS, picture, read_shard, write_shard
-from tests.conftest import photo
+from tests.conftest import photo, unavailable
 
-pytest.importorskip("ray", reason="Ray is not installed")
 ROOT = Path(__file__).parents[2]
 
 CLUSTER = """
@@ -30,6 +30,8 @@ cluster.shutdown()
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     """Where the cluster is, for commands; it lives as long as a process that we can end."""
+    if find_spec("ray") is None:
+        unavailable("Ray is not installed: it is in the extra dev")
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -42,7 +44,7 @@ def environment() -> Iterator[dict[str, str]]:
     with process:
         address = process.stdout.readline().strip()
         if not address:
-            pytest.skip("Ray starts no cluster on this machine")
+            unavailable("Ray starts no cluster on this machine")
         yield environment | {"RAY_ADDRESS": address}
         process.stdin.close()
         process.wait()

@@ -12,6 +12,7 @@ from vlaecodec.networks.fixed_point import (
     WEIGHT_LIMIT,
     ExactConv2d,
     Format,
+    set_quantised,
 )
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 
@@ -57,7 +58,7 @@ def test_overflowing_parameters_are_refused() -> None:
 def test_quantised_training_equals_the_frozen_network() -> None:
     trained, frozen = random_network(), random_network()
     freeze(frozen, whole_tensors(trained))
-    trained.set_quantised(True)
+    set_quantised(trained, True)
     channels = trained.arch.latent_channels
     y = torch.randint(-600, 600, (2, channels, 5, 6)).float()
     # At whole qualities the trained knots and the frozen tables meet.

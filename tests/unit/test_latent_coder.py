@@ -5,7 +5,7 @@ import torch
 from vlaecodec import latent_coder
 from vlaecodec.errors import DamagedError
 from vlaecodec.model import PhotoModel
-from vlaecodec.networks.fixed_point import ExactConv2d
+from vlaecodec.networks.fixed_point import ExactConv2d, exact_layers
 from vlaecodec.networks.prior import PASSES, gather_pass, pass_mask, scatter_pass
 
 CODE = 50 * 256
@@ -94,7 +94,7 @@ def test_every_convolution_sees_whole_numbers_in_range(tiny_model) -> None:
             assert tensor.max() <= kind.high
         seen += 1
 
-    layers = tiny_model.network.exact_layers().values()
+    layers = exact_layers(tiny_model.network).values()
     hooks = [layer.register_forward_hook(check) for layer in layers]
     y = latents(tiny_model, 13, 11, spread=20.0)
     words, latent, _ = latent_coder.encode_latent(tiny_model, y, CODE)
@@ -102,4 +102,4 @@ def test_every_convolution_sees_whole_numbers_in_range(tiny_model) -> None:
     tiny_model.synthesise(latent, CODE)
     for hook in hooks:
         hook.remove()
-    assert seen >= len(tiny_model.network.exact_layers())
+    assert seen >= len(exact_layers(tiny_model.network))

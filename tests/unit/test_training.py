@@ -22,8 +22,9 @@ from vlaecodec.training.checkpoint import load_weights, read_progress
 from vlaecodec.training.data import Crops, center_crops, read_photos
 from vlaecodec.training.export import import_model
 from vlaecodec.training.initialise import initialise_as_transform
-from vlaecodec.training.loop import TrainingConfig, learning_rate_at, train
+from vlaecodec.training.loop import TrainingConfig, train
 from vlaecodec.training.loss import forward_losses
+from vlaecodec.training.run import learning_rate_at
 
 
 @pytest.fixture

@@ -207,6 +207,18 @@ class ExactLinear(ExactConv2d):
         return x
 
 
+def exact_layers(network: nn.Module) -> dict[str, ExactConv2d]:
+    """Every exact convolution of a network, by name."""
+    return {n: m for n, m in network.named_modules() if isinstance(m, ExactConv2d)}
+
+
+def set_quantised(network: nn.Module, quantised: bool) -> None:
+    """Switch the rounding of quantisation-aware training on or off, in all of a network."""
+    for module in network.modules():
+        if hasattr(module, "quantised"):
+            module.quantised = quantised  # type: ignore[assignment]
+
+
 def requantise(x: Tensor, source: Format, target: Format, *, rounding: bool) -> Tensor:
     """Move x (whole-number units of `source`) to the coarser format `target`."""
     x = x * (target.scale / source.scale)

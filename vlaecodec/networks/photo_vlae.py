@@ -9,7 +9,6 @@ from torch import nn
 
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.encoder import AnalysisNetwork
-from vlaecodec.networks.fixed_point import ExactConv2d
 from vlaecodec.networks.global_decoder import GlobalDecoder
 from vlaecodec.networks.local_decoder import LocalDecoder
 from vlaecodec.networks.prior import PASSES, AnchorPrior, PassPrior, TopPosterior
@@ -29,13 +28,3 @@ class PhotoVLAE(nn.Module):
         self.pass_priors = nn.ModuleList(PassPrior(arch, k) for k in range(1, PASSES))
         self.decoder = GlobalDecoder(arch)
         self.local = LocalDecoder(arch)
-
-    def set_quantised(self, quantised: bool) -> None:
-        """Switch quantisation-aware training on or off."""
-        for module in self.modules():
-            if hasattr(module, "quantised"):
-                module.quantised = quantised  # type: ignore[assignment]
-
-    def exact_layers(self) -> dict[str, ExactConv2d]:
-        """Every convolution of the decoding path, by name."""
-        return {n: m for n, m in self.named_modules() if isinstance(m, ExactConv2d)}

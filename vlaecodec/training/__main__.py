@@ -12,6 +12,7 @@ from vlaecodec.networks.architecture import ARCHITECTURES
 from vlaecodec.training.checkpoint import read_progress
 from vlaecodec.training.export import export_model
 from vlaecodec.training.loop import TrainingConfig, train
+from vlaecodec.training.run import run_options
 from vlaecodec.training.small.command import export_preset, train_preset
 
 PATH = click.Path(path_type=Path)
@@ -43,14 +44,9 @@ main.add_command(export_preset)
 @main.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--validation", multiple=True, required=True, type=PATH, help="Shard or folder.")
-@click.option("--checkpoint", required=True, type=PATH, help="Resumed if it exists.")
 @click.option("--start-from", type=PATH, help="Model folder to go on from without a checkpoint.")
 @click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="small")
-@click.option("--minutes", type=float, default=60.0, help="Time box.")
 @click.option("--crop", type=int, default=192, help="Side of a training crop, pixels.")
-@click.option("--batch", type=int, default=6, help="Crops per step.")
-@click.option("--learning-rate", type=float, default=1e-3)
-@click.option("--decay-fraction", type=float, default=0.3, help="Part of the time the rate falls.")
 @click.option("--coarse-weight", type=float, default=0.0, help="Weight of block averages' error.")
 @click.option("--ms-ssim-part", default=0.0, help="Part of the distortion that is 1 - MS-SSIM.")
 @click.option("--local-weight", default=0.03, help="Weight of the pixels' bits; 0: leave it.")
@@ -58,17 +54,9 @@ main.add_command(export_preset)
 @click.option("--local-sample", default=8192, help="Pixels of each crop that it trains on.")
 @click.option("--freeze-global", is_flag=True, help="Train the local decoder only.")
 @click.option("--synthetic", default=0.0, help="Part of the crops that are drawings, not photos.")
-@click.option("--quantised", is_flag=True, help="Quantisation-aware: the last phase of training.")
-@click.option("--bf16", is_flag=True, help="bfloat16 autocast; not with --quantised.")
-@click.option("--device", default="cpu")
-@click.option("--threads", type=int, default=0, help="0: torch's choice.")
-@click.option("--seed", type=int, default=0)
-@click.option("--report-seconds", type=float, default=20.0)
-@click.option("--validation-minutes", type=float, default=10.0)
+@run_options(batch=6, learning_rate=1e-3, validation_minutes=10.0)
 def run(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) -> None:
     """Train on PHOTOS: tar shards, or folders of images."""
-    if options["bf16"] and options["quantised"]:
-        raise click.UsageError("--quantised needs float32; leave --bf16 out")
     try:
         train(TrainingConfig(train=list(photos), validation=list(validation), **options))
     except ValueError as error:

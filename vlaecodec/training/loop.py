@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vlaecodec.networks.architecture import ARCHITECTURES, Architecture
+from vlaecodec.networks.fixed_point import set_quantised
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.training.checkpoint import (
     Progress,
@@ -34,6 +34,7 @@ from vlaecodec.training.local_loss import (
 from vlaecodec.training.loss import Losses, forward_losses, objective
 from vlaecodec.training.ms_ssim import ms_ssim_loss
 from vlaecodec.training.report import Report
+from vlaecodec.training.run import RunConfig, follow, learning_rate_at
 from vlaecodec.training.synthetic import draw_pictures
 
 VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -42,20 +43,17 @@ AVERAGE_DECAY = 0.999
 GRADIENT_LIMIT = 20.0
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """What `bin/train` can be told."""
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(RunConfig):
+    """What `bin/train run` can be told."""
 
     train: list[Path]
     validation: list[Path]
-    checkpoint: Path
     start_from: Path | None = None
     architecture: str = "small"
-    minutes: float = 60.0
     crop: int = 192
     batch: int = 6
     learning_rate: float = 1e-3
-    decay_fraction: float = 0.3
     coarse_weight: float = 0.0
     ms_ssim_part: float = 0.0
     local_weight: float = 0.03
@@ -63,33 +61,7 @@ class TrainingConfig:
     local_sample: int = 8192
     freeze_global: bool = False
     synthetic: float = 0.0
-    quantised: bool = False
-    bf16: bool = False
-    device: str = "cpu"
-    threads: int = 0
-    seed: int = 0
-    report_seconds: float = 20.0
     validation_minutes: float = 10.0
-
-
-class Schedule(Protocol):
-    """What a learning rate depends on."""
-
-    @property
-    def learning_rate(self) -> float: ...
-
-    @property
-    def decay_fraction(self) -> float: ...
-
-
-def learning_rate_at(config: Schedule, elapsed_fraction: float, steps_done: int) -> float:
-    """Warm up over 200 steps, hold, then fall along a cosine in the last part of the time box."""
-    rate = config.learning_rate * min(1.0, (steps_done + 1) / 200)
-    start = 1.0 - config.decay_fraction
-    if elapsed_fraction > start:
-        part = min(1.0, (elapsed_fraction - start) / config.decay_fraction)
-        rate *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * part))
-    return rate
 
 
 def train(config: TrainingConfig) -> Progress:
@@ -116,7 +88,7 @@ def train(config: TrainingConfig) -> Progress:
                 fraction = elapsed / (config.minutes * 60)
                 rate = learning_rate_at(config, fraction, progress.steps - steps_before)
                 losses, loss = _step(model, optimizer, crops.draw(), config, device, rate)
-                _follow(average, model, progress.steps)
+                follow(average, model, progress.steps, AVERAGE_DECAY)
                 progress.steps += 1
                 progress.pixels += config.batch * config.crop**2
                 progress.seconds = seconds_before + time.monotonic() - begin
@@ -168,8 +140,8 @@ def _start(
     for module in (model, average):
         module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average.requires_grad_(False)
-    model.set_quantised(config.quantised)
-    average.set_quantised(config.quantised)
+    set_quantised(model, config.quantised)
+    set_quantised(average, config.quantised)
     optimizer = torch.optim.Adam(_groups(config, model), betas=(0.9, 0.99), fused=True)
     if resume:
         load_optimizer(config.checkpoint, model, optimizer)
@@ -228,13 +200,6 @@ def _to_network(image: Tensor, device: torch.device) -> Tensor:
 def _stratified(batch: int, device: torch.device) -> Tensor:
     """Quality positions [batch], one at random in each of `batch` equal parts of [0, 1]."""
     return (torch.arange(batch, device=device) + torch.rand(batch, device=device)) / batch
-
-
-@torch.no_grad()
-def _follow(average: PhotoVLAE, model: PhotoVLAE, steps: int) -> None:
-    """Move the running average (Polyak averaging) towards the weights."""
-    decay = min(AVERAGE_DECAY, (steps + 1) / (steps + 10))
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
 
 
 @torch.no_grad()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from vlaecodec.networks.fixed_point import ExactConv2d
 from vlaecodec.networks.small.causal_decoder import BinaryDecoder, ColourDecoder
 from vlaecodec.networks.small.flow import Flow
 from vlaecodec.networks.small.posterior import Posterior
@@ -23,13 +22,3 @@ class SmallVLAE(nn.Module):
         inverse = preset.posterior == "flow"
         self.posterior_flow = Flow(preset, preset.latent_channels) if inverse else None
         self.decoder = (BinaryDecoder if preset.colours == 1 else ColourDecoder)(preset)
-
-    def set_quantised(self, quantised: bool) -> None:
-        """Switch rounding, as frozen networks compute, on or off."""
-        for module in self.modules():
-            if hasattr(module, "quantised"):
-                module.quantised = quantised  # type: ignore[assignment]
-
-    def exact_layers(self) -> dict[str, ExactConv2d]:
-        """Every convolution, by name."""
-        return {n: m for n, m in self.named_modules() if isinstance(m, ExactConv2d)}

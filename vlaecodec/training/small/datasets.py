@@ -31,15 +31,17 @@ STATIC_SEED = 0
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images in three parts, uint8 [N, colours, H, W]: 0..255, also of black and white."""
+    """Images in three parts, uint8 [N, colours, H, W], 0..255.
+
+    Black and white comes as 0 and 255, but for training images that are sampled anew each time they
+    are seen (dynamic binarisation): those are brightness.
+    """
 
     train: Tensor
     validation: Tensor
     test: Tensor
     labels: Labels
     """Of the train and the test images, where there are any."""
-    redrawn: bool
-    """Whether training samples black and white anew each time (dynamic binarisation)."""
 
 
 def read_dataset(preset: str, path: Path) -> Dataset:
@@ -73,7 +75,6 @@ def read_dataset(preset: str, path: Path) -> Dataset:
         validation=_to_tensor(binarise_once(validation)),
         test=_to_tensor(binarise_once(test)),
         labels=labels,
-        redrawn=not static,
     )
 
 
@@ -136,7 +137,7 @@ def _colour_dataset(path: Path) -> Dataset:
     if labels:
         labels["train"] = labels["train"][~held]
     parts = [torch.from_numpy(np.ascontiguousarray(x)) for x in (train[~held], train[held], test)]
-    return Dataset(parts[0], parts[1], parts[2], labels, redrawn=False)
+    return Dataset(parts[0], parts[1], parts[2], labels)
 
 
 def _read_pngs(folder: Path) -> Images:

@@ -9,16 +9,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
-from vlaecodec.model import WEIGHTS_NAME, table_tensors, whole_layers
+from vlaecodec.model import WEIGHTS_NAME, read_metadata, table_tensors, whole_layers
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.small.posterior import network_image
 from vlaecodec.networks.small.preset import Preset
 from vlaecodec.networks.small.small_vlae import SmallVLAE
-from vlaecodec.small_model import LEVELS, SMALL_MODEL_KIND, read_small_model
+from vlaecodec.small_model import LEVELS, SMALL_MODEL_KIND, level_step, read_small_model
 from vlaecodec.tables import SCALE_MIN, SCALE_RATIO, SCALES, small_model_tables
+from vlaecodec.thaw import thaw_layers
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 from vlaecodec.training.export import PROGRESS_NAME, list_model
 from vlaecodec.training.small.datasets import to_samples
@@ -54,6 +56,20 @@ def export_small(checkpoint: Path, folder: Path, images: Tensor, summary: str, d
     return digest
 
 
+def import_small(folder: Path) -> tuple[SmallVLAE, Progress]:
+    """The float network of an exported model, its weights rounded, for training to go on from.
+
+    Raises ValueError if it is none.
+    """
+    data = (folder / WEIGHTS_NAME).read_bytes()
+    try:
+        network = SmallVLAE(Preset(**json.loads(read_metadata(data)["preset"])))
+        network.load_state_dict(thaw_layers(network, load(data)))
+    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{folder} holds no small model: {error}") from error
+    return network, Progress(**json.loads((folder / PROGRESS_NAME).read_text()))
+
+
 @torch.no_grad()
 def measure_spread(network: SmallVLAE, images: Tensor) -> Tensor:
     """Scale indices of eps = f^-1(mean of q(z | x)) on the grid of each level.
@@ -64,7 +80,7 @@ def measure_spread(network: SmallVLAE, images: Tensor) -> Tensor:
     mean, _ = network.posterior(network_image(samples))
     eps = mean if network.prior is None else network.prior.invert(mean)
     deviation = eps.flatten(1).square().mean(0).sqrt().clamp_min(1.0)
-    steps = torch.tensor([float(512 >> level) for level in range(LEVELS)])[:, None]
+    steps = torch.tensor([float(level_step(level)) for level in range(LEVELS)])[:, None]
     indices = torch.log(deviation / steps / SCALE_MIN) / math.log(SCALE_RATIO)
     return indices.round().clamp(0, SCALES - 1).to(torch.int16)
 
@@ -84,12 +100,12 @@ _CARD = """# {name}
 
 {data}
 
-The exported weights are a Polyak average, rounded to whole numbers. Latents are in units of
-1/{units}; checkpoints are chosen on validation images that are not trained on.
+The exported weights are the last Polyak average, rounded to whole numbers. Latents are in units of
+1/{units} of the prior's deviation.
 
 ## Learning curve
 
-Validation images, one draw of the bound each, averaged weights.
+Validation images, which are not trained on; one draw of the bound each, averaged weights.
 
 | images seen | seconds | negative ELBO, nats | KL, nats |
 |---|---|---|---|

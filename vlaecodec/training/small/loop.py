@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from vlaecodec.networks.fixed_point import set_quantised
 from vlaecodec.networks.small.preset import PRESETS, Preset
 from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.training.checkpoint import (
@@ -22,39 +23,31 @@ from vlaecodec.training.checkpoint import (
     read_progress,
     save_checkpoint,
 )
-from vlaecodec.training.loop import learning_rate_at
+from vlaecodec.training.run import RunConfig, follow, learning_rate_at
 from vlaecodec.training.small.bound import measure_bound, objective
 from vlaecodec.training.small.datasets import Dataset, to_samples
+from vlaecodec.training.small.export import import_small
 
 AVERAGE_DECAY = 0.9995
 GRADIENT_LIMIT = 400.0
 VALIDATION_BATCH = 250
 
 
-@dataclass(frozen=True)
-class SmallConfig:
+@dataclass(frozen=True, kw_only=True)
+class SmallConfig(RunConfig):
     """What `bin/train --preset` can be told."""
 
     preset: str
-    checkpoint: Path
     switches: dict[str, Any]
     """Fields of the preset to change, for ablations."""
     start_from: Path | None = None
-    """A checkpoint of the same sizes whose weights to begin with."""
-    minutes: float = 60.0
+    """A checkpoint or exported model of the same sizes to go on from if there is no checkpoint."""
     steps: int = 0
     """Stop after so many, whatever the time; 0: no limit."""
     batch: int = 128
     learning_rate: float = 2e-3
-    decay_fraction: float = 0.3
     sample: float = 0.5
     """Part of the pixels that a step looks at."""
-    quantised: bool = False
-    bf16: bool = False
-    device: str = "cpu"
-    threads: int = 0
-    seed: int = 0
-    report_seconds: float = 20.0
     validation_minutes: float = 5.0
 
 
@@ -74,18 +67,19 @@ def train_small(config: SmallConfig, data: Dataset) -> Progress:
     last_report = last_validation = begin
     running, count, weight = 0.0, 0, 1.0
     try:
-        while (elapsed := time.monotonic() - begin) < config.minutes * 60:
-            done = progress.steps - steps_before
-            if config.steps and done >= config.steps:
+        while True:
+            elapsed, done = time.monotonic() - begin, progress.steps - steps_before
+            if elapsed >= config.minutes * 60 or 0 < config.steps <= done:
                 break
-            fraction = max(elapsed / (config.minutes * 60), done / max(config.steps, 1))
-            fraction = fraction if config.steps else elapsed / (config.minutes * 60)
+            fraction = elapsed / (config.minutes * 60)
+            if config.steps:
+                fraction = max(fraction, done / config.steps)
             rate = learning_rate_at(config, fraction, done)
             image = next(batches).to(device)
             loss, kl_nats = _step(model, optimizer, image, config, rate, weight)
             if preset.free_total_nats:
                 weight = steer(weight, kl_nats, preset.free_total_nats)
-            _follow(average, model, progress.steps)
+            follow(average, model, progress.steps, AVERAGE_DECAY)
             progress.steps += 1
             progress.pixels += len(image) * preset.image_px**2
             progress.seconds = seconds_before + time.monotonic() - begin
@@ -120,24 +114,32 @@ def _start(
 ) -> tuple[SmallVLAE, SmallVLAE, torch.optim.Adam, Progress]:
     torch.manual_seed(config.seed)
     source = config.checkpoint if config.checkpoint.exists() else config.start_from
-    model = SmallVLAE(preset)
+    model, progress = SmallVLAE(preset), Progress()
     average = copy.deepcopy(model)
-    progress = Progress()
-    if source is not None:
+    if source is not None and source.is_dir():
+        imported, progress = import_small(source)
+        _check_sizes(source, imported.preset.to_dict(), preset)
+        for network in (model, average):
+            network.load_state_dict(imported.state_dict())
+    elif source is not None:
         sizes, progress = read_progress(source)
-        if sizes != preset.to_dict():
-            raise ValueError(f"{source} is of other sizes than preset {config.preset!r}")
+        _check_sizes(source, sizes, preset)
         load_weights(source, model, "model")
         load_weights(source, average, "average")
     for module in (model, average):
         module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        module.set_quantised(config.quantised)
+        set_quantised(module, config.quantised)
     average.requires_grad_(False)
     optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99), fused=True)
-    if source is not None:
+    if source is not None and not source.is_dir():
         load_optimizer(source, model, optimizer)
     torch.manual_seed(config.seed + progress.steps)
     return model, average, optimizer, progress
+
+
+def _check_sizes(source: Path, sizes: dict[str, Any], preset: Preset) -> None:
+    if sizes != preset.to_dict():
+        raise ValueError(f"{source} is of other sizes than were asked for")
 
 
 def _batches(data: Dataset, batch: int, seed: int) -> Iterator[Tensor]:
@@ -171,12 +173,6 @@ def _step(
     if torch.isfinite(norm):
         optimizer.step()
     return float(bound.total.detach().mean()), float(bound.divergence.detach().mean(0).sum())
-
-
-@torch.no_grad()
-def _follow(average: SmallVLAE, model: SmallVLAE, steps: int) -> None:
-    decay = min(AVERAGE_DECAY, (steps + 1) / (steps + 10))
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
 
 
 @torch.no_grad()
