@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vlaecodec
-from benchmarks.pictures import open_pictures
+from benchmarks.pictures import open_pictures, parse_size
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.texture import draw_sheet
 from vlaecodec.cli.progress import progress_bar
@@ -59,13 +59,12 @@ def middle_quarter(image: Image.Image) -> tuple[int, int, int, int]:
     return (image.width - width) // 2, (image.height - height) // 2, width, height
 
 
-def measure(original: Pixels, data: bytes, region: tuple[int, int, int, int]) -> Row:
-    """All measures of a file."""
+def measure(original: Pixels, data: bytes, shown: Pixels, region: tuple[int, int, int, int]) -> Row:
+    """All measures of a file. shown: what it decodes to."""
     left, top, width, height = region
     inside = np.zeros(original.shape[:2], bool)
     inside[top : top + height, left : left + width] = True
     mean = np.asarray(vlaecodec.decode(data, texture=0))
-    shown = np.asarray(vlaecodec.decode(data))
     header = read_header(data)[0]
     return {
         "size_bytes": len(data),
@@ -107,44 +106,34 @@ def summarise(rows: list[Row]) -> dict[str, Row]:
     }
 
 
-def parse_size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
-    """384x256 to (384, 256)."""
-    if value is None:
-        return None
-    try:
-        width, height = (int(part) for part in value.split("x"))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not like 384x256") from None
-    return width, height
-
-
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Write all figures as JSON.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="Write a PNG to look at.")
-@click.option("--crop", callback=parse_size, metavar="WxH", help="Only the middle of each picture.")
+@click.option("--crop", metavar="WxH", help="Only the middle of each picture.")
 @click.option("-q", "--quality", type=click.FloatRange(1, 100), default=QUALITY, show_default=True)
 def main(
     images: tuple[Path, ...],
     output: Path | None,
     sheet: Path | None,
-    crop: tuple[int, int] | None,
+    crop: str | None,
     quality: float,
 ) -> None:
     """Measure regions of interest and texture that is not kept, on IMAGES, files or folders."""
     check_output(output)
-    pictures = {name: crop_centre(p, crop) for name, p in open_pictures(images).items()}
+    size = None if crop is None else parse_size(crop)
+    pictures = {name: crop_centre(p, size) for name, p in open_pictures(images).items()}
     rows: list[Row] = []
     drawn: list[dict[str, Pixels]] = []
     with progress_bar("detail", quiet=False) as progress:
         for done, (name, image) in enumerate(pictures.items(), 1):
             original, files = np.asarray(image), code_all(image, quality)
             region = middle_quarter(image)
+            shown = {kind: np.asarray(vlaecodec.decode(data)) for kind, data in files.items()}
             rows += [
-                {"picture": name, "name": kind, **measure(original, data, region)}
+                {"picture": name, "name": kind, **measure(original, data, shown[kind], region)}
                 for kind, data in files.items()
             ]
-            shown = {kind: np.asarray(vlaecodec.decode(data)) for kind, data in files.items()}
             captions = {f"{kind}, {len(files[kind])} bytes": x for kind, x in shown.items()}
             drawn.append({"original": original, **captions})
             if progress is not None:
@@ -158,7 +147,7 @@ def main(
     print_table(["mean", *(MEASURES[key][0] for key in columns)], cells)
     if sheet is not None:
         draw_sheet(drawn).save(sheet)
-    settings = {"quality": quality, "crop_px": crop, "roi_gain": ROI_GAIN, "keep": AUTO_KEEP}
+    settings = {"quality": quality, "crop_px": size, "roi_gain": ROI_GAIN, "keep": AUTO_KEEP}
     write_record(output, {**describe_run(), **settings, "mean": summary, "rows": rows})
 
 

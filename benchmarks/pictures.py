@@ -51,3 +51,11 @@ def digest(image: Image.Image) -> str:
     """Names a picture's pixels, whatever file they came from."""
     size = f"{image.width} {image.height} ".encode()
     return hashlib.sha256(size + image.tobytes()).hexdigest()[:16]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height of a size like 768x512, pixels. Raises click.UsageError."""
+    width, cross, height = text.partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and int(width) * int(height)):
+        raise click.UsageError(f"{text!r} is not a size like 768x512")
+    return int(width), int(height)

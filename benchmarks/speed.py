@@ -20,7 +20,7 @@ from PIL import Image
 
 import vlaecodec
 from benchmarks import wavefront
-from benchmarks.pictures import open_picture
+from benchmarks.pictures import open_picture, parse_size
 from benchmarks.processes import Options, measure_memory, measure_processes
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.serial_context import load_mbt2018, seconds_mbt2018
@@ -228,17 +228,6 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def parse_sizes(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Sizes like 768x512. Raises click.UsageError."""
-    sizes = []
-    for name in names:
-        width, cross, height = name.partition("x")
-        if not (cross and width.isdecimal() and height.isdecimal() and int(width) * int(height)):
-            raise click.UsageError(f"{name!r} is not a size like 768x512")
-        sizes.append((int(width), int(height)))
-    return sizes
-
-
 @click.command()
 @click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--quality", default=50.0, show_default=True)
@@ -256,7 +245,7 @@ def main(
 ) -> None:
     """Measure on PHOTO, at several sizes."""
     check_output(output)
-    sizes = parse_sizes(names) or list(SIZES)
+    sizes = [parse_size(name) for name in names] or list(SIZES)
     original = open_picture(photo)
     picture = resize(original, *MODE_SIZE)
     torch.set_num_threads(threads)

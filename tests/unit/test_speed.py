@@ -2,10 +2,12 @@ import json
 
 import numpy as np
 import pytest
+from click import UsageError
 from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks import speed, speed_tables
+from benchmarks.pictures import parse_size
 from benchmarks.processes import measure_memory
 from tests.conftest import photo
 
@@ -84,5 +86,5 @@ def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
 
 @pytest.mark.parametrize("name", ["768", "0x5", "ax5", "5x"])
 def test_odd_sizes_are_refused(name) -> None:
-    with pytest.raises(speed.click.UsageError):
-        speed.parse_sizes([name])
+    with pytest.raises(UsageError):
+        parse_size(name)
