@@ -92,7 +92,9 @@ def test_the_transform_start_is_a_good_linear_codec() -> None:
 
 
 def test_the_learning_rate_warms_up_holds_and_falls() -> None:
-    config = TrainingConfig([], [], Path("x"), learning_rate=1.0, decay_fraction=0.5)
+    config = TrainingConfig(
+        train=[], validation=[], checkpoint=Path("x"), learning_rate=1.0, decay_fraction=0.5
+    )
     assert learning_rate_at(config, 0.0, 0) < 0.01
     assert learning_rate_at(config, 0.3, 1000) == 1.0
     assert 0.02 <= learning_rate_at(config, 1.0, 1000) < 0.03
