@@ -15,10 +15,12 @@ import torch
 from benchmarks.paper import read_pairs
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.tables import read_record
-from vlaecodec.networks.small.preset import SMALLER, Preset
+from vlaecodec.networks.small.preset import PRESETS, SMALLER, Preset
 from vlaecodec.networks.small.small_vlae import SmallVLAE
+from vlaecodec.small_model import SmallModel, read_small_model
 from vlaecodec.training.checkpoint import load_weights, read_progress
 from vlaecodec.training.small.datasets import Dataset, read_dataset
+from vlaecodec.training.small.export import whole_weights
 from vlaecodec.training.small.likelihood import importance_nll, measure_bounds
 from vlaecodec.training.small.loop import SmallConfig, train_small
 
@@ -48,6 +50,71 @@ COMPARED = (
 )
 """What is trained on every other: the VLAE, a plain VAE, one with an IAF posterior, a PixelCNN."""
 
+COLOUR_VARIANTS: dict[str, dict[str, Any]] = {
+    "colour context": {},
+    "grey context": {"grey_context": True},
+}
+"""What is trained on colour images: the latent tells all colour if windows show brightness only."""
+
+SMALLER_COLOUR: dict[str, Any] = {
+    "half_channels": 48,
+    "quarter_channels": 64,
+    "blocks": 2,
+    "full_channels": 24,
+    "local_features": 16,
+    "local_channels": 64,
+    "local_layers": 2,
+    "colour_channels": 24,
+    "flow_channels": 64,
+    "flow_steps": 3,
+}
+
+
+WINDOWS = {
+    "9x5": "VLAE, window 9x5",
+    "5x2": "VLAE, window 5x2",
+    "3x1": "VLAE, window 3x1",
+    "none": "factorised decoder",
+}
+"""The variants by their window; without one it is a plain VAE, with a Gaussian prior."""
+
+
+def choose_variants(preset: str, ablate: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """The switches of what is trained on a preset's data, by name."""
+    if PRESETS[preset].colours > 1:
+        return COLOUR_VARIANTS
+    return {name: VARIANTS[name] for name in (ABLATED if preset in ablate else COMPARED)}
+
+
+def checkpoint_path(work: Path, preset: str, name: str) -> Path:
+    """Where a variant's checkpoint is kept."""
+    stem = f"{preset} {name}".replace(",", "").replace(" ", "-")
+    return work / f"{stem}.safetensors"
+
+
+def read_windows(work: Path, preset: str, data: Dataset) -> dict[str, SmallModel]:
+    """The models of each window that were trained on a data set, as files would hold them."""
+    paths = {window: checkpoint_path(work, preset, name) for window, name in WINDOWS.items()}
+    return {
+        window: read_small_model(whole_weights(path, data.train))
+        for window, path in paths.items()
+        if path.exists()
+    }
+
+
+def read_contexts(work: Path, preset: str) -> dict[str, SmallVLAE]:
+    """The colour models that were trained, as floats."""
+    paths = {name: checkpoint_path(work, preset, name) for name in COLOUR_VARIANTS}
+    return {name: read_network(path) for name, path in paths.items() if path.exists()}
+
+
+def read_network(checkpoint: Path) -> SmallVLAE:
+    """A checkpoint's averaged weights."""
+    sizes, _ = read_progress(checkpoint)
+    network = SmallVLAE(Preset(**sizes)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    load_weights(checkpoint, network)
+    return network
+
 
 def train_variant(
     preset: str, data: Dataset, switches: dict[str, Any], checkpoint: Path, steps: int, seed: int
@@ -58,7 +125,7 @@ def train_variant(
         config = SmallConfig(
             preset=preset,
             checkpoint=checkpoint,
-            switches=SMALLER | switches,
+            switches=(SMALLER if PRESETS[preset].colours == 1 else SMALLER_COLOUR) | switches,
             minutes=1e6,
             steps=steps - done,
             batch=64,
@@ -74,10 +141,8 @@ def train_variant(
 
 def evaluate(checkpoint: Path, data: Dataset, images: int, samples: int) -> dict[str, float]:
     """Test figures of the averaged weights, as floats; nats an image."""
-    sizes, _ = read_progress(checkpoint)
-    network = SmallVLAE(Preset(**sizes)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    load_weights(checkpoint, network)
-    test = data.test // 255
+    network = read_network(checkpoint)
+    test = data.test // 255 if network.preset.colours == 1 else data.test
     torch.manual_seed(0)
     bounds = measure_bounds(network, test)
     some = test[torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:images]]
@@ -130,11 +195,10 @@ def main(
     for preset, path in pairs.items():
         data = read_dataset(preset, path)
         results[preset] = {}
-        for name in ABLATED if preset in ablate else COMPARED:
-            stem = f"{preset} {name}".replace(",", "").replace(" ", "-")
-            checkpoint = work / f"{stem}.safetensors"
+        for name, switches in choose_variants(preset, ablate).items():
+            checkpoint = checkpoint_path(work, preset, name)
             click.echo(f"{preset}: {name}", err=True)
-            seconds = train_variant(preset, data, VARIANTS[name], checkpoint, steps, seed)
+            seconds = train_variant(preset, data, switches, checkpoint, steps, seed)
             begin = time.perf_counter()
             row = evaluate(checkpoint, data, images, samples)
             row |= {"training_seconds": seconds, "steps": steps}

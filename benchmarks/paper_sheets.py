@@ -1,6 +1,8 @@
 """Pictures of what the small models keep: reconstructions, samples, interpolations, swaps.
 
-python -m benchmarks.paper_sheets mnist-dynamic=mnist.npz --output benchmarks/results/sheets
+python -m benchmarks.paper_sheets mnist-dynamic=mnist.npz --work runs --output sheets
+
+`runs` holds the checkpoints of paper_ablations: models that differ in their window only.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.colour_draws import redraw
 from benchmarks.paper import read_pairs
+from benchmarks.paper_ablations import read_contexts, read_windows
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.registry import find_model
 from vlaecodec.small_codec import draw_bitmaps
@@ -26,7 +30,7 @@ from vlaecodec.small_coder import (
     quantise_latents,
 )
 from vlaecodec.small_model import SmallModel, load_small_model
-from vlaecodec.training.small.datasets import read_dataset
+from vlaecodec.training.small.datasets import Dataset, read_dataset
 
 COLUMNS = 12
 RECONSTRUCTION_LEVELS = (3, 4, 5)
@@ -75,6 +79,14 @@ def swaps(model: SmallModel, images: Bitmaps) -> list[Bitmaps]:
     ]
 
 
+def windows(models: dict[str, SmallModel], images: Bitmaps) -> list[Bitmaps]:
+    """Rows: the originals, then for each model a draw from the mean of q(z | x): what z keeps."""
+    return [images] + [
+        draw_bitmaps(model, posterior_means(model, images), FULL_DRAW, 0)
+        for model in models.values()
+    ]
+
+
 def to_latents(values: NDArray[np.float64]) -> Latents:
     """Rounded to LATENT units."""
     return np.clip(np.floor(values + 0.5), LATENT.low, LATENT.high).astype(np.int64)
@@ -82,40 +94,65 @@ def to_latents(values: NDArray[np.float64]) -> Latents:
 
 def draw_sheet(rows: list[Bitmaps]) -> Image.Image:
     """Rows of images, black on white with grey gaps."""
-    height, width = rows[0].shape[1:]
+    return draw_colour_sheet([np.repeat(255 - 255 * row[:, None], 3, axis=1) for row in rows])
+
+
+def draw_colour_sheet(rows: list[NDArray[np.uint8]]) -> Image.Image:
+    """Rows of images, uint8 [N, 3, H, W], with grey gaps."""
+    height, width = rows[0].shape[2:]
     sheet = np.full(
-        (len(rows) * (height + GAP_PX) + GAP_PX, len(rows[0]) * (width + GAP_PX) + GAP_PX),
+        (len(rows) * (height + GAP_PX) + GAP_PX, len(rows[0]) * (width + GAP_PX) + GAP_PX, 3),
         200,
         np.uint8,
     )
     for y, row in enumerate(rows):
         for x, image in enumerate(row):
             top, left = GAP_PX + y * (height + GAP_PX), GAP_PX + x * (width + GAP_PX)
-            sheet[top : top + height, left : left + width] = 255 - 255 * image
+            sheet[top : top + height, left : left + width] = image.transpose(1, 2, 0)
     return Image.fromarray(sheet).resize(
         (SCALE * sheet.shape[1], SCALE * sheet.shape[0]), Image.Resampling.NEAREST
     )
 
 
+def draw_all(name: str, data: Dataset, work: Path | None) -> dict[str, Image.Image]:
+    """The sheets of one data set, by kind."""
+    spread = slice(None, len(data.test) // COLUMNS * COLUMNS, len(data.test) // COLUMNS)
+    if data.test.shape[1] == 3:
+        images = data.test[spread]
+        networks = {} if work is None else read_contexts(work, name)
+        draws = [redraw(network, images) for network in networks.values()]
+        return {"contexts": draw_colour_sheet([images.numpy(), *draws])} if draws else {}
+    model = load_small_model(find_model(name))
+    bitmaps = (data.test[spread, 0] // 255).numpy()
+    rows = {
+        "reconstructions": reconstructions(model, bitmaps),
+        "samples": samples(model),
+        "interpolations": interpolations(model, bitmaps),
+        "swaps": swaps(model, bitmaps),
+    }
+    if work is not None and (models := read_windows(work, name, data)):
+        rows["windows"] = windows(models, bitmaps)
+    return {kind: draw_sheet(found) for kind, found in rows.items()}
+
+
 @click.command()
 @click.argument("pairs", metavar="MODEL=DATA...", nargs=-1, required=True, callback=read_pairs)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder.")
-def main(pairs: dict[str, Path], output: Path) -> None:
-    """Draw sheets of the installed MODELs with the test images of DATA."""
+@click.option(
+    "--work",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of paper_ablations' checkpoints: sheets of windows and contexts too.",
+)
+def main(pairs: dict[str, Path], output: Path, work: Path | None) -> None:
+    """Draw sheets of the installed MODELs with the test images of DATA.
+
+    Of cifar10, which is not installed, there is the sheet of contexts only.
+    """
     output.mkdir(parents=True, exist_ok=True)
     for name, path in pairs.items():
-        model = load_small_model(find_model(name))
-        test = (read_dataset(name, path).test[:, 0] // 255).numpy()
-        images = test[:: len(test) // COLUMNS][:COLUMNS]
-        sheets = {
-            "reconstructions": reconstructions(model, images),
-            "samples": samples(model),
-            "interpolations": interpolations(model, images),
-            "swaps": swaps(model, images),
-        }
-        for kind, rows in sheets.items():
+        for kind, sheet in draw_all(name, read_dataset(name, path), work).items():
             file = output / f"{name}-{kind}.png"
-            draw_sheet(rows).save(file, optimize=True)
+            sheet.save(file, optimize=True)
             click.echo(file)
 
 

@@ -1,10 +1,14 @@
 """What the latent knows of classes: a linear probe and nearest neighbours, against raw pixels.
 
-python -m benchmarks.representation mnist-dynamic=mnist.npz --output ...
+python -m benchmarks.representation mnist-dynamic=mnist.npz --work runs --output ...
+
+`runs` holds the checkpoints of paper_ablations: models that differ in their window only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from benchmarks.paper import read_pairs
+from benchmarks.paper_ablations import read_windows
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.registry import find_model
@@ -27,6 +32,9 @@ BATCH = 1000
 
 Features = NDArray[np.float32]
 """[N, features]"""
+
+Labels = dict[str, NDArray[np.int64]]
+"""Of the "train" and the "test" images."""
 
 
 def linear_probe_accuracy(
@@ -76,42 +84,63 @@ def latent_features(model: SmallModel, images: NDArray[np.uint8], *, flat: bool)
     return values.astype(np.float32)
 
 
+def measure(train: Features, test: Features, labels: Labels) -> dict[str, float]:
+    """How well classes can be told from features of the training and the test images."""
+    return {
+        "features": train.shape[1],
+        "linear_probe": linear_probe_accuracy(train, labels["train"], test, labels["test"]),
+        "neighbours": neighbours_accuracy(train, labels["train"], test, labels["test"]),
+    }
+
+
+def measure_all(name: str, path: Path, images: int, work: Path | None) -> dict[str, Any]:
+    """Every kind of features of one data set: pixels, the shipped model's, each window's."""
+    data = read_dataset(name, path)
+    if "test" not in data.labels:
+        raise click.ClickException(f"{path} has no labels")
+    entry = find_model(name)
+    model = load_small_model(entry)
+    # A part from all over: files are often sorted by class.
+    chosen = np.sort(np.random.default_rng(0).permutation(len(data.train))[:images])
+    train = binarise_once(data.train[chosen, 0].numpy()) // 255
+    test = (data.test[:, 0] // 255).numpy()
+    labels = {
+        "train": data.labels["train"][chosen].astype(np.int64),
+        "test": data.labels["test"].astype(np.int64),
+    }
+    windows = {} if work is None else read_windows(work, name, data)
+    sources: dict[str, Callable[[NDArray[np.uint8]], Features]] = {
+        "pixels": lambda x: x.reshape(len(x), -1).astype(np.float32),
+        "z": partial(latent_features, model, flat=False),
+        "eps": partial(latent_features, model, flat=True),
+    }
+    for window, variant in windows.items():
+        sources[f"z, window {window}"] = partial(latent_features, variant, flat=False)
+    accuracy = {}
+    for kind, features in sources.items():
+        accuracy[kind] = measure(features(train), features(test), labels)
+        click.echo(f"{name}, {kind}: {accuracy[kind]}", err=True)
+    return {
+        "fingerprint": entry.fingerprint.hex(),
+        "training_images": len(train),
+        "classes": len(np.unique(labels["test"])),
+        "accuracy": accuracy,
+    }
+
+
 @click.command()
 @click.argument("pairs", metavar="MODEL=DATA...", nargs=-1, required=True, callback=read_pairs)
 @click.option("--output", type=click.Path(path_type=Path), help="Write all figures as JSON.")
 @click.option("--images", default=20000, show_default=True, help="Training images to learn from.")
-def main(pairs: dict[str, Path], output: Path | None, images: int) -> None:
+@click.option(
+    "--work",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of paper_ablations' checkpoints: compare windows too.",
+)
+def main(pairs: dict[str, Path], output: Path | None, images: int, work: Path | None) -> None:
     """Classify the test images of DATA by the latents of the installed MODELs."""
     check_output(output)
-    results: dict[str, dict[str, Any]] = {}
-    for name, path in pairs.items():
-        data = read_dataset(name, path)
-        if "test" not in data.labels:
-            raise click.ClickException(f"{path} has no labels")
-        model = load_small_model(find_model(name))
-        train = binarise_once(data.train[:images, 0].numpy()) // 255
-        test = (data.test[:, 0] // 255).numpy()
-        labels = [
-            data.labels["train"][:images].astype(np.int64),
-            data.labels["test"].astype(np.int64),
-        ]
-        kinds = {
-            "pixels": [x.reshape(len(x), -1).astype(np.float32) for x in (train, test)],
-            "z": [latent_features(model, x, flat=False) for x in (train, test)],
-            "eps": [latent_features(model, x, flat=True) for x in (train, test)],
-        }
-        results[name] = {
-            "fingerprint": find_model(name).fingerprint.hex(),
-            "training_images": len(train),
-            "accuracy": {
-                kind: {
-                    "linear_probe": linear_probe_accuracy(x, labels[0], y, labels[1]),
-                    "neighbours": neighbours_accuracy(x, labels[0], y, labels[1]),
-                    "features": x.shape[1],
-                }
-                for kind, (x, y) in kinds.items()
-            },
-        }
+    results = {name: measure_all(name, path, images, work) for name, path in pairs.items()}
     print_table(
         ("model", "from", "features", "linear probe, %", f"{NEIGHBOURS} neighbours, %"),
         [

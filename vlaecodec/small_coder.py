@@ -169,10 +169,12 @@ def run_pixels(model: SmallModel, z: Latents, choose: ChooseBits) -> Bitmaps:
     offsets = [(dy, dx) for dy in range(window.height) for dx in range(window.width)] + [
         (window.height, dx) for dx in range(window.reach)
     ]
+    # A plain VAE has no window at all.
+    down, right = torch.tensor(offsets, dtype=torch.int64).reshape(-1, 2).T
     images = np.zeros((count, height * width), np.uint8)
     for pixels in wavefronts(height, width, window.slope):
         y, x = torch.from_numpy(rows[pixels]), torch.from_numpy(columns[pixels])
-        seen = torch.stack([room[:, y + dy, x + dx] for dy, dx in offsets], dim=-1)
+        seen = room[:, y[:, None] + down, x[:, None] + right]
         logits = _whole(decoder.logits(seen, features[:, pixels]))
         images[:, pixels] = bits = choose(pixels, logits)
         shown = decoder.context(torch.from_numpy(bits)[:, None, None])[:, 0, :, 0]

@@ -1,14 +1,36 @@
 """The benchmarks of the small models: what they compute is what they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.bits_back import code_chain, measure_dithered, measure_payloads
-from benchmarks.paper_sheets import draw_sheet, interpolations, reconstructions, samples, swaps
+from benchmarks.colour_draws import draw_residuals, redraw
+from benchmarks.paper_ablations import checkpoint_path, read_windows
+from benchmarks.paper_sheets import (
+    draw_sheet,
+    interpolations,
+    reconstructions,
+    samples,
+    swaps,
+    windows,
+)
+from benchmarks.photo_crops import crop
 from benchmarks.representation import linear_probe_accuracy, neighbours_accuracy
-from tests.small import TINY, black_and_white, lively
+from tests.small import SIZES, TINY, black_and_white, export_untrained, lively
+from vlaecodec.model import WEIGHTS_NAME
+from vlaecodec.networks.small.causal_decoder import MIDDLE_GREY
+from vlaecodec.networks.small.posterior import network_image
+from vlaecodec.networks.small.preset import PRESETS
 from vlaecodec.networks.small.small_vlae import SmallVLAE
+from vlaecodec.small_codec import draw_bitmaps
+from vlaecodec.small_coder import posterior_means
+from vlaecodec.small_model import read_small_model
+from vlaecodec.tables import MEAN_UNITS
+from vlaecodec.training.local_loss import residual_bits
+from vlaecodec.training.small.datasets import Dataset
 from vlaecodec.training.small.likelihood import importance_nll, measure_bounds
 
 
@@ -74,6 +96,58 @@ def test_sheets_show_the_images(small_model) -> None:
         swaps(small_model, images),
     ):
         sheet = np.asarray(draw_sheet(rows))
-        assert sheet.shape == (2 * (30 * len(rows) + 2), 2 * (30 * 12 + 2))
+        assert sheet.shape == (2 * (30 * len(rows) + 2), 2 * (30 * 12 + 2), 3)
     shown = np.asarray(draw_sheet(reconstructions(small_model, images)))
-    assert np.array_equal(shown[4:60:2, 4:60:2], 255 - 255 * images[0])
+    assert np.array_equal(shown[4:60:2, 4:60:2, 0], 255 - 255 * images[0])
+
+
+def test_windows_are_read_from_the_ablations_checkpoints(tmp_path) -> None:
+    export_untrained(tmp_path / "one", TINY)
+    path = checkpoint_path(tmp_path, "mnist-dynamic", "VLAE, window 5x2")
+    (tmp_path / "one.safetensors").rename(path)
+    images = black_and_white(50)
+    data = Dataset(255 * images, images, images, {})
+    models = read_windows(tmp_path, "mnist-dynamic", data)
+    assert list(models) == ["5x2"]
+    shipped = read_small_model((tmp_path / "one" / WEIGHTS_NAME).read_bytes())
+    bitmaps = images[:12, 0].numpy()
+    z = posterior_means(shipped, bitmaps)
+    assert np.array_equal(posterior_means(models["5x2"], bitmaps), z)
+    rows = windows(models, bitmaps)
+    assert np.array_equal(rows[0], bitmaps)
+    assert np.array_equal(rows[1], draw_bitmaps(shipped, z, 128, 0))
+
+
+def test_drawn_residuals_are_as_likely_as_they_cost() -> None:
+    # A mean of -1.75 grey levels, a scale of 0.7, and one in four from the wide component.
+    outputs = torch.tensor([-14.0, 224.0, 436.0])
+    drawn = draw_residuals(outputs.expand(40_000, 3), torch.Generator().manual_seed(0))
+    values = torch.arange(-5.0, 2.0)
+    bits = residual_bits(outputs.expand(7, 3), values, torch.ones(1))
+    counts = (drawn[:, None] == values).float().mean(0)
+    assert counts.tolist() == pytest.approx((2**-bits).tolist(), abs=0.01)
+
+
+def test_a_redrawn_image_follows_its_own_distributions() -> None:
+    network = lively(SmallVLAE(replace(PRESETS["cifar10"], **SIZES | {"latent_px": 8})))
+    with torch.no_grad():
+        for head in network.decoder.heads:
+            head.leave.weight[1:].zero_()
+            head.leave.bias[1:] = -20.0  # the narrowest, and no wide component to speak of
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    drawn = torch.from_numpy(redraw(network, images))
+    with torch.no_grad():
+        mean, _ = network.posterior(network_image(images))
+        outputs = network.decoder.distributions(drawn, network.decoder.latent_features(mean))
+    expected = (outputs[..., 0] / MEAN_UNITS + MIDDLE_GREY).clamp(0, 255).permute(0, 3, 1, 2)
+    assert ((drawn - expected).abs() < 1).float().mean() > 0.98
+    assert expected.std() > 1
+
+
+def test_crops_are_squares_of_the_photo() -> None:
+    photo = np.zeros((100, 160, 3), np.uint8)
+    photo[:, :80] = 255
+    crops = [np.asarray(x) for x in crop(photo, 30, np.random.default_rng(0))]
+    assert all(x.shape == (32, 32, 3) for x in crops)
+    assert all(np.ptp(x, axis=0).max() == 0 for x in crops)
+    assert len({x.tobytes() for x in crops}) > 10

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 import vlaecodec
-from tests.small import TINY, black_and_white
+from tests.small import TINY, black_and_white, export_untrained
 from vlaecodec.cli.main import main
 from vlaecodec.entropy import AnsStack
 from vlaecodec.errors import DamagedError, ImageError, LossWarning, ModelError, ParameterError
+from vlaecodec.model import WEIGHTS_NAME
 from vlaecodec.small_codec import draw_bitmaps
 from vlaecodec.small_coder import (
     level_quality_code,
@@ -24,7 +26,7 @@ from vlaecodec.small_coder import (
     reservoir_bits,
     run_pixels,
 )
-from vlaecodec.small_model import LEVELS
+from vlaecodec.small_model import LEVELS, read_small_model
 from vlaecodec.training.small.bound import draw_latent, reconstruction_nats
 
 
@@ -111,6 +113,18 @@ def test_a_chain_costs_the_bound_and_ends_where_it_began(small_model) -> None:
     for group in reversed(groups):
         assert np.array_equal(pop_images(small_model, stack, len(group)), group)
     assert np.array_equal(stack.words(), start)
+
+
+def test_a_model_without_a_window_codes_too(tmp_path) -> None:
+    plain = replace(TINY, window_width=1, window_height=0, prior="gaussian")
+    export_untrained(tmp_path / "plain", plain)
+    model = read_small_model((tmp_path / "plain" / WEIGHTS_NAME).read_bytes())
+    images = black_and_white(9)[:, 0].numpy()
+    stack = AnsStack(np.random.default_rng(0).integers(1, 2**32, 400, dtype=np.uint32))
+    before = stack.words()
+    push_images(model, stack, images)
+    assert np.array_equal(pop_images(model, stack, 9), images)
+    assert np.array_equal(stack.words(), before)
 
 
 def test_one_image_alone_and_many_at_once_are_the_same(small_model) -> None:

@@ -35,13 +35,7 @@ def export_small(checkpoint: Path, folder: Path, images: Tensor, summary: str, d
     spread. `data` says what the model was trained on. Returns the weights' SHA-256.
     """
     sizes, progress = read_progress(checkpoint)
-    network = SmallVLAE(Preset(**sizes))
-    load_weights(checkpoint, network, "average")
-    tensors = whole_layers(network)
-    tensors["spread"] = measure_spread(network, images[:: max(1, len(images) // _SPREAD_IMAGES)])
-    tensors |= table_tensors(small_model_tables())
-    metadata = {"kind": SMALL_MODEL_KIND, "preset": json.dumps(sizes)}
-    weights = save({n: t.contiguous() for n, t in tensors.items()}, metadata)
+    weights = whole_weights(checkpoint, images)
     read_small_model(weights)  # refuses what the codec would refuse, before anything is replaced
     folder.mkdir(parents=True, exist_ok=True)
     temporary = (folder / WEIGHTS_NAME).with_suffix(".tmp")
@@ -54,6 +48,18 @@ def export_small(checkpoint: Path, folder: Path, images: Tensor, summary: str, d
     (folder / PROGRESS_NAME).write_text(json.dumps(asdict(progress), indent=1) + "\n")
     list_model(folder, digest, summary, small=True)
     return digest
+
+
+def whole_weights(checkpoint: Path, images: Tensor) -> bytes:
+    """A weights file's bytes: a checkpoint's average, rounded; images as in export_small."""
+    sizes, _ = read_progress(checkpoint)
+    network = SmallVLAE(Preset(**sizes))
+    load_weights(checkpoint, network, "average")
+    tensors = whole_layers(network)
+    tensors["spread"] = measure_spread(network, images[:: max(1, len(images) // _SPREAD_IMAGES)])
+    tensors |= table_tensors(small_model_tables())
+    metadata = {"kind": SMALL_MODEL_KIND, "preset": json.dumps(sizes)}
+    return save({n: t.contiguous() for n, t in tensors.items()}, metadata)
 
 
 def import_small(folder: Path) -> tuple[SmallVLAE, Progress]:
