@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING, Any
 from vlaecodec.info import FileInfo, read_info
 
 if TYPE_CHECKING:
-    from vlaecodec.codec import decode, decode_thumbnail, encode
+    from vlaecodec.codec import decode, encode
+    from vlaecodec.thumbnail import decode_thumbnail
 
 __version__ = "0.1.0"
 __all__ = ["FileInfo", "__version__", "decode", "decode_thumbnail", "encode", "read_info"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("encode", "decode", "decode_thumbnail"):
+    if name in ("encode", "decode"):
         from vlaecodec import codec
 
         return getattr(codec, name)
+    if name == "decode_thumbnail":
+        from vlaecodec import thumbnail
+
+        return thumbnail.decode_thumbnail
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,13 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from vlaecodec import latent_search, texture, tile_coder
-from vlaecodec.container import Tile, read_container, write_container
+from vlaecodec.container import Container, Tile, read_container, write_container
 from vlaecodec.detail import Roi, share_out, weigh_detail
 from vlaecodec.errors import DamagedError, ParameterError
 from vlaecodec.header import (
     MAX_PIXELS,
     SEED_MAX,
-    TILE_PX,
     Header,
     check_max_error,
     check_seed,
@@ -25,7 +24,6 @@ from vlaecodec.header import (
 )
 from vlaecodec.image import Picture, Pixels, to_grey, to_image, to_picture
 from vlaecodec.latent_coder import RateSplit
-from vlaecodec.metadata import Metadata
 from vlaecodec.model import PhotoModel, load_model
 from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.region import Region, check_region, view_of
@@ -34,7 +32,6 @@ from vlaecodec.sections import read_sections, write_sections
 from vlaecodec.small_codec import decode_small, encode_small
 from vlaecodec.stages import ProgressCallback, Stages
 from vlaecodec.thaw import load_float_twin
-from vlaecodec.thumbnail import choose_factor, synthesise_small
 from vlaecodec.tiling import (
     SYNTHESIS_BLOCK_PX,
     boxes_of,
@@ -81,7 +78,7 @@ def encode(
     pixels of the upright picture. The file's quality is that of its most important place.
     keep: how much errors count in pure texture, which decoders regenerate: above 0 to 1, or "auto".
     strip: leave out the colour profile, EXIF and XMP that `image.info` holds.
-    to_8_bit: round samples of 16 bits instead of refusing them.
+    to_8_bit: reduce samples of more than 8 bits instead of refusing them.
     An alpha channel is kept exactly; where it is 0 the colours of a lossy file may be anything.
     Raises ImageError, ParameterError or ModelError.
     """
@@ -154,70 +151,23 @@ def decode(
     Raises DamagedError, ModelError, ParameterError (also for more than max_pixels) or
     ReproductionError.
     """
-    pixels = decode_pixels(
-        data,
+    container = read_container(data, max_pixels, keep_going=keep_going)
+    header = container.header
+    alpha, metadata = read_sections(container, keep_going=keep_going)
+    pixels = _decode_container(
+        container,
         texture=texture,
         seed=seed,
         preview=preview,
         region=region,
         keep_going=keep_going,
-        max_pixels=max_pixels,
         progress=progress,
     )
-    container = read_container(data, max_pixels, keep_going=keep_going)
-    header = container.header
-    alpha, metadata = read_sections(container, keep_going=keep_going)
     if alpha is not None and region is not None:
         alpha = np.ascontiguousarray(
             alpha[pixel_window(check_region(region, header.width, header.height))]
         )
     return to_image(Picture(pixels, header.grey, alpha, metadata))
-
-
-def decode_thumbnail(
-    data: bytes,
-    size_px: int = 256,
-    *,
-    keep_going: bool = False,
-    max_pixels: int = MAX_PIXELS,
-    progress: ProgressCallback | None = None,
-) -> Image.Image:
-    """A small picture, its longer side size_px at most, without decoding the large one.
-
-    Shows the mean image, without texture or exact pixels. Raises what `decode` raises.
-    """
-    if not isinstance(size_px, int) or size_px < 1:
-        raise ParameterError(f"a thumbnail has a whole number of pixels, not {size_px!r}")
-    container = read_container(data, max_pixels, keep_going=keep_going)
-    header = container.header
-    shape = (header.height, header.width, 3)
-    factor = choose_factor(header.width, header.height, size_px)
-    model = load_model(find_fingerprint(header.fingerprint))
-    stages = Stages(progress, shape, with_pixels=False)
-    latent, broken, _ = tile_coder.decode_latents(model, container, stages, keep_going=keep_going)
-    code = header.quality_code
-    if factor == 1:
-        small, _ = synthesise(model, latent, code, shape)
-    else:
-        small = synthesise_small(model, latent, code, shape, factor)
-    for index, box in enumerate(boxes_of(shape)):
-        if index in broken:
-            rows, columns = pixel_window(box)
-            small[rows.start // factor :, columns.start // factor :][
-                : -(-(rows.stop - rows.start) // factor), : TILE_PX // factor
-            ] = tile_coder.BROKEN_GREY
-    alpha, metadata = read_sections(container, keep_going=keep_going)
-    kept = Metadata(icc_profile=metadata.icc_profile)
-    image = to_image(Picture(to_grey(small) if header.grey else small, header.grey, None, kept))
-    scale = min(1.0, size_px / max(header.width, header.height))
-    size = (max(1, round(scale * header.width)), max(1, round(scale * header.height)))
-    # The last row and column may reach over the picture's edge.
-    covered = (0.0, 0.0, header.width / factor, header.height / factor)
-    image = image.resize(size, Image.Resampling.LANCZOS, covered)
-    if alpha is not None:
-        image.putalpha(Image.fromarray(alpha).resize(size, Image.Resampling.BOX))
-    stages.finish_one()
-    return image
 
 
 def decode_pixels(
@@ -233,7 +183,29 @@ def decode_pixels(
     block_px: int = SYNTHESIS_BLOCK_PX,
 ) -> Pixels:
     """Like `decode`, but returns uint8 [H, W, 3] without alpha. `block_px` bounds memory."""
-    container = read_container(data, max_pixels, keep_going=keep_going)
+    return _decode_container(
+        read_container(data, max_pixels, keep_going=keep_going),
+        texture=texture,
+        seed=seed,
+        preview=preview,
+        region=region,
+        keep_going=keep_going,
+        progress=progress,
+        block_px=block_px,
+    )
+
+
+def _decode_container(
+    container: Container,
+    *,
+    texture: float | None = None,
+    seed: int | None = None,
+    preview: bool = False,
+    region: Region | None = None,
+    keep_going: bool = False,
+    progress: ProgressCallback | None = None,
+    block_px: int = SYNTHESIS_BLOCK_PX,
+) -> Pixels:
     header = container.header
     exact = bool(container.pixels) and not preview
     if exact and (texture is not None or seed is not None):
@@ -286,8 +258,8 @@ def verify(data: bytes, *, progress: ProgressCallback | None = None) -> Header:
     container = read_container(data)
     if lost := sum(tile is None for tile in container.pixels):
         raise DamagedError(f"the pixels of {lost} of {len(container.pixels)} tiles are damaged")
-    decode_pixels(data, texture=None if container.pixels else 0, progress=progress)
     read_sections(container, keep_going=False)
+    _decode_container(container, texture=None if container.pixels else 0, progress=progress)
     return container.header
 
 

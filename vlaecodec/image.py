@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +17,7 @@ from vlaecodec.alpha import Alpha, fill_hidden
 from vlaecodec.errors import ImageError, LossWarning
 from vlaecodec.header import MAX_PIXELS, MAX_SIDE_PX
 from vlaecodec.metadata import Metadata, metadata_of
+from vlaecodec.sample_depth import is_cut
 
 Pixels = NDArray[np.uint8]
 """uint8 [H, W, 3], RGB."""
@@ -45,11 +48,10 @@ def read_image(data: bytes, *, to_8_bit: bool = False, max_pixels: int = MAX_PIX
     """Open and fully decode an image file.
 
     Raises ImageError if it is none, is damaged, is larger than max_pixels, is an animation or has
-    several pages, or has samples of 16 bits that Pillow would cut off, unless `to_8_bit`.
+    several pages, or has samples of more than 8 bits that Pillow would cut, unless `to_8_bit`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with _our_limits():
             image = Image.open(io.BytesIO(data))
         _check_size(*image.size)
         if image.width * image.height > max_pixels:
@@ -62,11 +64,10 @@ def read_image(data: bytes, *, to_8_bit: bool = False, max_pixels: int = MAX_PIX
                 f"an animation or several pages ({getattr(image, 'n_frames', 2)}): only still "
                 "pictures can be encoded; save the one you want to a file of its own"
             )
-        # What Pillow reduces itself never shows in the mode.
-        reduced = any(";16" in str(tile) for tile in image.tile) and image.mode[0] != "I"
-        if reduced and not to_8_bit:
+        if is_cut(image, data) and not to_8_bit:
             raise _sixteen_bits()
-        image.load()
+        with _our_limits():
+            image.load()
     except UnidentifiedImageError:
         raise ImageError("not an image in a format that can be read here") from None
     except (ImageError, MemoryError):
@@ -76,13 +77,24 @@ def read_image(data: bytes, *, to_8_bit: bool = False, max_pixels: int = MAX_PIX
     return image
 
 
+@contextmanager
+def _our_limits() -> Iterator[None]:
+    """Pillow has a limit of its own on pixels, below ours; sizes are checked here."""
+    theirs = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = theirs
+
+
 def to_picture(
     image: Image.Image | NDArray[Any], *, exact: bool = False, to_8_bit: bool = False
 ) -> Picture:
     """A PIL image, or a uint8 array [H, W, 3] or [H, W], as a file will hold it.
 
     A PIL image is turned as its EXIF orientation says. `exact` refuses what a file cannot hold
-    exactly, and keeps colours that do not show. Samples of 16 bits are refused, or rounded to 8
+    exactly, and keeps colours that do not show. Samples of 16 bits are refused, or reduced to 8
     with `to_8_bit`. Raises ImageError.
     """
     if isinstance(image, np.ndarray):
@@ -124,7 +136,9 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _sixteen_bits() -> ImageError:
-    return ImageError("samples of 16 bits cannot be kept; --to-8-bit (to_8_bit=True) rounds them")
+    return ImageError(
+        "samples of more than 8 bits cannot be kept; --to-8-bit (to_8_bit=True) reduces them"
+    )
 
 
 def _from_array(array: NDArray[Any]) -> Picture:

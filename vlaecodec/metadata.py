@@ -97,5 +97,7 @@ def _reset_orientation(block: bytearray) -> None:
     (count,) = struct.unpack_from(f"{order}H", block, directory)
     for entry in range(directory + 2, min(directory + 2 + 12 * count, len(block) - 11), 12):
         tag, kind = struct.unpack_from(f"{order}HH", block, entry)
-        if tag == _ORIENTATION and kind == 3:
-            struct.pack_into(f"{order}H", block, entry + 8, 1)
+        # SHORT as it should be, or what readers take as well: BYTE, LONG and the signed ones.
+        number = {3: "H", 1: "B", 4: "I", 6: "b", 8: "h", 9: "i"}.get(kind)
+        if tag == _ORIENTATION and number is not None:
+            struct.pack_into(f"{order}{number}", block, entry + 8, 1)

@@ -25,6 +25,9 @@ from vlaecodec.metrics import MS_SSIM_MIN_PX, ms_ssim, ms_ssim_db, psnr_db
 TRIES = 6
 """Encodes at most in the search. Each leaves out measuring the texture, half an encode's time."""
 
+EQUAL_DB = 150.0
+"""Where the search takes equal pictures to be."""
+
 Coder = Callable[[float], bytes]
 
 
@@ -68,7 +71,7 @@ def encode_to_target(
     count = pixels.shape[0] * pixels.shape[1]
     targets = [
         None if target_size is None else _size_target(target_size),
-        None if target_bpp is None else _size_target(math.floor(target_bpp * count / 8)),
+        None if target_bpp is None else _rate_target(target_bpp, count),
         None if target_psnr is None else _likeness_target("PSNR", target_psnr, pixels),
         None if target_ms_ssim is None else _likeness_target("MS-SSIM", target_ms_ssim, pixels),
         None
@@ -170,9 +173,19 @@ def _size_target(size_bytes: int) -> Target:
     )
 
 
+def _rate_target(rate_bpp: float, pixels: int) -> Target:
+    if not math.isfinite(rate_bpp):
+        raise ParameterError(f"the target rate must be a number of bits, not {rate_bpp!r}")
+    return _size_target(math.floor(rate_bpp * pixels / 8))
+
+
 def _likeness_target(name: str, value: float, pixels: Pixels) -> Target:
+    if not math.isfinite(value):
+        raise ParameterError(f"the target {name} must be a finite number, not {value!r}")
     if name == "PSNR":
-        return Target(name, value, 0.14, 0.03, False, lambda d: psnr_db(pixels, _mean_image(d)))
+        return Target(
+            name, value, 0.14, 0.03, False, lambda d: _capped(psnr_db(pixels, _mean_image(d)))
+        )
     if name == "MS-SSIM":
         if min(pixels.shape[:2]) < MS_SSIM_MIN_PX:
             raise ParameterError(f"MS-SSIM needs {MS_SSIM_MIN_PX} pixels a side")
@@ -184,7 +197,7 @@ def _likeness_target(name: str, value: float, pixels: Pixels) -> Target:
             0.14,
             0.03,
             False,
-            lambda d: ms_ssim_db(ms_ssim(pixels, _mean_image(d))),
+            lambda d: _capped(ms_ssim_db(ms_ssim(pixels, _mean_image(d)))),
         )
 
     def measure(data: bytes) -> float:
@@ -194,6 +207,11 @@ def _likeness_target(name: str, value: float, pixels: Pixels) -> Target:
         return found
 
     return Target(name, value, 0.8, 0.15, False, measure)
+
+
+def _capped(likeness_db: float) -> float:
+    """Equal pictures are infinitely near."""
+    return min(likeness_db, EQUAL_DB)
 
 
 def _mean_image(data: bytes) -> Pixels:

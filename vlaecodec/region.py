@@ -39,6 +39,8 @@ class View:
 
 def check_region(region: Region, width: int, height: int, name: str = "region") -> TileBox:
     """The region as a box. Raises ParameterError, with its name, unless it is in the picture."""
+    if len(region) != 4 or not all(isinstance(number, int) for number in region):
+        raise ParameterError(f"{name} must be four whole numbers of pixels, not {region!r}")
     left, top, columns, rows = region
     inside = left >= 0 and top >= 0 and left + columns <= width and top + rows <= height
     if not inside or columns < 1 or rows < 1:

@@ -1,74 +1,80 @@
-"""Small pictures straight from the global decoder's trunk, without the large one.
-
-The last layer is linear up to rounding and clamping, so the average of a block of its pixels is
-another linear layer, with a small part of the outputs. Blocks of the trunk whose work does not show
-in averages are left out.
-"""
+"""From a file to a small picture of it, without decoding the large one."""
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from torch.nn import functional as F
+from PIL import Image
 
-from vlaecodec.image import Pixels
-from vlaecodec.model import LatentArray, PhotoModel, exactly
-from vlaecodec.networks.encoder import FOLD, LATENT_FACTOR
-from vlaecodec.networks.global_decoder import PIXEL_UNITS
-
-FACTORS = (8, 4, 2)
-"""How much smaller than the picture: averages of so many pixels a side."""
-
-_EIGHTH_BLOCKS: dict[int, int | None] = {8: 0, 4: None, 2: None}
-"""How many blocks at 1/8 each factor needs, None for all: without them 4 and 2 lose several dB."""
-
-_BLOCK = 128
-"""Latents a side that are computed in one go."""
+from vlaecodec import tile_coder
+from vlaecodec.averages import choose_factor, synthesise_small
+from vlaecodec.container import Container, read_container
+from vlaecodec.errors import ParameterError
+from vlaecodec.header import MAX_PIXELS, TILE_PX
+from vlaecodec.image import Picture, Pixels, to_grey, to_image
+from vlaecodec.metadata import Metadata
+from vlaecodec.model import PhotoModel, load_model
+from vlaecodec.registry import find_fingerprint
+from vlaecodec.sections import read_sections
+from vlaecodec.small_codec import decode_small
+from vlaecodec.stages import ProgressCallback, Stages
+from vlaecodec.tiling import boxes_of, pixel_window, synthesise
 
 
-def choose_factor(width: int, height: int, size_px: int) -> int:
-    """The largest factor that still gives a longer side of at least size_px, or 1."""
-    longer = max(width, height)
-    return next((factor for factor in FACTORS if -(-longer // factor) >= size_px), 1)
+def decode_thumbnail(
+    data: bytes,
+    size_px: int = 256,
+    *,
+    keep_going: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    progress: ProgressCallback | None = None,
+) -> Image.Image:
+    """A small picture, its longer side size_px at most, without decoding the large one.
 
-
-def synthesise_small(
-    model: PhotoModel, latent: LatentArray, code: int, shape: tuple[int, ...], factor: int
-) -> Pixels:
-    """Block averages of the mean image: uint8 [ceil(H / factor), ceil(W / factor), 3].
-
-    Near them, to be precise: blocks of the trunk are left out, and pixels that are clamped or lie
-    outside the picture count as they are.
+    Shows the mean image, without texture or exact pixels. Raises what `decode` raises.
     """
-    height, width = (-(-side // factor) for side in shape[:2])
-    _, rows, columns = latent.shape
-    scale, halo = LATENT_FACTOR // factor, model.synthesis_halo
-    small = np.empty((scale * rows, scale * columns, 3), np.uint8)
-    for row in range(0, rows, _BLOCK):
-        for column in range(0, columns, _BLOCK):
-            top, left = max(0, row - halo), max(0, column - halo)
-            part = latent[:, top : row + _BLOCK + halo, left : column + _BLOCK + halo]
-            block = _average(model, part, code, factor)
-            target = small[
-                scale * row : scale * (row + _BLOCK), scale * column : scale * (column + _BLOCK)
-            ]
-            y, x = scale * (row - top), scale * (column - left)
-            target[:] = block[y : y + target.shape[0], x : x + target.shape[1]]
-    return np.ascontiguousarray(small[:height, :width])
+    if not isinstance(size_px, int) or size_px < 1:
+        raise ParameterError(f"a thumbnail has a whole number of pixels, not {size_px!r}")
+    container = read_container(data, max_pixels, keep_going=keep_going)
+    header = container.header
+    shape = (header.height, header.width, 3)
+    factor = choose_factor(header.width, header.height, size_px)
+    stages = Stages(progress, shape, with_pixels=False)
+    entry = find_fingerprint(header.fingerprint)
+    if entry.small:
+        factor, small = 1, decode_small(container, 0.0, None, preview=True)
+    else:
+        model = load_model(entry)
+        small = _decode_averages(model, container, factor, stages, keep_going=keep_going)
+    alpha, metadata = read_sections(container, keep_going=keep_going)
+    kept = Metadata(icc_profile=metadata.icc_profile)
+    image = to_image(Picture(to_grey(small) if header.grey else small, header.grey, None, kept))
+    scale = min(1.0, size_px / max(header.width, header.height))
+    size = (max(1, round(scale * header.width)), max(1, round(scale * header.height)))
+    # The last row and column may reach over the picture's edge.
+    covered = (0.0, 0.0, header.width / factor, header.height / factor)
+    image = image.resize(size, Image.Resampling.LANCZOS, covered)
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha).resize(size, Image.Resampling.BOX))
+    stages.finish_one()
+    return image
 
 
-@exactly
-def _average(model: PhotoModel, latent: LatentArray, code: int, factor: int) -> Pixels:
-    decoder = model.network.decoder
-    y = torch.from_numpy(latent).float().unsqueeze(0)
-    y = y.contiguous(memory_format=torch.channels_last)
-    trunk = decoder.coarse_features(y, torch.tensor([code]), _EIGHTH_BLOCKS[factor])
-    kept = FOLD // factor
-    cells = (3, kept, factor, kept, factor)
-    weight = decoder.leave.folded_weight.unflatten(0, cells).mean((2, 4)).flatten(0, 2)
-    bias = decoder.leave.folded_bias.unflatten(0, cells).mean((2, 4)).flatten()
-    # The layer rounds down after adding half a unit; on average that is half a unit less.
-    mean = F.conv2d(trunk, weight, bias - 0.5, padding=decoder.leave.padding)
-    mean = F.pixel_shuffle(mean, kept)[0] if kept > 1 else mean[0]
-    levels = (mean / PIXEL_UNITS).round_().clamp_(0, 255)
-    return levels.to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+def _decode_averages(
+    model: PhotoModel, container: Container, factor: int, stages: Stages, *, keep_going: bool
+) -> Pixels:
+    """Averages of the mean image, `factor` pixels a side; broken tiles are grey, with a warning."""
+    header = container.header
+    shape = (header.height, header.width, 3)
+    latent, broken, _ = tile_coder.decode_latents(model, container, stages, keep_going=keep_going)
+    boxes = list(boxes_of(shape))
+    tile_coder.check_any(broken, range(len(boxes)))
+    if factor == 1:
+        small, _ = synthesise(model, latent, header.quality_code, shape)
+    else:
+        small = synthesise_small(model, latent, header.quality_code, shape, factor)
+    for index in broken:
+        rows, columns = pixel_window(boxes[index])
+        small[rows.start // factor :, columns.start // factor :][
+            : -(-(rows.stop - rows.start) // factor), : TILE_PX // factor
+        ] = tile_coder.BROKEN_GREY
+    tile_coder.warn_of_broken(len(broken), len(boxes))
+    return small

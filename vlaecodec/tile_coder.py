@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,10 +184,15 @@ def warn_of_lost_pixels(lost: int, tiles: int) -> None:
     )
 
 
+def check_any(broken: set[int], tiles: Collection[int]) -> None:
+    """Raise DamagedError if all of these tiles are broken."""
+    if broken.issuperset(tiles):
+        raise DamagedError("every tile is damaged")
+
+
 def check_mean(mean: Pixels, container: Container, broken: set[int], view: View) -> None:
     """Compare every tile of the mean image with the encoder's checksum."""
-    if broken.issuperset(shown.index for shown in view.tiles):
-        raise DamagedError("every tile is damaged")
+    check_any(broken, [shown.index for shown in view.tiles])
     near = _near(broken, container)
     for shown in view.tiles:
         tile = container.latents[shown.index]
@@ -212,11 +217,14 @@ def paint_broken(decoded: Pixels, broken: set[int], view: View) -> None:
     painted = [shown for shown in view.tiles if shown.index in broken]
     for shown in painted:
         decoded[pixel_window(shown.inner)] = BROKEN_GREY
-    if painted:
+    warn_of_broken(len(painted), len(view.tiles))
+
+
+def warn_of_broken(broken: int, tiles: int) -> None:
+    """A LossWarning if there are any."""
+    if broken:
         warnings.warn(
-            f"{len(painted)} of {len(view.tiles)} tiles are damaged and shown grey",
-            LossWarning,
-            stacklevel=3,
+            f"{broken} of {tiles} tiles are damaged and shown grey", LossWarning, stacklevel=4
         )
 
 

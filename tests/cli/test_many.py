@@ -161,6 +161,7 @@ def test_a_process_that_dies_takes_only_its_own_file(album, tmp_path, monkeypatc
     assert errors.keys() == {"a.png", "b.jpg", "c.webp"}
     assert errors["a.png"] is None
     assert errors["c.webp"] is None
+    assert len(results) == 3
     assert "b.jpg: the process working on it died" in errors["b.jpg"]
 
 
@@ -203,12 +204,56 @@ def count_threads() -> tuple[int, int]:
     return torch.get_num_threads(), len(os.listdir("/proc/self/task")) - before  # noqa: PTH208
 
 
-def die_on_b(job):  # a worker's work must be importable
+def die_on_b(job, *, force):  # a worker's work must be importable
+    from vlaecodec.cli.files import write_output
     from vlaecodec.cli.jobs import Outcome
 
     if job.input.endswith("b.jpg"):
         os._exit(9)
+    write_output(job.output, b"done", force=force)
+    if job.input.endswith("c.webp"):  # dies when its output is there
+        marker = Path(job.output + ".died")
+        if not marker.exists():
+            marker.write_bytes(b"")
+            os._exit(9)
     return Outcome(1, 1, 1, 0.1)
+
+
+def test_no_job_is_lost_when_the_pool_breaks_between_two(monkeypatch, tmp_path) -> None:
+    from concurrent.futures import Future
+    from concurrent.futures.process import BrokenProcessPool
+
+    from vlaecodec.cli import local_engine
+    from vlaecodec.cli.jobs import Job
+
+    class Pool:
+        """Its first one does a job and breaks before the second."""
+
+        made = 0
+
+        def __init__(self, *_args) -> None:
+            Pool.made += 1
+            self.left = 1 if Pool.made == 1 else 99
+
+        def submit(self, function, *args, **kwargs):
+            if not self.left:
+                raise BrokenProcessPool
+            self.left -= 1
+            future = Future()
+            future.set_result(function(*args, **kwargs))
+            return future
+
+        def shutdown(self, **_kwargs) -> None:
+            pass
+
+    monkeypatch.setattr(local_engine, "ProcessPoolExecutor", Pool)
+    jobs = []
+    for name in "acd":
+        (tmp_path / name).write_bytes(b"")
+        jobs.append(Job(str(tmp_path / name), str(tmp_path / f"{name}.out")))
+    results = list(local_engine.run_pool(jobs, die_on_b, 2, force=False))
+    assert sorted(result.job.input for result in results) == [job.input for job in jobs]
+    assert [result.error for result in results] == [None, None, None]
 
 
 def test_the_total_bar_shows_files_speed_and_time_left(monkeypatch) -> None:

@@ -121,5 +121,5 @@ with ray_engine.surroundings():
     results = list(ray_engine.run(jobs, die_on_b, 1, force=False))
 for result in sorted(results, key=lambda r: r.job.input):
     died = result.error is not None and "the process working on it died" in result.error
-    print(result.job.input[0], "died" if died else "done", sep=":")
+    print(result.job.input[0], "died" if died else result.error or "done", sep=":")
 """

@@ -9,6 +9,7 @@ from PIL import Image
 from tests.conftest import photo
 from vlaecodec.errors import ImageError, LossWarning
 from vlaecodec.image import read_image, to_grey, to_image, to_picture
+from vlaecodec.sample_depth import is_cut
 
 
 def test_rgb_is_taken_as_it_is() -> None:
@@ -133,7 +134,39 @@ def test_sixteen_bit_colour_is_refused_or_reduced() -> None:
     )
     with pytest.raises(ImageError, match="--to-8-bit"):
         read_image(data)
-    assert read_image(data, to_8_bit=True).size == (1, 1)
+    reduced = to_picture(read_image(data, to_8_bit=True), to_8_bit=True)
+    assert reduced.pixels.tolist() == [[[255, 0, 128]]]
+
+
+def _save(image: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def test_deep_samples_that_pillow_cuts_are_found() -> None:
+    ppm = b"P6 2 1 1023\n" + bytes(range(12))
+    plain = b"P3 2 1 1023\n1 2 3 4 5 6 "
+    shallow = _save(Image.fromarray(photo(8, 8)), "JPEG2000")
+    siz = shallow.index(b"\xff\x4f\xff\x51")
+    # The depth of each of its components, less one, follows their number.
+    deep = shallow[: siz + 42] + bytes([11, 1, 1] * 3) + shallow[siz + 51 :]
+    avif = _save(Image.fromarray(photo(8, 8)), "AVIF")
+    box = avif.index(b"av1C")
+    deep_avif = avif[: box + 6] + bytes([avif[box + 6] | 0x40]) + avif[box + 7 :]
+    # Pillow would not open what contradicts itself; it can write no deep AVIF.
+    opened = Image.open(io.BytesIO(avif))
+    assert is_cut(opened, deep_avif)
+    assert not is_cut(opened, avif)
+    for data in (ppm, plain, deep):
+        image = Image.open(io.BytesIO(data))
+        assert image.mode == "RGB"
+        with pytest.raises(ImageError, match="--to-8-bit"):
+            read_image(data)
+    packed = bytearray(_save(Image.new("RGB", (4, 4)), "BMP"))
+    packed[28:30] = (16).to_bytes(2, "little")  # a pixel in 16 bits, not a sample
+    for data in (shallow, b"P6 2 1 255\n" + bytes(6), bytes(packed)):
+        assert read_image(data).mode == "RGB"
 
 
 def test_pictures_over_the_limit_are_refused_before_they_are_decoded() -> None:
@@ -141,6 +174,15 @@ def test_pictures_over_the_limit_are_refused_before_they_are_decoded() -> None:
     Image.new("1", (3000, 2000)).save(buffer, "PNG")
     with pytest.raises(ImageError, match="limit"):
         read_image(buffer.getvalue(), max_pixels=5_999_999)
+
+
+def test_the_limit_is_ours_where_pillows_is_lower(monkeypatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    data = _save(Image.new("L", (30, 20)), "PNG")
+    assert read_image(data).size == (30, 20)
+    with pytest.raises(ImageError, match="more than the limit of 599"):
+        read_image(data, max_pixels=599)
+    assert Image.MAX_IMAGE_PIXELS == 100
 
 
 def test_animations_are_refused() -> None:

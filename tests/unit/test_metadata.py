@@ -1,3 +1,4 @@
+import struct
 import zlib
 
 import numpy as np
@@ -27,6 +28,19 @@ def test_only_the_orientation_changes(order) -> None:
     back = Image.Exif()
     back.load(kept)
     assert (back[0x0110], back[0x0112], back[0x8298]) == ("A camera", 1, "Someone")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("kind", "number"), [(1, "B"), (4, "I"), (6, "b"), (8, "h"), (9, "i")])
+def test_orientations_of_other_types_are_reset_too(order, kind, number) -> None:
+    block = bytearray(exif_block(6, order))
+    entry = block.index(struct.pack(f"{order}H", 0x0112))
+    struct.pack_into(f"{order}HI", block, entry + 2, kind, 1)
+    block[entry + 8 : entry + 12] = struct.pack(f"{order}{number}", 6).ljust(4, b"\0")
+    kept = metadata_of({"exif": bytes(block)}).exif
+    back = Image.Exif()
+    back.load(kept)
+    assert back[0x0112] in (1, b"\1")
 
 
 def test_orientation_is_reset_in_xmp_too() -> None:

@@ -10,12 +10,12 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec import latent_coder
+from vlaecodec.averages import choose_factor
 from vlaecodec.codec import decode_pixels
 from vlaecodec.container import Tile, read_container, write_container
-from vlaecodec.errors import LossWarning, ParameterError, ReproductionError
-from vlaecodec.header import TILE_PX
+from vlaecodec.errors import DamagedError, LossWarning, ParameterError, ReproductionError
+from vlaecodec.header import TILE_PX, read_header
 from vlaecodec.region import view_of
-from vlaecodec.thumbnail import choose_factor
 
 CROP = Path(__file__).parents[2] / "benchmarks" / "data" / "regression" / "kodim23-crop.webp"
 REGIONS = [
@@ -148,7 +148,28 @@ def test_a_thumbnail_is_much_faster_than_a_full_decode() -> None:
 def test_thumbnails_of_damaged_files_show_what_there_is(four_tiles) -> None:
     broken = bytearray(four_tiles)
     broken[-20] ^= 1
-    small = np.asarray(vlaecodec.decode_thumbnail(bytes(broken), 100, keep_going=True))
+    with pytest.warns(LossWarning, match="1 of 4"):
+        small = np.asarray(vlaecodec.decode_thumbnail(bytes(broken), 100, keep_going=True))
     assert (small[-1, -1] == 128).all()
     with pytest.warns(LossWarning, match="1 of 4"):
         decode_pixels(bytes(broken), keep_going=True)
+    _, layout = read_header(four_tiles)
+    for offset in np.cumsum([layout.latents_start, *layout.latent_sizes[:-1]]) + 8 * np.arange(4):
+        broken[offset] ^= 1
+    with pytest.raises(DamagedError, match="every tile"):
+        vlaecodec.decode_thumbnail(bytes(broken), 100, keep_going=True)
+
+
+def test_files_may_come_as_any_bytes() -> None:
+    image = Image.fromarray(photo(20, 30)).convert("RGBA")
+    image.putpixel((0, 0), (1, 2, 3, 4))
+    data = vlaecodec.encode(image, 30)
+    expected = np.asarray(vlaecodec.decode(data))
+    for same in (memoryview(data), bytearray(data)):
+        assert np.array_equal(np.asarray(vlaecodec.decode(same)), expected)
+
+
+@pytest.mark.parametrize("region", [(0, 0, 4), ("a", 0, 1, 1), (0.5, 0, 1, 1)])
+def test_regions_that_are_none_are_refused(region, four_tiles) -> None:
+    with pytest.raises(ParameterError, match="four whole numbers"):
+        vlaecodec.decode(four_tiles, region=region)

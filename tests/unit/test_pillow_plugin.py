@@ -1,3 +1,4 @@
+import inspect
 import io
 import subprocess
 import sys
@@ -7,8 +8,8 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 import vlaecodec
-import vlaecodec.pillow_plugin
 from tests.conftest import photo
+from vlaecodec import pillow_plugin
 
 PIXELS = photo(40, 64)
 
@@ -83,3 +84,8 @@ def test_opening_is_lazy(tmp_path) -> None:
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code, str(path)], check=True)
+
+
+def test_save_passes_on_every_option_of_encode() -> None:
+    options = set(inspect.signature(vlaecodec.encode).parameters)
+    assert set(pillow_plugin.SAVE_OPTIONS) == options - {"image", "progress"}

@@ -9,7 +9,7 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec.errors import ParameterError
 from vlaecodec.metrics import psnr_db
-from vlaecodec.rate_control import TRIES, Target, encode_to_target, find_quality
+from vlaecodec.rate_control import TRIES, Target, _capped, encode_to_target, find_quality
 
 PIXELS = photo(128, 192)
 
@@ -69,3 +69,18 @@ def test_few_encodes_are_needed_whatever_the_curve(wanted: int, steepness: float
 
 def test_a_size_above_the_largest_file_gives_the_best_quality() -> None:
     assert len(encode_to_target(PIXELS, target_size=10**7, texture=0)) == size_at(100)
+
+
+@pytest.mark.parametrize("wanted", [math.nan, math.inf])
+@pytest.mark.parametrize("target", ["target_psnr", "target_ssimulacra2", "target_bpp"])
+def test_targets_must_be_finite(target: str, wanted: float) -> None:
+    with pytest.raises(ParameterError, match="number"):
+        encode_to_target(PIXELS, **{target: wanted})
+
+
+def test_a_picture_that_comes_out_exactly_meets_any_target() -> None:
+    def code(quality: float) -> bytes:
+        return bytes(round(quality))
+
+    target = Target("PSNR", 40.0, 0.14, 0.03, False, lambda data: _capped(math.inf if data else 0))
+    assert find_quality(code, target) >= 1

@@ -14,7 +14,7 @@ import vlaecodec
 from tests.small import TINY, black_and_white, export_untrained
 from vlaecodec.cli.main import main
 from vlaecodec.entropy import AnsStack
-from vlaecodec.errors import DamagedError, ImageError, LossWarning, ModelError, ParameterError
+from vlaecodec.errors import DamagedError, ImageError, LossWarning, ParameterError
 from vlaecodec.model import WEIGHTS_NAME
 from vlaecodec.small_codec import draw_bitmaps
 from vlaecodec.small_coder import (
@@ -171,9 +171,14 @@ def test_what_a_model_is_not_for_is_refused() -> None:
         vlaecodec.encode(np.full((28, 28), 100, np.uint8), model="tiny")
     with pytest.raises(ParameterError, match="near-lossless"):
         vlaecodec.encode(digit(), model="tiny", max_error=2)
+
+
+@pytest.mark.usefixtures("small_model")
+def test_thumbnails_show_what_most_draws_do() -> None:
     data = vlaecodec.encode(digit(), model="tiny")
-    with pytest.raises(ModelError, match="small images"):
-        vlaecodec.decode_thumbnail(data)
+    most = vlaecodec.decode(data, texture=0)
+    assert np.array_equal(np.asarray(vlaecodec.decode_thumbnail(data, 28)), np.asarray(most))
+    assert vlaecodec.decode_thumbnail(data, 14).size == (14, 14)
 
 
 @pytest.mark.usefixtures("small_model")

@@ -160,7 +160,6 @@ def decode(
         decode_file,
         thumbnail=thumbnail,
         format_name=format_name,
-        force=force,
         texture=texture,
         seed=seed,
         preview=preview,
@@ -195,7 +194,7 @@ def decode_file(
     data = job.read()
 
     from vlaecodec.codec import decode as decode_image
-    from vlaecodec.codec import decode_thumbnail
+    from vlaecodec.thumbnail import decode_thumbnail
 
     start = time.perf_counter()
     with naming(job.source):

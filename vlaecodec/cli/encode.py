@@ -132,7 +132,7 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     help="Of the texture.  [default: from the picture]",
 )
 @click.option("--strip", is_flag=True, help="Leave out the ICC profile, EXIF and XMP.")
-@click.option("--to-8-bit", is_flag=True, help="Round samples of 16 bits to 8; refused otherwise.")
+@click.option("--to-8-bit", is_flag=True, help="Reduce deeper samples to 8 bits; else refused.")
 @click.option(
     "--max-pixels",
     type=click.IntRange(1),
@@ -218,7 +218,6 @@ def encode(
         return
     work = partial(
         encode_file,
-        force=force,
         targets=targets,
         quality=quality,
         lossless=lossless,

@@ -12,7 +12,8 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 from vlaecodec.cli.jobs import Job
-from vlaecodec.cli.worker import Result, Work, attempt, died, limit_threads
+from vlaecodec.cli.worker import Result, Work, attempt, check_job, died, limit_threads
+from vlaecodec.errors import VlaeError
 
 PROCESSES_MAX = 8
 """No more processes than this unless asked for: each holds a model and a picture."""
@@ -47,7 +48,10 @@ def run(
 def run_pool(
     jobs: list[Job], work: Work, processes: int, *, force: bool
 ) -> Generator[Result, None, None]:
-    """A process that dies takes the pool with it: another pool goes on with the rest."""
+    """A process that dies takes the pool with it: another pool goes on with the rest.
+
+    What was being done then is done again, one at a time: one bad picture shall cost itself only.
+    """
     waiting = deque(jobs)
     context = multiprocessing.get_context("spawn")  # a fork after torch's threads can hang
     begin = partial(_begin_worker, threads_each(processes))
@@ -57,18 +61,26 @@ def run_pool(
         try:
             while waiting or running:
                 while waiting and len(running) < processes:
-                    job = waiting.popleft()
-                    running[pool.submit(attempt, work, job, force=force)] = job
+                    try:
+                        check_job(waiting[0], force=force)
+                    except VlaeError as problem:
+                        yield Result(waiting.popleft(), error=str(problem))
+                        continue
+                    future = pool.submit(attempt, work, waiting[0], force=force)
+                    running[future] = waiting.popleft()
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     result = future.result()
                     del running[future]
                     yield result
         except BrokenProcessPool:
-            suspects = list(running.values())
+            finished = [future for future in running if future.exception() is None]
+            yield from (future.result() for future in finished)
+            suspects = [job for future, job in running.items() if future not in finished]
             if len(suspects) > 1:
-                yield from run_pool(suspects, work, 1, force=force)
+                # Their outputs were not there before; what is there now is theirs.
+                yield from run_pool(suspects, work, 1, force=True)
             else:
-                yield died(suspects[0])
+                yield from map(died, suspects)
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -97,7 +97,7 @@ def carry_out(
 ) -> None:
     """Do the jobs of a command, many at a time or its only one. origin: as in `say_outcome`.
 
-    work: called with a job, and for one alone with `progress`.
+    work: called with a job and `force`, and for one alone with `progress`.
     """
     if plan.many:
         from vlaecodec.cli.batch import run_many
@@ -109,7 +109,7 @@ def carry_out(
     (job,) = plan.jobs
     check_output(job.output, job.input, force=force)
     with progress_bar(title, quiet=quiet) as progress:
-        outcome = work(job, progress=progress)
+        outcome = work(job, force=force, progress=progress)
     if not quiet:
         say_outcome(job, outcome, origin=origin)
 

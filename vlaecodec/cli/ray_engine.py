@@ -26,28 +26,36 @@ so many times when its actor died is not begun again: one bad picture shall cost
 
 
 class Ledger:
-    """An actor that outlives the others: which jobs were begun and not finished, and how often."""
+    """An actor that outlives the others: which jobs were begun, and how often they were not ended.
+
+    A job that has ended may begin again, if its actor died before it could report.
+    """
 
     def __init__(self) -> None:
-        self.begun: Counter[int] = Counter()
+        self.begun: set[int] = set()
+        self.open: Counter[int] = Counter()
 
-    def begin(self, number: int) -> int:
-        """How often this job has begun without finishing, with this time."""
-        self.begun[number] += 1
-        return self.begun[number]
+    def begin(self, number: int) -> tuple[bool, int]:
+        """Whether this job has begun before; how often it has without ending, with this time."""
+        before = number in self.begun
+        self.begun.add(number)
+        self.open[number] += 1
+        return before, self.open[number]
 
-    def finish(self, number: int) -> None:
-        del self.begun[number]
+    def end(self, number: int) -> None:
+        del self.open[number]
 
 
 class Codec:
     """An actor: a process with one thread and one model, in the folder that the driver is in."""
 
-    def __init__(self, ledger: Any, work: Work, folder: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self, ledger: Any, work: Work, force: bool, folder: str, environment: dict[str, str]
+    ) -> None:
         os.chdir(folder)
         os.environ.update(environment)
         limit_threads(1)
-        self.ledger, self.work = ledger, work
+        self.ledger, self.work, self.force = ledger, work, force
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """batch: numbers of jobs, as `index`, and `job`, pickled. Returns `result`, pickled."""
@@ -60,11 +68,12 @@ class Codec:
     def _attempt(self, number: int, job: Job) -> Result:
         import ray
 
-        if ray.get(self.ledger.begin.remote(number)) > ATTEMPTS:
+        before, attempts = ray.get(self.ledger.begin.remote(number))
+        if attempts > ATTEMPTS:
             return died(job)
         # The driver saw to it that nothing was there; what is there now is an earlier attempt's.
-        result = attempt(self.work, job, force=True)
-        self.ledger.finish.remote(number)
+        result = attempt(self.work, job, force=self.force or before)
+        self.ledger.end.remote(number)
         return result
 
 
@@ -115,7 +124,8 @@ def run(
     with _cluster() as cpus, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own business
         try:
-            yield from _run_dataset(todo, work, min(actors or cpus, cpus, len(todo)))
+            actors = min(actors or cpus, cpus, len(todo))
+            yield from _run_dataset(todo, work, actors, force=force)
         except (ray.exceptions.RayError, RuntimeError) as error:
             raise EngineError(f"Ray: {_last_line(error)}") from error
 
@@ -136,7 +146,7 @@ def _cluster() -> Iterator[int]:
         ray.shutdown()
 
 
-def _run_dataset(jobs: list[Job], work: Work, actors: int) -> Iterator[Result]:
+def _run_dataset(jobs: list[Job], work: Work, actors: int, *, force: bool) -> Iterator[Result]:
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -151,7 +161,7 @@ def _run_dataset(jobs: list[Job], work: Work, actors: int) -> Iterator[Result]:
         override_num_blocks=-(-len(jobs) // per_block),
     ).map_batches(
         Codec,
-        fn_constructor_args=(ledger, work, str(Path.cwd()), environment),
+        fn_constructor_args=(ledger, work, force, str(Path.cwd()), environment),
         batch_size=None,
         batch_format="numpy",
         compute=ray.data.ActorPoolStrategy(size=actors),

@@ -24,8 +24,8 @@ class Result:
     warnings: list[str] = field(default_factory=list)
 
 
-Work = Callable[[Job], Outcome]
-"""Makes one file; picklable. Raises VlaeError."""
+Work = Callable[..., Outcome]
+"""Called with a job and `force`: makes one file; picklable. Raises VlaeError."""
 
 
 def limit_threads(threads: int) -> None:
@@ -50,7 +50,7 @@ def attempt(work: Work, job: Job, *, force: bool) -> Result:
         warnings.simplefilter("always", LossWarning)
         try:
             check_job(job, force=force)
-            outcome, error = work(job), None
+            outcome, error = work(job, force=force), None
         except Exception as problem:
             outcome, error = None, describe_error(problem) or f"{job.source}: {problem!r}"
     losses = [str(w.message) for w in caught if issubclass(w.category, LossWarning)]
