@@ -77,7 +77,7 @@ def payload_table(record: Record) -> Table:
         rows,
         [
             f"The paper gives a KL of {PAPER_KL_BITS} bits for MNIST, and {PAPER_FACTORISED_BITS} "
-            "with a factorised decoder; neither is a file. Beside the payload a file has 33 bytes "
+            "with a factorised decoder; neither is a file. Beside the payload a file has 30 bytes "
             "of header and checksums."
         ],
     )

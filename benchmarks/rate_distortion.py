@@ -281,7 +281,8 @@ def main(
     with progress_bar("rate-distortion", quiet=False) as progress:
         for job, measured in run_jobs(work, jobs):
             made = {"commit": (run["commit"] or "")[:12]}
-            measured = [{"jobs": jobs, **row, **made} for row in measured]
+            # A row that was known keeps the commit that its seconds are of.
+            measured = [{"jobs": jobs, **made, **row} for row in measured]
             stored.append(codecs[job.codec].identity, pictures[job.picture], measured)
             rows |= {(job.codec, job.picture, row["setting"]): row for row in measured}
             if progress is not None:

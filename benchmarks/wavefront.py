@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vlaecodec
+from benchmarks.raster import raster_steps, run_raster
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.timing import median_seconds
-from tests.raster import raster_steps, run_raster
 from vlaecodec import pixel_coder
 from vlaecodec.header import TILE_PX
 from vlaecodec.model import load_model

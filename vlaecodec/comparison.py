@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vlaecodec.codec import decode_pixels
+from vlaecodec.errors import ImageError, ParameterError
 from vlaecodec.header import read_header
 from vlaecodec.image import Pixels
 from vlaecodec.metrics import MS_SSIM_MIN_PX, ms_ssim, psnr_db, psnr_yuv_db
@@ -95,11 +96,12 @@ def compare_at_bytes(original: Pixels, data: bytes, rivals: Iterable[Rival]) -> 
     """Our file at texture 0, recommended and 1, and each rival's best file of no more bytes.
 
     original: uint8 [H, W, 3]. data: a .vlae file of it. A file with exact pixels is one candidate.
-    Raises what decoding raises, and ValueError if the file holds a picture of another size.
+    Raises what decoding raises, ImageError if the file holds a picture of another size, and
+    ParameterError if a rival cannot hold the picture.
     """
     header = read_header(data)[0]
     if (header.height, header.width) != original.shape[:2]:
-        raise ValueError(
+        raise ImageError(
             f"the file holds {header.width} x {header.height} pixels, the picture "
             f"{original.shape[1]} x {original.shape[0]}"
         )
@@ -109,8 +111,11 @@ def compare_at_bytes(original: Pixels, data: bytes, rivals: Iterable[Rival]) -> 
         found.append(Candidate(name, decoded, len(data), measure_all(original, decoded)))
     image = Image.fromarray(original)
     for rival in rivals:
-        _, theirs = largest_within(rival, image, len(data))
-        decoded = np.asarray(rival.decode(theirs))
+        try:
+            _, theirs = largest_within(rival, image, len(data))
+            decoded = np.asarray(rival.decode(theirs))
+        except (OSError, ValueError) as error:  # as for a side over 16,383 pixels in WebP
+            raise ParameterError(f"{rival.name} cannot hold the picture: {error}") from error
         measures = measure_all(original, decoded)
         found.append(Candidate(rival.name, decoded, len(theirs), measures, len(theirs) > len(data)))
     return found

@@ -39,9 +39,11 @@ def mix(structure: bytes, other: bytes, take: str) -> Image.Image:
     """
     if take not in TAKEN:
         raise ParameterError(f"take must be one of {', '.join(TAKEN)}, not {take!r}")
+    for data in (structure, other):
+        codec.decode_pixels(data, preview=True, texture=0)  # compares with its checksums
     first, second = trace_file(structure), trace_file(other)
     _check_alike(first, second)
-    pixels = _with_top(first, second) if take == "top" else _with_texture(first, other)
+    pixels = _with_top(first, second) if take == "top" else _with_texture(first, second, other)
     alpha, metadata = read_sections(first.container, keep_going=False)
     return to_image(Picture(pixels, first.header.grey, alpha, metadata))
 
@@ -66,10 +68,10 @@ def _with_top(first: FileTrace, second: FileTrace) -> Pixels:
     return blend(mean, draw_texture(first, mean, trunk), first.header.texture_code)
 
 
-def _with_texture(first: FileTrace, other: bytes) -> Pixels:
+def _with_texture(first: FileTrace, second: FileTrace, other: bytes) -> Pixels:
     mean, trunk = mean_image(first)
     residual = draw_texture(first, mean, trunk)
-    shown, still = codec.decode_pixels(other), codec.decode_pixels(other, preview=True, texture=0)
+    shown, still = codec.decode_pixels(other), mean_image(second)[0]
     wanted = root_mean_square(shown.astype(np.int16) - still)
     drawn = np.maximum(_to_pixels(root_mean_square(residual), mean), RMS_FLOOR)
     gain = np.minimum(_to_pixels(wanted, mean) / drawn, MAX_GAIN)

@@ -71,6 +71,16 @@ def test_many_files_take_a_rectangle(picture: Path, tmp_path: Path) -> None:
     assert [p.name for p in folder.iterdir()] == ["photo.vlae"]
 
 
+def test_a_mask_is_not_overwritten(picture: Path) -> None:
+    mask = picture.with_name("mask.png")
+    save_mask(mask)
+    before = mask.read_bytes()
+    code, text = run("encode", "-f", "--roi", mask, picture, "-o", mask)
+    assert code == 6, text
+    assert "mask.png: is the mask" in text
+    assert mask.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -1,6 +1,7 @@
 """The laws of ARCHITECTURE.md: imports point one way, and heavy ones stay where they belong."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,18 @@ def test_imports_point_one_way(path: Path) -> None:
 
 def test_every_module_has_its_place() -> None:
     assert {layer(p) for p in module_files()} == set(ORDER)
+
+
+def test_benchmarks_import_no_tests() -> None:
+    for path in (PACKAGE.parent / "benchmarks").glob("*.py"):
+        assert not any(name.split(".")[0] == "tests" for name in imports(path)), path
+
+
+def test_the_map_names_every_module() -> None:
+    names = set(re.findall(r"\w+", (PACKAGE.parent / "ARCHITECTURE.md").read_text()))
+    benchmarks = (PACKAGE.parent / "benchmarks").glob("*.py")
+    missing = {p.stem for p in [*module_files(), *benchmarks] if p.stem != "__init__"} - names
+    assert not missing
 
 
 def test_reading_a_header_needs_no_heavy_import() -> None:

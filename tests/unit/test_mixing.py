@@ -8,7 +8,8 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec import mixing
 from vlaecodec.codec import decode_pixels
-from vlaecodec.errors import ParameterError
+from vlaecodec.container import Tile, read_container, write_container
+from vlaecodec.errors import ParameterError, ReproductionError
 from vlaecodec.latent_trace import FileTrace, trace_file
 from vlaecodec.metrics import psnr_db
 from vlaecodec.mixing import mix
@@ -93,3 +94,12 @@ def test_files_must_have_one_model(first, monkeypatch) -> None:
 def test_only_what_there_is_can_be_taken(first) -> None:
     with pytest.raises(ParameterError, match="top, texture"):
         mix(first, first, "colour")
+
+
+def test_a_picture_that_is_not_reproduced_here_is_no_mixture(first) -> None:
+    container = read_container(first)
+    (tile,) = container.latents
+    forged = write_container(container.header, [Tile(tile.payload, tile.pixel_crc ^ 1)])
+    for files in ((forged, first), (first, forged)):
+        with pytest.raises(ReproductionError):
+            mix(*files, "top")

@@ -167,3 +167,24 @@ def test_bf16_and_quantisation_exclude_each_other(folder) -> None:
     arguments = ["run", str(folder), "--validation", str(folder), "--checkpoint", "x.safetensors"]
     result = CliRunner().invoke(main, [*arguments, "--bf16", "--quantised"])
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["curve", "FILE"], "Error"),
+        (["run", "FILE", "--validation", "FILE", "--checkpoint", "c"], "Error"),
+        (["preset", "mnist-static", "FILE", "--checkpoint", "c"], "Error"),
+        (["run", "FOLDER", "--validation", "FOLDER", "--checkpoint", "c"], "no photos found"),
+    ],
+)
+def test_mistakes_get_one_line(tmp_path, arguments, words) -> None:
+    file, empty = tmp_path / "file.tar", tmp_path / "empty"
+    file.write_bytes(b"neither a shard nor a checkpoint" * 40)
+    empty.mkdir()
+    named = {"FILE": str(file), "FOLDER": str(empty)}
+    result = CliRunner().invoke(main, [named.get(a, a) for a in arguments])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert words in result.output
+    assert len(result.output.strip().splitlines()) == 1

@@ -6,8 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.raster import raster_steps, run_raster
 from tests.conftest import TINY
-from tests.raster import raster_steps, run_raster
 from vlaecodec.correction import Correction
 from vlaecodec.local_kernel import Floats, Ints
 from vlaecodec.model import PhotoModel, freeze, whole_tensors

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
-from vlaecodec.cli.reporting import reports_errors
-from vlaecodec.errors import ImageError, ParameterError
+from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.errors import DamagedError, ImageError, ParameterError
 from vlaecodec.header import MAGIC
 
 if TYPE_CHECKING:
@@ -106,22 +106,21 @@ def _chosen_rivals(names: str) -> list[Rival]:
 def _read_pixels(path: str, texture: float | None) -> Pixels:
     """The pixels of a picture or a .vlae file."""
     data = read_input(path)
-    if data.startswith(MAGIC):
-        from vlaecodec.codec import decode_pixels
+    with naming(path):
+        if data.startswith(MAGIC):
+            from vlaecodec.codec import decode_pixels
 
-        return decode_pixels(data, texture=texture)
-    from vlaecodec.image import read_image, to_picture
+            return decode_pixels(data, texture=texture)
+        from vlaecodec.image import read_image, to_picture
 
-    return to_picture(read_image(data, to_8_bit=True), to_8_bit=True).pixels
+        return to_picture(read_image(data, to_8_bit=True), to_8_bit=True).pixels
 
 
 def _find_candidates(original: Pixels, file: str, rivals: list[Rival]) -> list[Candidate]:
     from vlaecodec.comparison import compare_at_bytes
 
-    try:
+    with naming(file, (DamagedError, ImageError)):
         return compare_at_bytes(original, read_input(file), rivals)
-    except ValueError as error:
-        raise ImageError(f"{file}: {error}") from error
 
 
 def _print_measures(first: str, second: str, texture: float | None, *, as_json: bool) -> None:

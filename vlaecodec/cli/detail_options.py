@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vlaecodec.cli.files import check_input, read_input
+from vlaecodec.cli.files import check_input, is_same_file, read_input
 from vlaecodec.cli.reporting import naming
-from vlaecodec.errors import ImageError
+from vlaecodec.errors import ImageError, OutputError
 from vlaecodec.region import Region
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class RoiOption:
     """None: the default."""
 
 
-class RoiType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 only
+class RoiType(click.ParamType[Any]):
     """X,Y,W,H or the name of a mask; then perhaps a colon and a gain."""
 
     name = "X,Y,W,H|MASK[:GAIN]"
@@ -56,7 +58,7 @@ class RoiType(click.ParamType):  # type: ignore[type-arg]  # generic from click 
         return RoiOption(area, gain)
 
 
-class KeepType(click.ParamType):  # type: ignore[type-arg]
+class KeepType(click.ParamType[Any]):
     """A number above 0 to 1, or auto."""
 
     name = "auto|NUMBER"
@@ -75,11 +77,17 @@ class KeepType(click.ParamType):  # type: ignore[type-arg]
         return part
 
 
-def check_masks(rois: tuple[RoiOption, ...]) -> None:
-    """Raise InputError for a mask that is not there; done before any hard work."""
-    for roi in rois:
-        if isinstance(roi.area, str):
-            check_input(roi.area)
+def check_masks(rois: tuple[RoiOption, ...], outputs: Iterable[str]) -> None:
+    """Raise InputError for a mask that is not there, OutputError for one that would be overwritten.
+
+    Done before any hard work.
+    """
+    masks = [roi.area for roi in rois if isinstance(roi.area, str)]
+    for mask in masks:
+        check_input(mask)
+    for output in outputs if masks else ():
+        if any(is_same_file(Path(output), mask) for mask in masks):
+            raise OutputError(f"{output}: is the mask; name another output")
 
 
 def read_rois(rois: tuple[RoiOption, ...]) -> list[Roi] | None:

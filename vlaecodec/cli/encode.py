@@ -21,7 +21,7 @@ EXACT_OPTIONS = ("quality", "lossless", "max_error")
 """Options that a target takes the place of."""
 
 
-class ByteCount(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 only
+class ByteCount(click.ParamType[Any]):
     """A number of bytes: 40000, 40k (thousand) or 1.5M (million)."""
 
     name = "bytes"
@@ -212,7 +212,7 @@ def encode(
     check_targets(targets, quality=quality, exact=lossless or max_error is not None)
     if (rois or keep != 1) and (lossless or max_error is not None):
         raise ParameterError("--roi and --keep are for lossy files, not --lossless or --max-error")
-    check_masks(rois)
+    check_masks(rois, (job.output for job in plan.jobs))
     if dry_run:
         show_plan(plan, force=force)
         return

@@ -83,7 +83,7 @@ def check_output(path: str, input_path: str, *, force: bool) -> None:
             raise OutputError(f"{path}: is a folder")
         if _is_special(target):
             return
-        if _same_file(target, input_path):
+        if is_same_file(target, input_path):
             raise OutputError(f"{path}: is the input itself; name another output")
         if os.path.lexists(target) and not force:
             raise OutputError(f"{path}: exists already; give -f to overwrite")
@@ -155,7 +155,8 @@ def _move_unless_exists(temporary: Path, target: Path) -> None:
         temporary.replace(target)
 
 
-def _same_file(target: Path, input_path: str) -> bool:
+def is_same_file(target: Path, input_path: str) -> bool:
+    """Whether both are there and one file."""
     both_exist = input_path != STDIO and target.exists() and Path(input_path).exists()
     return both_exist and target.samefile(input_path)
 

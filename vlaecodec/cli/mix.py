@@ -77,8 +77,9 @@ def mix(structure: str, other: str, output: str, take: str, html: str | None, fo
         ]
         title = f"{Path(structure).stem} with the {take} of {Path(other).stem}"
         page = render_document(title, [render_comparer(title, pictures)])
-        write_output(html, page.encode(), force=force)
     write_output(output, buffer.getvalue(), force=force)
+    if html is not None:
+        write_output(html, page.encode(), force=force)
 
 
 def _read_file(path: str) -> bytes:

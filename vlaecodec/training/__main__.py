@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from safetensors import SafetensorError
 
 from vlaecodec.networks.architecture import ARCHITECTURES
 from vlaecodec.training.checkpoint import read_progress
@@ -25,6 +26,13 @@ class _Commands(click.Group):
         if args and args[0].partition("=")[0] == "--preset":
             args = ["preset", *filter(None, [args[0].partition("=")[2]]), *args[1:]]
         return super().parse_args(context, args)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Ordinary mistakes, such as a file that is none of its kind, get one line."""
+        try:
+            return super().invoke(context)
+        except (ValueError, OSError, SafetensorError) as error:
+            raise click.ClickException(str(error)) from error
 
 
 @click.group(
@@ -57,10 +65,7 @@ main.add_command(export_preset)
 @run_options(batch=6, learning_rate=1e-3, validation_minutes=10.0)
 def run(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) -> None:
     """Train on PHOTOS: tar shards, or folders of images."""
-    try:
-        train(TrainingConfig(train=list(photos), validation=list(validation), **options))
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
+    train(TrainingConfig(train=list(photos), validation=list(validation), **options))
 
 
 @main.command()

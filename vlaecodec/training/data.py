@@ -21,13 +21,17 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".bmp", ".tif", ".tiff"}
 def read_photos(sources: list[Path], minimum_side: int = 64) -> list[Photo]:
     """Every photo in tar shards and folders (searched recursively): uint8 [H, W, 3] each.
 
-    Photos with a side under `minimum_side` pixels are left out. Raises ValueError if none is left.
+    Photos with a side under `minimum_side` pixels are left out. Raises ValueError if none is left,
+    or one cannot be read.
     """
     photos = []
     for source in sources:
         for data in _read_files(source):
-            with Image.open(io.BytesIO(data)) as image:
-                photo = np.asarray(image.convert("RGB"))
+            try:
+                with Image.open(io.BytesIO(data)) as image:
+                    photo = np.asarray(image.convert("RGB"))
+            except OSError as error:
+                raise ValueError(f"{source} holds a photo that cannot be read: {error}") from error
             if min(photo.shape[:2]) >= minimum_side:
                 photos.append(photo)
     if not photos:
@@ -41,7 +45,11 @@ def _read_files(source: Path) -> Iterator[bytes]:
             if path.suffix.lower() in SUFFIXES:
                 yield path.read_bytes()
         return
-    with tarfile.open(source) as shard:
+    try:
+        opened = tarfile.open(source)
+    except tarfile.TarError as error:
+        raise ValueError(f"{source} is neither a folder nor a tar shard") from error
+    with opened as shard:
         for member in shard:
             handle = shard.extractfile(member)
             if handle is not None and Path(member.name).suffix.lower() in SUFFIXES:

@@ -52,10 +52,7 @@ def _read_switches(
 @run_options(batch=128, learning_rate=2e-3, validation_minutes=5.0)
 def train_preset(preset: str, data: Path, **options: Any) -> None:
     """Train the small VLAE NAME on DATA, the file or folder of its data set."""
-    try:
-        train_small(SmallConfig(preset=preset, **options), read_dataset(preset, data))
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    train_small(SmallConfig(preset=preset, **options), read_dataset(preset, data))
 
 
 @click.command("export-preset")
