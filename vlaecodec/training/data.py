@@ -45,11 +45,9 @@ def _read_files(source: Path) -> Iterator[bytes]:
             if path.suffix.lower() in SUFFIXES:
                 yield path.read_bytes()
         return
-    try:
-        opened = tarfile.open(source)
-    except tarfile.TarError as error:
-        raise ValueError(f"{source} is neither a folder nor a tar shard") from error
-    with opened as shard:
+    if not tarfile.is_tarfile(source):
+        raise ValueError(f"{source} is neither a folder nor a tar shard")
+    with tarfile.open(source) as shard:
         for member in shard:
             handle = shard.extractfile(member)
             if handle is not None and Path(member.name).suffix.lower() in SUFFIXES:
