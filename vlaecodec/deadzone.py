@@ -21,7 +21,7 @@ from vlaecodec.model import PhotoModel, exactly
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.prior import PASSES, gather_pass, scatter_pass
 from vlaecodec.networks.quality import STEP_FRAC_BITS
-from vlaecodec.tables import FRACTIONS, SCALE_MIN, SCALE_RATIO
+from vlaecodec.tables import FRACTIONS, latent_scale
 
 STEP_BITS = 8.0
 """What an error of one step is worth at half weight, in bits: chosen on validation photos, so that
@@ -77,7 +77,7 @@ class _Rounder(TileCoder):
         away: what is to be sent, in steps. expected: where its distribution is centred. indices: of
         the tables. All [1, C / 4, rows, columns].
         """
-        scale = SCALE_MIN * SCALE_RATIO ** (indices // FRACTIONS)
+        scale = latent_scale(indices // FRACTIONS)
         pull = 1 / (2 * math.log(2) * scale**2)
         # The minimum, were the symbol real and its distribution Gaussian.
         between = np.floor((worth * away + pull * expected) / (worth + pull))

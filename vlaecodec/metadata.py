@@ -17,7 +17,8 @@ from vlaecodec.header import METADATA_MAX_BYTES, Section
 
 _EXIF_PREFIX = b"Exif\0\0"
 _ORIENTATION = 0x0112
-_XMP_KEY = "XML:com.adobe.xmp"
+XMP_KEY = "XML:com.adobe.xmp"
+"""What PNG and Pillow call it."""
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=\"|='|>)\s*)[2-8]")
 
 
@@ -37,7 +38,7 @@ class Metadata:
 
 def metadata_of(info: Mapping[Any, Any]) -> Metadata:
     """What `Image.info` holds, for a picture that is turned upright: orientations are set to 1."""
-    xmp = info.get("xmp") or info.get(_XMP_KEY) or None
+    xmp = info.get("xmp") or info.get(XMP_KEY) or None
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     exif = info.get("exif") or None
     if exif is not None:

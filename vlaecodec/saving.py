@@ -9,6 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from vlaecodec.errors import LossWarning
+from vlaecodec.metadata import XMP_KEY
 
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -22,7 +23,6 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 
 _WITH_ALPHA = {"PNG", "TIFF", "WEBP"}
 _WITH_METADATA = {"PNG", "TIFF", "WEBP", "JPEG"}
-_XMP_KEY = "XML:com.adobe.xmp"
 _XMP_TAG = 700
 
 
@@ -56,7 +56,7 @@ def _as_arguments(kept: dict[str, bytes], name: str) -> dict[str, Any]:
     arguments: dict[str, Any] = dict(kept)
     if name == "PNG" and "xmp" in kept:
         chunks = PngInfo()
-        chunks.add_itxt(_XMP_KEY, arguments.pop("xmp").decode("utf-8", "replace"))
+        chunks.add_itxt(XMP_KEY, arguments.pop("xmp").decode("utf-8", "replace"))
         arguments["pnginfo"] = chunks
     if name == "TIFF" and kept.keys() & {"exif", "xmp"}:
         exif = Image.Exif()

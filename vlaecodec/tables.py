@@ -169,8 +169,8 @@ def _collect(tables: list[tuple[int, NDArray[np.float64]]], *, escape: bool) -> 
     )
 
 
-def latent_scale(index: float) -> float:
-    """The standard deviation, in quantisation steps, that a scale index stands for."""
+def latent_scale(index: Any) -> Any:
+    """The standard deviation, in quantisation steps, that an index (number or array) stands for."""
     return SCALE_MIN * SCALE_RATIO**index
 
 
