@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
@@ -18,9 +15,7 @@ from vlaecodec.tables import model_tables
 from vlaecodec.thaw import thaw
 from vlaecodec.training.card import model_card
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
-
-PROGRESS_NAME = "training.json"
-"""Beside the weights: how far the training had come, for the next run to go on from."""
+from vlaecodec.training.model_folder import read_progress_of, write_model_folder
 
 
 def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, default: bool) -> str:
@@ -39,20 +34,14 @@ def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, def
     }
     tensors |= whole_tensors(network)
     tensors |= table_tensors(model_tables())
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / WEIGHTS_NAME
     metadata = {"kind": MODEL_KIND, "architecture": json.dumps(architecture.to_dict())}
     weights = save({n: t.contiguous() for n, t in tensors.items()}, metadata)
     read_model(weights)  # refuses what the codec would refuse, before anything is replaced
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(weights)
-    temporary.replace(path)
-    digest = hashlib.sha256(weights).hexdigest()
-    card = model_card(folder.name, summary, data, digest, len(weights), architecture, progress)
-    (folder / "MODEL_CARD.md").write_text(card)
-    (folder / PROGRESS_NAME).write_text(json.dumps(asdict(progress), indent=1) + "\n")
-    list_model(folder, digest, summary, default=default)
-    return digest
+
+    def card(sha256: str) -> str:
+        return model_card(folder.name, summary, data, sha256, len(weights), architecture, progress)
+
+    return write_model_folder(folder, weights, card, progress, summary, default=default)
 
 
 def import_model(folder: Path, network: PhotoVLAE) -> Progress:
@@ -61,25 +50,4 @@ def import_model(folder: Path, network: PhotoVLAE) -> Progress:
     The optimiser's moments are not kept. Raises ValueError if the weights are not the network's.
     """
     thaw(network, load_file(folder / WEIGHTS_NAME))
-    return Progress(**json.loads((folder / PROGRESS_NAME).read_text()))
-
-
-def list_model(
-    folder: Path, sha256: str, summary: str, *, default: bool = False, small: bool = False
-) -> None:
-    """Add a model to the index beside its folder. default: it is what `encode` uses from now on.
-
-    small: it is one of the paper's models for small images.
-    """
-    path = folder.parent / "index.json"
-    index: dict[str, Any] = {"default": "", "models": {}}
-    if path.exists():
-        index = json.loads(path.read_text())
-    index["models"][folder.name] = {"sha256": sha256, "summary": summary}
-    if small:
-        index["models"][folder.name]["small"] = True
-    if default or not (index["default"] or small):
-        index["default"] = folder.name
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(index, indent=2) + "\n")
-    temporary.replace(path)
+    return read_progress_of(folder)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -22,7 +20,7 @@ from vlaecodec.small_model import LEVELS, SMALL_MODEL_KIND, level_step, read_sma
 from vlaecodec.tables import SCALE_MIN, SCALE_RATIO, SCALES, small_model_tables
 from vlaecodec.thaw import thaw_layers
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
-from vlaecodec.training.export import PROGRESS_NAME, list_model
+from vlaecodec.training.model_folder import read_progress_of, write_model_folder
 from vlaecodec.training.small.datasets import to_samples
 
 _SPREAD_IMAGES = 2000
@@ -37,17 +35,11 @@ def export_small(checkpoint: Path, folder: Path, images: Tensor, summary: str, d
     sizes, progress = read_progress(checkpoint)
     weights = whole_weights(checkpoint, images)
     read_small_model(weights)  # refuses what the codec would refuse, before anything is replaced
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = (folder / WEIGHTS_NAME).with_suffix(".tmp")
-    temporary.write_bytes(weights)
-    temporary.replace(folder / WEIGHTS_NAME)
-    digest = hashlib.sha256(weights).hexdigest()
-    (folder / "MODEL_CARD.md").write_text(
-        _card(folder.name, summary, data, digest, len(weights), sizes, progress)
-    )
-    (folder / PROGRESS_NAME).write_text(json.dumps(asdict(progress), indent=1) + "\n")
-    list_model(folder, digest, summary, small=True)
-    return digest
+
+    def card(sha256: str) -> str:
+        return _card(folder.name, summary, data, sha256, len(weights), sizes, progress)
+
+    return write_model_folder(folder, weights, card, progress, summary, small=True)
 
 
 def whole_weights(checkpoint: Path, images: Tensor) -> bytes:
@@ -73,7 +65,7 @@ def import_small(folder: Path) -> tuple[SmallVLAE, Progress]:
         network.load_state_dict(thaw_layers(network, load(data)))
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{folder} holds no small model: {error}") from error
-    return network, Progress(**json.loads((folder / PROGRESS_NAME).read_text()))
+    return network, read_progress_of(folder)
 
 
 @torch.no_grad()

@@ -1,0 +1,62 @@
+"""What every export writes: weights, model card and learning curve; the model is in the index."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vlaecodec.model import WEIGHTS_NAME
+from vlaecodec.training.checkpoint import Progress
+
+PROGRESS_NAME = "training.json"
+"""Beside the weights: how far the training had come, for the next run to go on from."""
+
+
+def write_model_folder(
+    folder: Path,
+    weights: bytes,
+    card: Callable[[str], str],
+    progress: Progress,
+    summary: str,
+    *,
+    default: bool = False,
+    small: bool = False,
+) -> str:
+    """Write a model's files, and list it in the index beside its folder. Returns its SHA-256.
+
+    card: makes the model card, given the SHA-256. default: `encode` uses the model from now on.
+    small: it is one of the paper's models for small images.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = (folder / WEIGHTS_NAME).with_suffix(".tmp")
+    temporary.write_bytes(weights)
+    temporary.replace(folder / WEIGHTS_NAME)
+    digest = hashlib.sha256(weights).hexdigest()
+    (folder / "MODEL_CARD.md").write_text(card(digest))
+    (folder / PROGRESS_NAME).write_text(json.dumps(asdict(progress), indent=1) + "\n")
+    _list_model(folder, digest, summary, default=default, small=small)
+    return digest
+
+
+def read_progress_of(folder: Path) -> Progress:
+    """How far the training of an exported model had come."""
+    return Progress(**json.loads((folder / PROGRESS_NAME).read_text()))
+
+
+def _list_model(folder: Path, sha256: str, summary: str, *, default: bool, small: bool) -> None:
+    path = folder.parent / "index.json"
+    index: dict[str, Any] = {"default": "", "models": {}}
+    if path.exists():
+        index = json.loads(path.read_text())
+    index["models"][folder.name] = {"sha256": sha256, "summary": summary}
+    if small:
+        index["models"][folder.name]["small"] = True
+    if default or not (index["default"] or small):
+        index["default"] = folder.name
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(index, indent=2) + "\n")
+    temporary.replace(path)
