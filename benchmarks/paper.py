@@ -58,10 +58,7 @@ def measure(name: str, path: Path, draws: int, images: int, samples: int) -> dic
     network = load_small_model(entry).network
     test = read_dataset(name, path).test // 255
     some = test[torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:images]]
-    bound_chunks, sample_chunks = (
-        -(-len(test) // BATCH) + -(-len(some) // BATCH),
-        -(-samples // BATCH),
-    )
+    bound_chunks, sample_chunks = -(-len(test) // BATCH), -(-samples // BATCH)
     steps, done = bound_chunks + len(some) * sample_chunks, 0
     torch.manual_seed(0)
     with progress_bar(name, quiet=False) as progress:
@@ -73,9 +70,9 @@ def measure(name: str, path: Path, draws: int, images: int, samples: int) -> dic
                 progress(done / steps)
 
         bounds = measure_bounds(network, test, draws, advance)
-        before = measure_bounds(network, some, draws, advance).negative_elbo
-        after = [importance_nll(network, image[None], samples, advance) for image in some]
-    gains = before - torch.tensor(after, dtype=torch.float64)
+        found = [importance_nll(network, image[None], samples, advance) for image in some]
+    nll, negative_elbo = torch.tensor(found, dtype=torch.float64).T
+    gains = negative_elbo - nll
     elbo = float(bounds.negative_elbo.mean())
     gain = float(gains.mean())
     return {

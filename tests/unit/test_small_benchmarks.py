@@ -71,9 +71,11 @@ def test_importance_sampling_of_a_known_likelihood() -> None:
     image = black_and_white(1)
     exact = float(measure_bounds(network, image).reconstruction)
     bound = float(measure_bounds(network, image, draws=20).negative_elbo)
-    estimate = importance_nll(network, image, 2000)
+    estimate, same_draws_bound = importance_nll(network, image, 2000)
     assert bound > exact + 0.2
     assert estimate == pytest.approx(exact, abs=0.1)
+    assert same_draws_bound == pytest.approx(bound, rel=0.02)
+    assert same_draws_bound > estimate
 
 
 def test_probes_find_what_is_there() -> None:

@@ -48,12 +48,13 @@ def measure_bounds(
 @torch.inference_mode()
 def importance_nll(
     model: SmallVLAE, image: Tensor, samples: int, after_chunk: AfterChunk = lambda: None
-) -> float:
-    """-log of the mean of p(x, z) / q(z | x) over draws z ~ q(z | x), nats, of one image.
+) -> tuple[float, float]:
+    """-log of the mean of p(x, z) / q(z | x) over draws z ~ q(z | x), and the mean of its -log.
 
-    image: [1, colours, H, W]. An upper bound on -log p(x) in expectation, which falls to it as
-    samples grow (Burda et al., arXiv 1509.00519). `after_chunk` is called samples / BATCH times,
-    rounded up.
+    Nats, of one image [1, colours, H, W]. The first is an upper bound on -log p(x) in expectation,
+    which falls to it as samples grow (Burda et al., arXiv 1509.00519); the second is the negative
+    ELBO from the same draws, so that their difference is far less noisy than either.
+    `after_chunk` is called samples / BATCH times, rounded up.
     """
     weights = []
     for start in range(0, samples, BATCH):
@@ -63,4 +64,5 @@ def importance_nll(
         ratio = (draw.log_p - draw.log_q).flatten(1).sum(1)
         weights.append(ratio - reconstruction_nats(model, batch, features))
         after_chunk()
-    return math.log(samples) - float(torch.logsumexp(torch.cat(weights).double(), 0))
+    weight = torch.cat(weights).double()
+    return math.log(samples) - float(torch.logsumexp(weight, 0)), -float(weight.mean())
