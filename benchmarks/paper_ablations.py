@@ -68,7 +68,7 @@ SMALLER_COLOUR: dict[str, Any] = {
     "flow_channels": 64,
     "flow_steps": 3,
 }
-
+"""Of the cifar10 preset: trained in minutes on a CPU."""
 
 WINDOWS = {
     "9x5": "VLAE, window 9x5",

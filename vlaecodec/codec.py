@@ -206,6 +206,7 @@ def _decode_container(
     progress: ProgressCallback | None = None,
     block_px: int = SYNTHESIS_BLOCK_PX,
 ) -> Pixels:
+    """What `decode_pixels` does once the file is parsed."""
     header = container.header
     exact = bool(container.pixels) and not preview
     if exact and (texture is not None or seed is not None):
