@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vlaecodec.correction import Correction
 from vlaecodec.local_kernel import Floats, LocalKernel
@@ -21,7 +22,7 @@ def raster_steps(height: int, width: int, slope: int) -> Iterator[slice]:
 
 def run_raster(
     local: LocalDecoder,
-    features: Floats,
+    given: NDArray[np.int16],
     conditions: Floats,
     choose: ChooseSamples,
     above: Residuals | None = None,
@@ -30,11 +31,11 @@ def run_raster(
 ) -> Residuals:
     """Decode residuals pixel by pixel; the contract is that of `run_wavefronts`.
 
-    features: SIGNED [lanes, H, W, F]. conditions: SIGNED [CONDITIONS]. above: residuals of the rows
+    given: SIGNED [lanes, H, W, n]. conditions: SIGNED [CONDITIONS]. above: residuals of the rows
     just above, [lanes, window height, W, 3]; zeros by default. colours: 1 for grey.
     Returns [lanes, H, W, 3].
     """
-    lanes, height, width, _ = features.shape
+    lanes, height, width, _ = given.shape
     window = local.window
     reach, rows = window.reach, window.height
     residuals = np.zeros((lanes, rows + height, width + 2 * reach, 3), np.int16)
@@ -50,7 +51,7 @@ def run_raster(
             beside = residuals[:, row + rows, column : column + reach]
             seen = np.concatenate([over.reshape(lanes, -1), beside.reshape(lanes, -1)], 1)
             kernel.inputs[:, : seen.shape[1]] = seen * np.float32(RESIDUAL_UNITS)
-            kernel.inputs[:, seen.shape[1] : -1] = features[:, row, column]
+            kernel.inputs[:, seen.shape[1] : -1] = given[:, row, column]
             kernel.begin(lanes)
             pixel = row * width + column
             for number in range(colours):

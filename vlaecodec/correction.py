@@ -12,15 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlaecodec.local_kernel import Floats, Ints, KernelCorrection
-from vlaecodec.networks.local_decoder import RESIDUAL_UNITS
+from vlaecodec.local_kernel import Floats, Ints, KernelCorrection, classes_of
+from vlaecodec.networks.local_decoder import CLASSES, RESIDUAL_UNITS
 from vlaecodec.tables import MEAN_UNITS, SCALE_UNITS, residual_scale
-
-CLASS_BOUNDS = (224, 294, 358)
-"""Predicted scales, in SCALE_UNITS, from which on a sample is of the next class: 0.7, 1.5 and 3.0
-grey levels, about."""
-
-CLASSES = len(CLASS_BOUNDS) + 1
 
 COEFFICIENT_UNIT = 128
 """Coefficients are whole numbers of 1 / COEFFICIENT_UNIT grey levels per grey level."""
@@ -43,7 +37,7 @@ class Correction:
     """What is added to means and scales, by class and colour in coding order."""
 
     window: Ints
-    """[CLASSES, window inputs, 3]: for each residual in the causal window."""
+    """[CLASSES, inputs, 3]: for each residual in the causal window and each contrast."""
     known: Ints
     """[CLASSES, 2, 3]: for the pixel's own residuals of the colours before; else without effect."""
     bias: Ints
@@ -51,21 +45,16 @@ class Correction:
     shift: Ints
     """[CLASSES, 3]: of the scales, in SCALE_UNITS."""
 
-    def to_symbols(self) -> Ints:
-        """All numbers as one row of 0..2 * COEFFICIENT_LIMIT - 1, class by class."""
+    def to_rows(self) -> Ints:
+        """All numbers, [CLASSES, 3 * (inputs + 4)]."""
         parts = (self.window, self.known, self.bias[:, None], self.shift[:, None])
-        return (np.concatenate(parts, axis=1).ravel() + COEFFICIENT_LIMIT).astype(np.int32)
+        return np.concatenate(parts, axis=1).reshape(CLASSES, -1)
 
     @classmethod
-    def from_symbols(cls, symbols: Ints) -> Correction:
-        """The inverse of to_symbols."""
-        rows = symbols.astype(np.int32).reshape(CLASSES, -1, 3) - COEFFICIENT_LIMIT
+    def from_rows(cls, rows: Ints) -> Correction:
+        """The inverse of to_rows; numbers beyond the limits are clipped."""
+        rows = np.clip(rows, -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT - 1).reshape(CLASSES, -1, 3)
         return cls(rows[:, :-4], rows[:, -4:-2], rows[:, -2], rows[:, -1])
-
-    @staticmethod
-    def count(window_inputs: int) -> int:
-        """How many numbers there are."""
-        return CLASSES * 3 * (window_inputs + 4)
 
     def for_kernel(self) -> KernelCorrection:
         """As matrices on inputs in units of 1 / RESIDUAL_UNITS grey levels, results in MEAN_UNITS.
@@ -77,7 +66,6 @@ class Correction:
             x.astype(np.float32) * (unit / RESIDUAL_UNITS) for x in (self.window, self.known)
         )
         return KernelCorrection(
-            bounds=CLASS_BOUNDS,
             window=np.concatenate(list(window), axis=1),
             known=known,
             # The half makes rounding down rounding to nearest.
@@ -86,16 +74,11 @@ class Correction:
         )
 
 
-def classes_of(scale: Ints) -> Ints:
-    """The class of each sample, from its predicted scale in SCALE_UNITS; any shape."""
-    found: Ints = np.searchsorted(CLASS_BOUNDS, scale, side="right").astype(np.int32)
-    return found
-
-
 def fit_means(window: Floats, own: Floats, mean: Ints, scale: Ints) -> Correction:
     """The weighted least squares of what the means miss; scales are left as they are.
 
-    window [n, inputs], own [n, 3]: the residuals around and of each pixel, times RESIDUAL_UNITS.
+    window [n, inputs], own [n, 3]: the residuals around each pixel and contrasts, and its own
+    residuals, times RESIDUAL_UNITS.
     mean, scale: what was predicted, [n, 3] in coding order, in MEAN_UNITS and SCALE_UNITS.
     """
     inputs = window.shape[1]

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from vlaecodec.networks.fixed_point import POSITIVE, ExactLinear
-from vlaecodec.networks.local_decoder import DISTRIBUTION, ColourHead, LocalDecoder
+from vlaecodec.networks.local_decoder import (
+    CLASS_BOUNDS,
+    CLASSES,
+    DISTRIBUTION,
+    ColourHead,
+    LocalDecoder,
+)
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -30,14 +36,18 @@ def _matrix(layer: nn.Module) -> Floats:
     return np.ascontiguousarray(matrix.T)
 
 
+def classes_of(scale: Any) -> Ints:
+    """The class of each sample, from its predicted scale in SCALE_UNITS; any shape."""
+    found: Ints = np.searchsorted(CLASS_BOUNDS, scale, side="right").astype(np.int32)
+    return found
+
+
 @dataclass(frozen=True)
 class KernelCorrection:
     """What is added to means and scales, by class of predicted scale; see `Correction`."""
 
-    bounds: tuple[int, ...]
-    """Scales from which on a sample is of the next class."""
     window: Floats
-    """[window inputs, classes * 3 colours], results in MEAN_UNITS."""
+    """[correction inputs, classes * 3 colours], results in MEAN_UNITS."""
     known: Floats
     """[classes, 2, 3]."""
     bias: Floats
@@ -65,19 +75,19 @@ class LocalKernel:
         capacity: int,
         correction: KernelCorrection | None = None,
     ) -> None:
-        windows = 3 * local.window.size
         enter = _matrix(local.enter)
         # Conditions are the same for all pixels: part of the bias.
         seen = len(enter) - 1 - len(conditions)
         bias = enter[-1] + conditions @ enter[seen:-1]
         enter = np.concatenate([enter[:seen], bias[None]])
-        predict = np.zeros((len(enter), 3), np.float32)
-        predict[:windows], predict[-1] = np.split(_matrix(local.predict), [windows])
-        self._correction = correction
+        predict = np.zeros((len(enter), 3 * local.classes), np.float32)
+        linear = _matrix(local.predict)
+        predict[: len(linear) - 1], predict[-1] = linear[:-1], linear[-1]
+        self._correction, self._classes = correction, local.classes
         columns = [enter, predict]
         if correction is not None:
             correct = np.zeros((len(enter), len(correction.bias)), np.float32)
-            correct[:windows], correct[-1] = correction.window, correction.bias
+            correct[: len(correction.window)], correct[-1] = correction.window, correction.bias
             columns.append(correct)
         self._enter = np.concatenate(columns, axis=1)
         spare_columns = self._enter.shape[1] - local.enter.out_channels
@@ -91,7 +101,7 @@ class LocalKernel:
         self._width, self._colours = width, merges[0].shape[1]
 
         self.inputs = np.ones((capacity, seen + 1), np.float32)
-        """Windows (residuals times RESIDUAL_UNITS), features, a column of ones: [capacity, n]."""
+        """Windows (residuals times RESIDUAL_UNITS), contrasts, features, a column of ones."""
         self.known = np.zeros((capacity, 3), np.float32)
         """The pixels' residuals, times RESIDUAL_UNITS: `colour` reads those before its own."""
         self._hidden = [
@@ -107,10 +117,11 @@ class LocalKernel:
         # Columns: hidden units, predictions, corrections if any; then ones take the place of the
         # first prediction.
         np.matmul(self.inputs[:count], self._enter, out=spare[:, : self._enter.shape[1]])
-        if self._correction is not None:
-            self._corrections = spare[:, width + 3 : self._enter.shape[1]].copy()
-        self._predictions = np.floor(spare[:, width : width + 3])
+        end = width + 3 * self._classes
+        self._predictions = np.floor(spare[:, width:end])
         np.clip(self._predictions, DISTRIBUTION.low, DISTRIBUTION.high, out=self._predictions)
+        if self._correction is not None:
+            self._corrections = spare[:, end : end + 3 * CLASSES].copy()
         _positive(spare[:, :width])
         spare[:, width] = 1
         for matrix in self._layers:
@@ -133,26 +144,24 @@ class LocalKernel:
         np.clip(head[:, :units], POSITIVE.low, POSITIVE.high, out=head[:, :units])
         outputs = np.floor(head @ self._leave[number])
         np.clip(outputs, DISTRIBUTION.low, DISTRIBUTION.high, out=outputs)
-        outputs[:, 0] += self._predictions[:, number]
-        if self._correction is not None:
-            self._correct(outputs, known, number)
+        if self._classes == 1:
+            outputs[:, 0] += self._predictions[:, number]
+        else:
+            self._predict_by_class(outputs, known, number)
         mean, scale, tail = outputs.T.astype(np.int32)
         return mean, scale, tail
 
-    def _correct(self, outputs: Floats, known: Floats, number: int) -> None:
-        """Add the correction to one colour's means and scales, in place."""
-        correction = self._correction
-        if correction is None:
-            return
-        scale = outputs[:, 1]
-        classes = np.zeros(len(scale), np.int32)
-        for bound in correction.bounds:
-            classes += scale >= bound
-        added = self._corrections[np.arange(len(scale)), 3 * classes + number]
-        if number:
-            added += (known * correction.known[classes, :number, number]).sum(1)
-        outputs[:, 0] += np.floor(added)
-        outputs[:, 1] = correction.shifted(scale, classes, number)
+    def _predict_by_class(self, outputs: Floats, known: Floats, number: int) -> None:
+        """Add what is predicted linearly to one colour's means, and the correction, in place."""
+        classes = classes_of(outputs[:, 1])
+        at = np.arange(len(outputs)), 3 * classes + number
+        outputs[:, 0] += self._predictions[at]
+        if (correction := self._correction) is not None:
+            added = self._corrections[at]
+            if number:
+                added += (known * correction.known[classes, :number, number]).sum(1)
+            outputs[:, 0] += np.floor(added)
+            outputs[:, 1] = correction.shifted(outputs[:, 1], classes, number)
 
 
 def _positive(x: Floats) -> None:

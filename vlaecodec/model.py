@@ -19,9 +19,10 @@ from vlaecodec.errors import ModelError
 from vlaecodec.header import QUALITY_UNIT
 from vlaecodec.image import Pixels
 from vlaecodec.networks.architecture import Architecture
-from vlaecodec.networks.encoder import LATENT_FACTOR
+from vlaecodec.networks.encoder import FOLD, LATENT_FACTOR
 from vlaecodec.networks.fixed_point import exact_layers, set_quantised
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
+from vlaecodec.networks.local_decoder import COLOURS
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import QUALITIES, QualityBias
 from vlaecodec.registry import ModelEntry
@@ -113,13 +114,22 @@ class PhotoModel:
         return picture, trunk[0].to(torch.int16)
 
     @exactly
-    def local_features(self, trunk: Tensor, height: int, width: int) -> NDArray[np.float32]:
-        """The local decoder's features of every pixel, SIGNED float32 [height, width, F].
+    def local_given(
+        self, mean: Pixels, trunk: Tensor, rows: slice = slice(None), *, drawing: bool = False
+    ) -> NDArray[np.int16]:
+        """What a local decoder is given of every pixel: contrasts unless drawing, then features.
 
-        trunk: int16 [channels, rows, columns] of the part of the picture that begins with it.
+        mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / FOLD, >= W / FOLD]. rows: of the
+        picture, beginning with a multiple of FOLD; all by default. Returns SIGNED [rows, W, n].
         """
-        features = self.network.local.features(trunk.float().unsqueeze(0))[0]
-        return features[:height, :width].contiguous().numpy()
+        local = self.network.texture if drawing else self.network.local
+        top, bottom, _ = rows.indices(len(mean))
+        features = local.features(trunk[None, :, top // FOLD : -(-bottom // FOLD)].float())
+        features = features[:, : bottom - top, : mean.shape[1]].to(torch.int16)
+        above = min(top, local.window.height)
+        seen = np.ascontiguousarray(mean[top - above : bottom, :, COLOURS], np.int16)
+        contrasts = local.contrasts(torch.from_numpy(seen)[None])[:, above:]
+        return torch.cat([contrasts, features], dim=3)[0].numpy()
 
 
 @functools.lru_cache(maxsize=4)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vlaecodec.header import TEXTURE_UNIT
 from vlaecodec.image import Pixels
-from vlaecodec.local_kernel import Floats, Ints
+from vlaecodec.local_kernel import Ints
 from vlaecodec.model import PhotoModel
 from vlaecodec.networks.encoder import FOLD
 from vlaecodec.networks.local_decoder import COLOURS, local_conditions
@@ -67,14 +67,14 @@ def draw_residual(
     """
     height, width = mean.shape[:2]
     drawn = np.empty((height, width, 3), np.int16)
-    context = np.zeros((model.network.local.window.height, width, 3), np.int16)
+    context = np.zeros((model.network.texture.window.height, width, 3), np.int16)
     for top in range(0, height, band_rows):
         rows = min(band_rows, height - top)
-        features = model.local_features(trunk[:, top // FOLD :], rows, width)
+        given = model.local_given(mean, trunk, slice(top, top + rows), drawing=True)
         part = _draw(
             model,
             mean[None, top : top + rows],
-            features[None],
+            given[None],
             noise_at(seed, top, rows, width)[None],
             context[None],
             colours,
@@ -116,16 +116,16 @@ def recommend_strength(
         return np.stack([picture[y : y + height, x : x + width] for y, x in corners])
 
     means = patches(mean)
-    features = np.stack(
+    given = np.stack(
         [
-            model.local_features(
-                trunk[:, y // FOLD :, x // FOLD :][:, :_ROOM, :_ROOM], height, width
+            model.local_given(
+                picture, trunk[:, y // FOLD :, x // FOLD :][:, :_ROOM, :_ROOM], drawing=True
             )
-            for y, x in corners
+            for picture, (y, x) in zip(means, corners, strict=True)
         ]
     )
     noise = np.stack([noise_at(seed + lane, 0, height, width) for lane in range(len(corners))])
-    drawn = from_residual(_draw(model, means, features, noise, None, colours), means)
+    drawn = from_residual(_draw(model, means, given, noise, None, colours), means)
     photo, base, draw = (p.astype(np.float64) for p in (patches(pixels), means, drawn))
     strengths = np.arange(0, TEXTURE_UNIT + 1, TEXTURE_UNIT // 32)
     gaps = np.zeros(len(strengths))
@@ -185,7 +185,7 @@ def _halve(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw(
     model: PhotoModel,
     mean: Pixels,
-    features: Floats,
+    given: NDArray[np.int16],
     noise: NDArray[np.uint32],
     above: Residuals | None,
     colours: int,
@@ -208,7 +208,7 @@ def _draw(
         return np.clip(expected + np.left_shift(coarse, at.bits) + low, 0, 255) - expected
 
     conditions = local_conditions(drawing=True)
-    return run_wavefronts(model.network.local, features, conditions, choose, above, colours)
+    return run_wavefronts(model.network.texture, given, conditions, choose, above, colours)
 
 
 @lru_cache(maxsize=4)

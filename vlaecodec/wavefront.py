@@ -45,7 +45,7 @@ def view(
 
 def run_wavefronts(
     local: LocalDecoder,
-    features: Floats,
+    given: NDArray[np.int16],
     conditions: Floats,
     choose: ChooseSamples,
     above: Residuals | None = None,
@@ -54,11 +54,12 @@ def run_wavefronts(
 ) -> Residuals:
     """Decode residuals, each pixel's window holding what `choose` returned before.
 
-    features: SIGNED [lanes, H, W, F]. conditions: SIGNED [CONDITIONS]. above: residuals of the rows
-    just above, [lanes, window height, W, 3]; zeros by default. colours: 3, or 1 for grey pictures:
-    the others then repeat the first. correction: of means and scales. Returns [lanes, H, W, 3].
+    given: SIGNED [lanes, H, W, n], see PhotoModel.local_given. conditions: SIGNED [CONDITIONS].
+    above: residuals of the rows just above, [lanes, window height, W, 3]; zeros by default.
+    colours: 3, or 1 for grey pictures: the others then repeat the first. correction: of means and
+    scales. Returns [lanes, H, W, 3].
     """
-    lanes, height, width, depth = features.shape
+    lanes, height, width, depth = given.shape
     window = local.window
     reach, rows = window.reach, window.height
     # Residuals times RESIDUAL_UNITS, bordered by zeros.
@@ -71,7 +72,7 @@ def run_wavefronts(
     matrices = correction.for_kernel() if correction else None
     kernel = LocalKernel(local, conditions, lanes * height, matrices)
     inputs, known = kernel.inputs, kernel.known
-    features = features.reshape(lanes, height * width, depth)
+    given = given.reshape(lanes, height * width, depth)
 
     for pixels in wavefronts(height, width, window.slope):
         first, column = divmod(pixels.start, width)
@@ -85,7 +86,7 @@ def run_wavefronts(
         corner += rows * line
         beside = view(stored, (lanes, count, 3 * reach), (*step, sample), corner)
         seen[..., wide : wide + 3 * reach] = beside
-        seen[..., wide + 3 * reach : -1] = features[:, pixels]
+        seen[..., wide + 3 * reach : -1] = given[:, pixels]
         here = view(stored, (lanes, count, 3), (*step, sample), corner + reach * pixel)
         kernel.begin(total)
         for number in range(colours):

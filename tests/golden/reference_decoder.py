@@ -134,7 +134,7 @@ class Model:
 
     def linear(self, x: list[Array], name: str, target: tuple[int, int]) -> Array:
         """A convolution of one pixel whose input comes in parts."""
-        return self.convolve(np.concatenate(x)[:, None, None], f"local.{name}", target)[:, 0, 0]
+        return self.convolve(np.concatenate(x)[:, None, None], name, target)[:, 0, 0]
 
 
 def requantise(x: Array) -> Array:
@@ -251,41 +251,63 @@ def decode_latents(model: Model, words: list[int], quality: int, rows: int, colu
     return y
 
 
+def class_of(s: int) -> int:
+    return sum(s >= bound for bound in (128, 192, 240, 288, 344))
+
+
 class PixelDecoder:
     """Section 7: pixels one by one, in an order that the causal window allows."""
 
     def __init__(
-        self, model: Model, mean: Array, features: Array, error: int, drawing: int, grey: int
+        self, model: Model, mean: Array, trunk: Array, error: int, drawing: int, grey: int
     ):
         self.coded = 1 if grey else 3
-        self.model, self.features, self.error = model, features, error
+        self.model, self.error, self.drawing = model, error, drawing
+        self.name = "texture" if drawing else "local"
+        self.features = unfold(model.convolve(trunk, f"{self.name}.project", SIGNED), 8)
         self.mean = mean.astype(np.int64)
         self.step = 2 * error + 1
         self.residual = np.zeros(mean.shape, np.int64)  # colours in coding order
         self.conditions = np.array([64 * drawing, CONDITION[error]])
-        self.correction: Array | None = None  # [4 classes, window inputs + 2 + 1 + 1, 3]
+        self.correction: Array | None = None  # [6 classes, inputs + 2 + 1 + 1, 3]
 
-    def window(self, i: int, j: int) -> list[int]:
+    def places(self, i: int, j: int) -> list[tuple[int, int]]:
         reach, rows = self.model.sizes["window_width"] // 2, self.model.sizes["window_height"]
         places = [(i + y, j + x) for y in range(-rows, 0) for x in range(-reach, reach + 1)]
-        places += [(i, j - x) for x in range(reach, 0, -1)]
+        return places + [(i, j - x) for x in range(reach, 0, -1)]
+
+    def window(self, i: int, j: int) -> Array:
         height, width = self.mean.shape[:2]
-        inside = [0 <= y < height and 0 <= x < width for y, x in places]
         seen = [
-            4 * self.residual[p] if ok else np.zeros(3, np.int64)
-            for p, ok in zip(places, inside, strict=True)
+            4 * self.residual[y, x] if 0 <= y < height and 0 <= x < width else np.zeros(3, np.int64)
+            for y, x in self.places(i, j)
         ]
         return np.concatenate(seen)
 
+    def contrasts(self, i: int, j: int) -> Array:
+        if self.drawing:
+            return np.zeros(0, np.int64)
+        mean = self.mean[..., list(COLOURS)]
+        height, width = mean.shape[:2]
+        seen = [
+            mean[min(max(y, 0), height - 1), min(max(x, 0), width - 1)] - mean[i, j]
+            for y, x in self.places(i, j)
+        ]
+        return 4 * np.concatenate([*seen, mean[i, j] - 128])
+
     def begin(self, i: int, j: int) -> tuple[Array, Array]:
         window = self.window(i, j)
-        predicted = self.model.linear([window], "predict", DISTRIBUTION)
-        hidden = self.model.linear(
-            [window, self.features[:, i, j], self.conditions], "enter", POSITIVE
+        contrasts = self.contrasts(i, j)
+        predicted = self.linear([window, contrasts], "predict", DISTRIBUTION)
+        hidden = self.linear(
+            [window, contrasts, self.features[:, i, j], self.conditions], "enter", POSITIVE
         )
         for layer in range(self.model.sizes["local_layers"]):
-            hidden = self.model.linear([hidden], f"hidden.{layer}", POSITIVE)
+            hidden = self.linear([hidden], f"hidden.{layer}", POSITIVE)
         return hidden, predicted
+
+    def linear(self, x: list[Array], name: str, target: tuple[int, int]) -> Array:
+        return self.model.linear(x, f"{self.name}.{name}", target)
 
     def table(
         self, i: int, j: int, colour: int, begun: tuple[Array, Array]
@@ -293,10 +315,10 @@ class PixelDecoder:
         """Table, coarse base and low bits of a sample."""
         hidden, predicted = begun
         known = 4 * self.residual[i, j, :colour]
-        merged = self.model.linear([hidden, known], f"heads.{colour}.merge", POSITIVE)
-        a, s, t = self.model.linear([merged, known], f"heads.{colour}.leave", DISTRIBUTION).tolist()
+        merged = self.linear([hidden, known], f"heads.{colour}.merge", POSITIVE)
+        a, s, t = self.linear([merged, known], f"heads.{colour}.leave", DISTRIBUTION).tolist()
         added, shift = self.corrected(i, j, colour, s)
-        mean = a + int(predicted[colour]) + added
+        mean = a + int(predicted[colour if self.drawing else 3 * class_of(s) + colour]) + added
         s = min(max(s + shift, DISTRIBUTION[0]), DISTRIBUTION[1])
         g = min(max((s - OFFSET[self.error] + 8) >> 4, 0), 40)
         u = min(max((t + 64) >> 7, 0), 7)
@@ -309,9 +331,10 @@ class PixelDecoder:
         """What is added to a mean, and to a scale."""
         if self.correction is None:
             return 0, 0
-        column = self.correction[sum(s >= bound for bound in (224, 294, 358)), :, colour]
+        column = self.correction[class_of(s), :, colour]
         known = np.where(np.arange(2) < colour, self.residual[i, j, :2], 0)
-        seen = np.concatenate([self.window(i, j) // 4, known, [1]])
+        linear = np.concatenate([self.window(i, j), self.contrasts(i, j)]) // 4
+        seen = np.concatenate([linear, known, [1]])
         return int(seen @ column[:-1] + 8) >> 4, int(column[-1])
 
     def store(self, i: int, j: int, colour: int, k: int) -> None:
@@ -332,31 +355,39 @@ def uniform(count: int) -> list[int]:
     return [v * ((1 << 24) // count) for v in range(count + 1)]
 
 
+def pop_values(stack: Stack, tables: list[tuple[int, int, int]]) -> list[int]:
+    entries = [stack.pop_entry(stack.cumulative("residual", t)[0]) for t, _, _ in tables]
+    values = [stack.pop_entry(uniform(512)) - 256 if entry == 63 else 0 for entry in entries]
+    for place, (entry, (_, base, b)) in enumerate(zip(entries, tables, strict=True)):
+        if entry < 63:
+            low = stack.pop_entry(uniform(1 << b)) if b else 0
+            values[place] = ((base + entry - 32) << b) + low
+    return values
+
+
 def decode_tile(decoder: PixelDecoder, words: list[int]) -> Array:
     """Section 7."""
     stack = Stack(words, decoder.model)
     height, width = decoder.mean.shape[:2]
     if decoder.coded == 3 and stack.pop_entry(uniform(2)):
-        rows = len(decoder.window(0, 0)) + 4
-        popped = [stack.pop_entry(uniform(256)) - 128 for _ in range(4 * 3 * rows)]
-        decoder.correction = np.array(popped).reshape(4, rows, 3)
+        rows = len(decoder.window(0, 0)) + len(decoder.contrasts(0, 0)) + 4
+        popped = []
+        for _ in range(6):
+            g = min(stack.pop_entry(uniform(64)), 40)
+            b = max(0, (g - 16) // 4)
+            step = 1 << b
+            p = (step // 2 - 4 * (step - 1)) // step
+            table = ((g - 4 * b) * 8 + p % 8, p // 8, b)
+            popped.append(pop_values(stack, [table] * (3 * rows)))
+        decoder.correction = np.clip(popped, -128, 127).reshape(6, rows, 3)
     slope = decoder.model.sizes["window_width"] // 2 + 1
     for step in range(width + slope * (height - 1)):
         places = [(i, step - slope * i) for i in range(height) if 0 <= step - slope * i < width]
         begun = [decoder.begin(i, j) for i, j in places]
         for colour in range(decoder.coded):
             tables = [decoder.table(*p, colour, b) for p, b in zip(places, begun, strict=True)]
-            entries = [stack.pop_entry(stack.cumulative("residual", t)[0]) for t, _, _ in tables]
-            values = {}
-            for place, entry in zip(places, entries, strict=True):
-                if entry == 63:
-                    values[place] = stack.pop_entry(uniform(512)) - 256
-            for place, entry, (_, base, b) in zip(places, entries, tables, strict=True):
-                if entry < 63:
-                    low = stack.pop_entry(uniform(1 << b)) if b else 0
-                    values[place] = ((base + entry - 32) << b) + low
-            for place in places:
-                decoder.store(*place, colour, values[place])
+            for place, value in zip(places, pop_values(stack, tables), strict=True):
+                decoder.store(*place, colour, value)
     assert stack.state == 0
     assert not stack.words
     return decoder.pixels()
@@ -460,7 +491,7 @@ class File(NamedTuple):
 def read_file(data: bytes) -> File:
     fields = struct.unpack_from("<4sBB4sHHHBH", data)
     magic, version, flags, _, width, height, quality, texture, seed = fields
-    assert (magic, version, flags & 8) == (b"\x8bVLA", 3, 0)
+    assert (magic, version, flags & 8) == (b"\x8bVLA", 4, 0)
     width, height, offset = width + 1, height + 1, 19
     error = data[offset] if flags & 1 else 0
     grey = flags & 2
@@ -496,19 +527,18 @@ def decode(
     if grey:
         red, green, blue = mean.transpose(2, 0, 1).astype(np.int64)
         mean = np.stack([(red + 2 * green + blue + 2) >> 2] * 3, 2).astype(np.uint8)
-    features = unfold(model.convolve(trunk, "local.project", SIGNED), 8)
     if parts and not preview:
         pixels = mean.copy()
         for (top, left), (words, _) in zip(boxes, parts, strict=True):
             tile = mean[top : top + TILE, left : left + TILE]
-            decoder = PixelDecoder(model, tile, features[:, top:, left:], error, 0, grey)
+            decoder = PixelDecoder(model, tile, trunk[:, top // 8 :, left // 8 :], error, 0, grey)
             pixels[top : top + TILE, left : left + TILE] = decode_tile(decoder, words)
         check(pixels, boxes, parts)
         return pixels
     strength = texture if strength is None else strength
     if strength == 0:
         return mean
-    return draw(PixelDecoder(model, mean, features, 0, 1, grey), seed, strength)
+    return draw(PixelDecoder(model, mean, trunk, 0, 1, grey), seed, strength)
 
 
 def check(pixels: Array, boxes: list, parts: list) -> None:

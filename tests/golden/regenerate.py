@@ -22,7 +22,7 @@ from vlaecodec import pixel_coder
 from vlaecodec.alpha import encode_alpha
 from vlaecodec.codec import decode_pixels
 from vlaecodec.correction import CLASSES, Correction
-from vlaecodec.header import TILE_PX, Section, read_header
+from vlaecodec.header import TILE_PX, VERSION, Section, read_header
 from vlaecodec.model import load_model
 from vlaecodec.registry import find_model
 
@@ -121,7 +121,7 @@ def main() -> None:
 
 def with_correction(pixels: np.ndarray) -> bytes:
     """A lossless file with a correction of its distributions, for which it is too small itself."""
-    rows = np.random.default_rng(0).integers(-9, 10, (CLASSES, 40, 3), dtype=np.int32)
+    rows = np.random.default_rng(0).integers(-9, 10, (CLASSES, 79, 3), dtype=np.int32)
     chosen = Correction(rows[:, :-4], rows[:, -4:-2], rows[:, -2], rows[:, -1])
     with (
         patch.object(pixel_coder, "MIN_PIXELS", 1),
@@ -158,7 +158,7 @@ def format_example() -> str:
     (size,), start = layout.latent_sizes, layout.start
     pieces = [
         (4, "magic"),
-        (1, "version 3"),
+        (1, f"version {VERSION}"),
         (1, "flags"),
         (4, "model"),
         (2, f"width - 1: {header.width} pixel"),

@@ -12,22 +12,20 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec import pixel_coder
 from vlaecodec.correction import (
-    CLASS_BOUNDS,
     COEFFICIENT_LIMIT,
     Correction,
     correct,
     fit_means,
 )
-from vlaecodec.networks.local_decoder import RESIDUAL_UNITS
+from vlaecodec.networks.local_decoder import CLASS_BOUNDS, CLASSES, RESIDUAL_UNITS
 
-INPUTS = 36
+INPUTS = 75
 
 
 def made_up(seed: int, limit: int = COEFFICIENT_LIMIT) -> Correction:
-    symbols = np.random.default_rng(seed).integers(
-        COEFFICIENT_LIMIT - limit, COEFFICIENT_LIMIT + limit, Correction.count(INPUTS)
-    )
-    return Correction.from_symbols(symbols.astype(np.int32))
+    shape = (CLASSES, 3 * (INPUTS + 4))
+    rows = np.random.default_rng(seed).integers(-limit, limit, shape)
+    return Correction.from_rows(rows.astype(np.int32))
 
 
 def as_inputs(residual: np.ndarray) -> np.ndarray:
@@ -35,15 +33,15 @@ def as_inputs(residual: np.ndarray) -> np.ndarray:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_symbols_come_back(seed: int) -> None:
+def test_rows_come_back(seed: int) -> None:
     correction = made_up(seed)
-    symbols = correction.to_symbols()
-    again = Correction.from_symbols(symbols)
+    rows = correction.to_rows()
+    again = Correction.from_rows(rows)
     for name in ("window", "known", "bias", "shift"):
         assert np.array_equal(getattr(again, name), getattr(correction, name))
-    assert len(symbols) == Correction.count(INPUTS)
-    assert symbols.min() >= 0
-    assert symbols.max() < 2 * COEFFICIENT_LIMIT
+    assert rows.shape == (CLASSES, 3 * (INPUTS + 4))
+    clipped = Correction.from_rows(rows * 1000).to_rows()
+    assert np.array_equal(clipped, np.clip(rows * 1000, -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT - 1))
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -68,10 +66,10 @@ def test_sums_are_exact_in_whole_numbers(seed: int) -> None:
 
 def test_a_fit_finds_what_is_missing() -> None:
     rng = np.random.default_rng(0)
-    count = 20_000
+    count = 60_000
     window = rng.integers(-40, 41, (count, INPUTS))
     residual = rng.integers(-60, 61, (count, 3)).astype(np.int32)
-    scale = rng.choice([100, 250, 320, 500], (count, 3)).astype(np.int32)
+    scale = rng.choice([100, 150, 200, 250, 320, 500], (count, 3)).astype(np.int32)
     truth = made_up(1, limit=12)
     truth = replace(truth, shift=np.zeros_like(truth.shift))
     zeros = np.zeros((count, 3), np.int32)

@@ -19,7 +19,7 @@ from vlaecodec.inspection import (
 )
 from vlaecodec.latent_trace import trace_file
 from vlaecodec.layers import measure_file
-from vlaecodec.pixel_coder import _pop_correction
+from vlaecodec.residual_coder import pop_correction
 from vlaecodec.texture import blend
 
 PHOTO = photo(73, 101)
@@ -71,7 +71,7 @@ def test_corrected_means_are_those_of_the_file(monkeypatch, corrected) -> None:
     (tile,) = read_container(data).pixels
     stack = AnsStack(np.frombuffer(tile.payload, "<u4"))
     before_bits = stack.size_bits()
-    found = _pop_correction(stack, 3 * trace_file(data).model.network.local.window.size)
+    found = pop_correction(stack, trace_file(data).model)
     assert (found is not None) == corrected
     spent_bits = before_bits - stack.size_bits()
     bits = inspect_file(data).layers[-1].total_bits

@@ -76,7 +76,7 @@ def test_damage_is_noticed_even_without_checksums(tiny_model) -> None:
         try:
             decoded, _ = latent_coder.decode_latent(tiny_model, broken, CODE, 16, 16)
             # Escaped symbols are stored bit for bit; nothing else can hide a change.
-            assert (decoded != latent).sum() < 10
+            assert (decoded != latent).mean() < 0.01
         except DamagedError:
             noticed += 1
     assert noticed > 0.9 * tried

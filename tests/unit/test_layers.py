@@ -40,6 +40,7 @@ ORDER = [
     "local_kernel",
     "correction",
     "residual",
+    "residual_coder",
     "wavefront",
     "pixel_coder",
     "texture",

@@ -8,7 +8,7 @@ from tests.conftest import photo
 from vlaecodec import pixel_coder
 from vlaecodec.errors import DamagedError
 from vlaecodec.local_kernel import LocalKernel
-from vlaecodec.networks.local_decoder import RESIDUAL_UNITS, local_conditions
+from vlaecodec.networks.local_decoder import COLOURS, RESIDUAL_UNITS, local_conditions
 from vlaecodec.residual import LOW_BITS, ROWS, ResidualGrid
 from vlaecodec.tables import RESIDUAL_ROWS, residual_tables
 
@@ -66,23 +66,50 @@ def test_damage_is_noticed_without_checksums(tiny_model) -> None:
         assert not np.array_equal(decoded, pixels)
 
 
+def test_contrasts_are_what_windows_show_of_the_mean_image(tiny_model) -> None:
+    _, mean, trunk = sample(tiny_model, 21, 11)
+    window = tiny_model.network.local.window
+    given = tiny_model.local_given(mean, trunk)[..., : 3 * (window.size + 1)]
+    by_colour = mean[..., COLOURS].astype(int)
+    above = [
+        (y, x) for y in range(-window.height, 0) for x in range(-window.reach, window.reach + 1)
+    ]
+    for row, column in ((0, 0), (0, 10), (7, 5), (20, 1), (20, 10)):
+        here = by_colour[row, column]
+        expected = [
+            by_colour[max(row + y, 0), min(max(column + x, 0), 10)] - here
+            for y, x in [*above, *((0, -x) for x in range(window.reach, 0, -1))]
+        ]
+        expected = np.concatenate([*expected, here - 128]) * RESIDUAL_UNITS
+        assert np.array_equal(given[row, column], expected)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 8), slice(8, 21), slice(16, 20)], ids=str)
+def test_some_rows_are_given_what_they_are_given_among_all(tiny_model, rows) -> None:
+    _, mean, trunk = sample(tiny_model, 21, 11)
+    whole = tiny_model.local_given(mean, trunk)
+    assert np.array_equal(tiny_model.local_given(mean, trunk, rows), whole[rows])
+
+
 def test_the_kernel_computes_what_the_network_does(tiny_model) -> None:
     """Training's network and the matrices of the decoder, bit by bit."""
     local = tiny_model.network.local
     rng = np.random.default_rng(2)
     count, windows = 50, 3 * local.window.size
     residuals = rng.integers(-255, 256, (count, windows + 3)).astype(np.float32) * RESIDUAL_UNITS
+    contrasts = rng.integers(-1020, 1021, (count, windows + 3))
     features = rng.integers(-1023, 1024, (count, tiny_model.network.arch.local_features))
     for drawing, max_error in ((False, 0), (True, 0), (False, 9)):
         conditions = local_conditions(drawing=drawing, max_error=max_error)
         kernel = LocalKernel(local, conditions, count)
-        kernel.inputs[:, :-1] = np.concatenate([residuals[:, 3:], features], axis=1)
+        kernel.inputs[:, :-1] = np.concatenate([residuals[:, 3:], contrasts, features], axis=1)
         kernel.known[:] = residuals[:, :3]
         kernel.begin(count)
         found = np.stack([np.stack(kernel.colour(n, count), -1) for n in range(3)], -2)
         with torch.inference_mode():
             expected = local(
                 torch.from_numpy(residuals[:, 3:]),
+                torch.from_numpy(contrasts).float(),
                 torch.from_numpy(features).float(),
                 torch.from_numpy(conditions).expand(count, -1),
                 torch.from_numpy(residuals[:, :2]),

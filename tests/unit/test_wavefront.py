@@ -12,7 +12,7 @@ from vlaecodec.correction import Correction
 from vlaecodec.local_kernel import Floats, Ints
 from vlaecodec.model import PhotoModel, freeze, whole_tensors
 from vlaecodec.networks.fixed_point import SIGNED
-from vlaecodec.networks.local_decoder import RESIDUAL_UNITS, LocalDecoder, local_conditions
+from vlaecodec.networks.local_decoder import CLASSES, RESIDUAL_UNITS, LocalDecoder, local_conditions
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.wavefront import ChooseSamples, Residuals, run_wavefronts, wavefronts
 
@@ -22,13 +22,17 @@ CONDITIONS = [local_conditions(drawing=True), local_conditions(drawing=False, ma
 
 def random_inputs(
     local: LocalDecoder, lanes: int, height: int, width: int
-) -> tuple[Floats, Residuals]:
-    """Features, and residuals of the rows above, both over all that their formats hold."""
+) -> tuple[NDArray[np.int16], Residuals]:
+    """What is given, and residuals of the rows above, both over all that their formats hold."""
     rng = np.random.default_rng(height * 100 + width)
-    shape = (lanes, height, width, TINY.local_features)
-    features = rng.integers(SIGNED.low, SIGNED.high + 1, shape).astype(np.float32)
+    shape = (lanes, height, width, _contrasts(local) + TINY.local_features)
+    given = rng.integers(SIGNED.low, SIGNED.high + 1, shape).astype(np.int16)
     above = rng.integers(-255, 256, (lanes, local.window.height, width, 3)).astype(np.int16)
-    return features, above
+    return given, above
+
+
+def _contrasts(local: LocalDecoder) -> int:
+    return 0 if local.drawing else 3 * (local.window.size + 1)
 
 
 class Chooser:
@@ -53,7 +57,7 @@ class Chooser:
 
 def teacher_forced(
     local: LocalDecoder,
-    features: Floats,
+    given: NDArray[np.int16],
     conditions: Floats,
     residuals: Residuals,
     above: Residuals,
@@ -64,7 +68,8 @@ def teacher_forced(
     constant = torch.from_numpy(conditions).expand(*residuals.shape[:3], -1)
     with torch.inference_mode():
         window = local.window.gather(whole)[:, rows:]
-        return local(window, torch.from_numpy(features), constant, whole[:, rows:, :, :2])
+        contrasts, features = torch.from_numpy(given).float().tensor_split([_contrasts(local)], 3)
+        return local(window, contrasts, features, constant, whole[:, rows:, :, :2])
 
 
 @pytest.mark.parametrize("beyond", [False, True], ids=["top", "above"])
@@ -74,12 +79,12 @@ def test_wavefronts_are_raster_order_made_parallel(
     tiny_model: PhotoModel, size: tuple[int, int], lanes: int, beyond: bool
 ) -> None:
     local, (height, width) = tiny_model.network.local, size
-    features, rows = random_inputs(local, lanes, height, width)
+    given, rows = random_inputs(local, lanes, height, width)
     above = rows if beyond else None
     for conditions in CONDITIONS:
         parallel, serial = (Chooser(lanes, height * width) for _ in range(2))
-        result = run_wavefronts(local, features, conditions, parallel, above)
-        expected = run_raster(local, features, conditions, serial, above)
+        result = run_wavefronts(local, given, conditions, parallel, above)
+        expected = run_raster(local, given, conditions, serial, above)
         assert result.dtype == expected.dtype == np.int16
         np.testing.assert_array_equal(result, expected)
         np.testing.assert_array_equal(parallel.told, serial.told)
@@ -91,27 +96,28 @@ def test_grey_and_corrected_pixels_too(
     tiny_model: PhotoModel, size: tuple[int, int], colours: int, corrected: bool
 ) -> None:
     local = tiny_model.network.local
-    features, _ = random_inputs(local, 2, *size)
-    count = Correction.count(3 * local.window.size)
-    symbols = np.random.default_rng(4).integers(0, 256, count, dtype=np.int32)
-    correction = Correction.from_symbols(symbols) if corrected else None
+    given, _ = random_inputs(local, 2, *size)
+    shape = (CLASSES, 3 * (local.linear_inputs + 4))
+    rows = np.random.default_rng(4).integers(-128, 128, shape, dtype=np.int32)
+    correction = Correction.from_rows(rows) if corrected else None
     parallel, serial = (Chooser(2, size[0] * size[1]) for _ in range(2))
     options = {"colours": colours, "correction": correction}
-    result = run_wavefronts(local, features, CONDITIONS[0], parallel, **options)
-    expected = run_raster(local, features, CONDITIONS[0], serial, **options)
+    result = run_wavefronts(local, given, CONDITIONS[0], parallel, **options)
+    expected = run_raster(local, given, CONDITIONS[0], serial, **options)
     np.testing.assert_array_equal(result, expected)
     np.testing.assert_array_equal(parallel.told, serial.told)
 
 
+@pytest.mark.parametrize("name", ["local", "texture"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_both_are_the_module_that_was_trained(
-    tiny_model: PhotoModel, size: tuple[int, int]
+    tiny_model: PhotoModel, size: tuple[int, int], name: str
 ) -> None:
-    local, lanes = tiny_model.network.local, 2
-    features, above = random_inputs(local, lanes, *size)
+    local, lanes = getattr(tiny_model.network, name), 2
+    given, above = random_inputs(local, lanes, *size)
     chooser = Chooser(lanes, size[0] * size[1])
-    residuals = run_wavefronts(local, features, CONDITIONS[1], chooser, above)
-    forced = teacher_forced(local, features, CONDITIONS[1], residuals, above)
+    residuals = run_wavefronts(local, given, CONDITIONS[1], chooser, above)
+    forced = teacher_forced(local, given, CONDITIONS[1], residuals, above)
     np.testing.assert_array_equal(chooser.told.reshape(forced.shape), forced.numpy())
 
 
@@ -125,17 +131,17 @@ def test_other_windows(window: tuple[int, int], size: tuple[int, int]) -> None:
         networks.append(PhotoVLAE(arch))
     freeze(networks[1], whole_tensors(networks[0]))
     local = networks[1].eval().local
-    features, above = random_inputs(local, 2, *size)
+    given, above = random_inputs(local, 2, *size)
     parallel, serial = (Chooser(2, size[0] * size[1]) for _ in range(2))
-    result = run_wavefronts(local, features, CONDITIONS[0], parallel, above)
-    np.testing.assert_array_equal(result, run_raster(local, features, CONDITIONS[0], serial, above))
-    forced = teacher_forced(local, features, CONDITIONS[0], result, above)
+    result = run_wavefronts(local, given, CONDITIONS[0], parallel, above)
+    np.testing.assert_array_equal(result, run_raster(local, given, CONDITIONS[0], serial, above))
+    forced = teacher_forced(local, given, CONDITIONS[0], result, above)
     np.testing.assert_array_equal(parallel.told.reshape(forced.shape), forced.numpy())
 
 
 def test_rows_in_two_goes_are_rows_in_one(tiny_model: PhotoModel) -> None:
     local, width = tiny_model.network.local, 10
-    features, _ = random_inputs(local, 1, 12, width)
+    given, _ = random_inputs(local, 1, 12, width)
 
     def choose_from(top: int) -> ChooseSamples:
         def choose(number: int, pixels: slice, mean: Ints, scale: Ints, tail: Ints) -> Ints:
@@ -144,10 +150,10 @@ def test_rows_in_two_goes_are_rows_in_one(tiny_model: PhotoModel) -> None:
 
         return choose
 
-    whole = run_wavefronts(local, features, CONDITIONS[0], choose_from(0))
-    first = run_wavefronts(local, features[:, :7], CONDITIONS[0], choose_from(0))
+    whole = run_wavefronts(local, given, CONDITIONS[0], choose_from(0))
+    first = run_wavefronts(local, given[:, :7], CONDITIONS[0], choose_from(0))
     context = first[:, -local.window.height :]
-    second = run_wavefronts(local, features[:, 7:], CONDITIONS[0], choose_from(7), context)
+    second = run_wavefronts(local, given[:, 7:], CONDITIONS[0], choose_from(7), context)
     np.testing.assert_array_equal(np.concatenate([first, second], axis=1), whole)
 
 

@@ -16,7 +16,7 @@ from vlaecodec.networks.quality import QuantisationStep
 
 
 class PhotoVLAE(nn.Module):
-    """Analysis, q(h | y1), p(y1 | h), p(y2 | y1), quantisation steps, global and local decoder."""
+    """Analysis, q(h | y1), p(y1 | h), p(y2 | y1), quantisation steps, global and local decoders."""
 
     def __init__(self, arch: Architecture) -> None:
         super().__init__()
@@ -28,3 +28,4 @@ class PhotoVLAE(nn.Module):
         self.pass_priors = nn.ModuleList(PassPrior(arch, k) for k in range(1, PASSES))
         self.decoder = GlobalDecoder(arch)
         self.local = LocalDecoder(arch)
+        self.texture = LocalDecoder(arch, drawing=True)

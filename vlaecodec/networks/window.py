@@ -39,15 +39,20 @@ class Window:
         """How many wavefronts cover an image."""
         return width + self.slope * (height - 1)
 
-    def gather(self, image: Tensor) -> Tensor:
-        """Every pixel's window, zeros beyond the borders.
+    def gather(self, image: Tensor, *, repeat_border: bool = False) -> Tensor:
+        """Every pixel's window: beyond the borders zeros, or the nearest pixel of the image.
 
         image: [B, H, W, C]. Returns [B, H, W, size * C]: rows from the top, left to right, each
         pixel's channels together.
         """
         batch, height, width, channels = image.shape
         reach, rows = self.reach, self.height
-        padded = F.pad(image, (0, 0, reach, reach, rows, 0)).contiguous()
+        if repeat_border:
+            lines = torch.arange(-rows, height, device=image.device).clamp_min(0)
+            columns = torch.arange(-reach, width + reach, device=image.device).clamp(0, width - 1)
+            padded = image[:, lines][:, :, columns].contiguous()
+        else:
+            padded = F.pad(image, (0, 0, reach, reach, rows, 0)).contiguous()
         line = padded.shape[2] * channels
         shape = (batch, height, width, self.width * channels)
         strides = (padded.stride(0), line, channels, 1)

@@ -1,4 +1,4 @@
-"""The local decoder's objective: bits of the pixels given the latent, in three kinds of context."""
+"""The local decoders' objective: bits of the pixels given the latent, in three kinds of context."""
 
 from __future__ import annotations
 
@@ -66,45 +66,57 @@ def clean_contexts(residual: Tensor) -> Contexts:
     return Contexts(residual, residual, step, _conditions(zero, zero))
 
 
-def mixed_contexts(residual: Tensor) -> Contexts:
-    """Every other image as lossless or, at times, near-lossless coding has it; the rest corrupted.
+def exact_contexts(residual: Tensor) -> Contexts:
+    """Contexts as lossless or, at times, near-lossless coding has them."""
+    batch, device = len(residual), residual.device
+    max_error = torch.floor(torch.rand(batch, device=device) ** 2 * (MAX_ERROR + 1))
+    max_error = max_error * (torch.rand(batch, device=device) < NEAR_LOSSLESS)
+    step = (2 * max_error + 1)[:, None, None, None]
+    target = (torch.floor(residual / step + 0.5) * step).clamp(-255, 255)
+    return Contexts(target, target, step, _conditions(torch.zeros_like(max_error), max_error))
+
+
+def drawing_contexts(residual: Tensor) -> Contexts:
+    """Corrupted contexts.
 
     A drawing decoder sees its own draws, unlike any photo; without corrupted contexts in training
     one odd pixel makes the next odder and the texture explodes.
     """
-    batch, device = len(residual), residual.device
-    robust = (torch.arange(batch, device=device) % 2).float()
-    max_error = torch.floor(torch.rand(batch, device=device) ** 2 * (MAX_ERROR + 1))
-    max_error = max_error * (torch.rand(batch, device=device) < NEAR_LOSSLESS) * (1 - robust)
-    step = (2 * max_error + 1)[:, None, None, None]
-    target = torch.floor(residual / step + 0.5) * step
+    one = torch.ones(len(residual), device=residual.device)
+    step = one[:, None, None, None]
     level = CORRUPTION_GREY * torch.rand_like(step) ** 1.5
     outlier = torch.rand_like(residual[..., :1]) < OUTLIERS * torch.rand_like(step)
     noise = torch.randn_like(residual) * torch.where(outlier, OUTLIER_GREY, level)
-    context = target + torch.floor(noise + 0.5) * robust[:, None, None, None]
-    return Contexts(
-        context.clamp(-255, 255), target.clamp(-255, 255), step, _conditions(robust, max_error)
-    )
+    context = (residual + torch.floor(noise + 0.5)).clamp(-255, 255)
+    return Contexts(context, residual, step, _conditions(one, 0 * one))
 
 
-def image_residual(image: Tensor, mean_image: Tensor) -> Tensor:
-    """image - mean image, float [B, 3, H, W] in grey levels; returns [B, H, W, 3] by COLOURS."""
+def split_image(image: Tensor, mean_image: Tensor) -> tuple[Tensor, Tensor]:
+    """The residual to the mean image, and that in whole grey levels: [B, H, W, 3] by COLOURS.
+
+    Both inputs are float [B, 3, H, W] in grey levels.
+    """
     whole = torch.floor(mean_image.detach().float() + 0.5).clamp(0, 255)
-    return (image - whole).permute(0, 2, 3, 1)[..., COLOURS]
+    residual, mean = (x.permute(0, 2, 3, 1)[..., COLOURS] for x in (image - whole, whole))
+    return residual, mean
 
 
 def local_bits(
-    local: LocalDecoder, trunk: Tensor, contexts: Contexts, sample: int | None = None
+    local: LocalDecoder,
+    trunk: Tensor,
+    mean: Tensor,
+    contexts: Contexts,
+    sample: int | None = None,
 ) -> Tensor:
     """Bits of each pixel's three targets, float [B, pixels].
 
-    trunk: SIGNED. `sample`: how many pixels to draw at random from each image, by default all.
+    trunk: SIGNED. mean: whole grey levels [B, H, W, 3] by COLOURS. `sample`: how many pixels to
+    draw at random from each image, by default all.
     """
-    batch = len(trunk)
 
     def rows(x: Tensor) -> Tensor:
         """[B, pixels, channels] of the pixels that count."""
-        x = x.reshape(batch, -1, x.shape[-1])
+        x = x.flatten(1, 2)
         return x if places is None else x[:, places]
 
     pixels = contexts.target[0, ..., 0].numel()
@@ -112,10 +124,12 @@ def local_bits(
     features = rows(local.features(trunk))
     # One type for all that is joined: residuals times a power of two are exact even in bfloat16.
     context = (contexts.context * RESIDUAL_UNITS).to(features.dtype)
+    contrasts = rows(local.contrasts(mean.to(features.dtype)))
     target = rows(contexts.target)
     known = (target[..., :2] * RESIDUAL_UNITS).to(features.dtype)
     conditions = contexts.conditions.to(features.dtype)[:, None].expand(-1, target.shape[1], -1)
-    outputs = local(rows(local.window.gather(context)), features, conditions, known).float()
+    windows = rows(local.window.gather(context))
+    outputs = local(windows, contrasts, features, conditions, known).float()
     return residual_bits(outputs, target, contexts.step[:, :, 0]).sum(-1)
 
 

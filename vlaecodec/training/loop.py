@@ -27,9 +27,10 @@ from vlaecodec.training.export import import_model
 from vlaecodec.training.initialise import initialise_as_transform
 from vlaecodec.training.local_loss import (
     clean_contexts,
-    image_residual,
+    drawing_contexts,
+    exact_contexts,
     local_bits,
-    mixed_contexts,
+    split_image,
 )
 from vlaecodec.training.loss import Losses, forward_losses, objective
 from vlaecodec.training.ms_ssim import ms_ssim_loss
@@ -37,6 +38,7 @@ from vlaecodec.training.report import Report
 from vlaecodec.training.run import RunConfig, follow, learning_rate_at
 from vlaecodec.training.synthetic import draw_pictures
 
+LOCAL_DECODERS = ("local.", "texture.")
 VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 DRAWN_PICTURES = 200
 AVERAGE_DECAY = 0.999
@@ -137,6 +139,10 @@ def _start(
     if resume:
         load_weights(config.checkpoint, model, "model")
         load_weights(config.checkpoint, average, "average")
+    if config.freeze_global:
+        # What is frozen is what was last exported; else the average would drift to the latest step.
+        local = {n: p for n, p in model.state_dict().items() if n.startswith(LOCAL_DECODERS)}
+        model.load_state_dict(average.state_dict() | local)
     for module in (model, average):
         module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average.requires_grad_(False)
@@ -150,8 +156,9 @@ def _start(
 
 def _groups(config: TrainingConfig, model: PhotoVLAE) -> list[dict[str, Any]]:
     """What is trained, and at which multiple of the learning rate."""
-    local = {"params": list(model.local.parameters()), "gain": config.local_rate_gain}
-    rest = [p for name, p in model.named_parameters() if not name.startswith("local.")]
+    local_decoders = [*model.local.parameters(), *model.texture.parameters()]
+    local = {"params": local_decoders, "gain": config.local_rate_gain}
+    rest = [p for name, p in model.named_parameters() if not name.startswith(LOCAL_DECODERS)]
     groups = [] if config.freeze_global else [{"params": rest, "gain": 1.0}]
     # A network of its own, whose likelihood has another scale: it is clipped by itself.
     return [*groups, local] if config.local_weight else groups
@@ -179,8 +186,8 @@ def _step(
                 losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)
             loss = objective(losses, quality, config.coarse_weight, config.ms_ssim_part)
         if config.local_weight:
-            contexts = mixed_contexts(image_residual(image, mean_image))
-            losses.pixel_bpp = local_bits(model.local, trunk, contexts, config.local_sample).mean(1)
+            residual, mean = split_image(image, mean_image)
+            losses.pixel_bpp = _pixel_bits(model, trunk, residual, mean, config.local_sample)
             loss = loss + config.local_weight * losses.pixel_bpp.mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -191,6 +198,21 @@ def _step(
     if all(torch.isfinite(norm) for norm in norms):
         optimizer.step()
     return losses, loss
+
+
+def _pixel_bits(
+    model: PhotoVLAE, trunk: Tensor, residual: Tensor, mean: Tensor, sample: int
+) -> Tensor:
+    """Bits per pixel [B]: half of the images train the decoder of exact pixels, half texture's."""
+    coded, drawn = slice(0, None, 2), slice(1, None, 2)
+    contexts = exact_contexts(residual[coded]), drawing_contexts(residual[drawn])
+    bits = [
+        local_bits(local, trunk[part], mean[part], seen, sample).mean(1)
+        for local, part, seen in zip(
+            (model.local, model.texture), (coded, drawn), contexts, strict=True
+        )
+    ]
+    return torch.cat(bits)
 
 
 def _to_network(image: Tensor, device: torch.device) -> Tensor:
@@ -222,8 +244,9 @@ def _validate(
             losses, mean_image, trunk = forward_losses(
                 model, image, quality, quantised=config.quantised
             )
-            contexts = clean_contexts(image_residual(image, mean_image))
-            pixels.append(local_bits(model.local, trunk, contexts).mean(1))
+            residual, mean = split_image(image, mean_image)
+            contexts = clean_contexts(residual)
+            pixels.append(local_bits(model.local, trunk, mean, contexts).mean(1))
             rates.append(losses.rate_bpp)
             psnrs.append(_psnr_db(losses))
             costs.append(objective(losses, quality))
