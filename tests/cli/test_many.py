@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -208,15 +209,21 @@ def die_on_b(job, *, force):  # a worker's work must be importable
     from vlaecodec.cli.files import write_output
     from vlaecodec.cli.jobs import Outcome
 
+    marker = Path(job.output).with_name("c died")
     if job.input.endswith("b.jpg"):
+        wait_for(marker)  # so that c dies beside it, not alone
         os._exit(9)
     write_output(job.output, b"done", force=force)
-    if job.input.endswith("c.webp"):  # dies when its output is there
-        marker = Path(job.output + ".died")
-        if not marker.exists():
-            marker.write_bytes(b"")
-            os._exit(9)
+    if job.input.endswith("c.webp") and not marker.exists():  # dies when its output is there
+        marker.write_bytes(b"")
+        os._exit(9)
     return Outcome(1, 1, 1, 0.1)
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def test_no_job_is_lost_when_the_pool_breaks_between_two(monkeypatch, tmp_path) -> None:
