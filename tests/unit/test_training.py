@@ -159,15 +159,23 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     assert third.steps > second.steps
     assert third.curve[:2] == second.curve
 
-    train(TrainingConfig(minutes=0.02, freeze_global=True, **common))
     before = dict(average.named_parameters())
-    for prefix in ("model", "average"):
-        frozen = PhotoVLAE(arch)
-        load_weights(checkpoint, frozen, prefix)
-        same = {name: torch.equal(p, before[name]) for name, p in frozen.named_parameters()}
-        assert all(kept for n, kept in same.items() if not n.startswith(loop.LOCAL_DECODERS))
-        assert not same["local.predict.weight"]
-        assert not same["texture.predict.weight"]
+    for freeze in (("global", "texture"), ("global",)):
+        train(TrainingConfig(minutes=0.02, freeze=freeze, **common))
+        for prefix in ("model", "average"):
+            now = PhotoVLAE(arch)
+            load_weights(checkpoint, now, prefix)
+            for name, parameter in now.named_parameters():
+                if loop.part_of(name) in freeze:
+                    assert torch.equal(parameter, before[name]), name
+            for part in set(loop.CONTEXTS) - set(freeze):
+                assert not torch.equal(
+                    getattr(now, part).predict.weight, before[f"{part}.predict.weight"]
+                )
+    with pytest.raises(ValueError, match="without a crop"):
+        TrainingConfig(minutes=1, **common | {"batch": 1})
+    with pytest.raises(ValueError, match="everything is frozen"):
+        TrainingConfig(minutes=1, freeze=loop.PARTS, **common)
 
     curve = CliRunner().invoke(main, ["curve", str(checkpoint)])
     assert [json.loads(line) for line in curve.output.splitlines()][:2] == second.curve

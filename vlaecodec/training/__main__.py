@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from vlaecodec.networks.architecture import ARCHITECTURES
 from vlaecodec.training.checkpoint import read_progress
 from vlaecodec.training.export import export_model
-from vlaecodec.training.loop import TrainingConfig, train
+from vlaecodec.training.loop import PARTS, TrainingConfig, train
 from vlaecodec.training.run import run_options
 from vlaecodec.training.small.command import export_preset, train_preset
 
@@ -57,10 +57,10 @@ main.add_command(export_preset)
 @click.option("--crop", type=int, default=192, help="Side of a training crop, pixels.")
 @click.option("--coarse-weight", type=float, default=0.0, help="Weight of block averages' error.")
 @click.option("--ms-ssim-part", default=0.0, help="Part of the distortion that is 1 - MS-SSIM.")
-@click.option("--local-weight", default=0.03, help="Weight of the pixels' bits; 0: leave it.")
-@click.option("--local-rate-gain", default=4.0, help="Its learning rate, in --learning-rate.")
-@click.option("--local-sample", default=8192, help="Pixels of each crop that it trains on.")
-@click.option("--freeze-global", is_flag=True, help="Train the local decoder only.")
+@click.option("--local-weight", default=0.03, help="Weight of the local decoders' bits.")
+@click.option("--local-rate-gain", default=4.0, help="Their learning rate, in --learning-rate.")
+@click.option("--local-sample", default=8192, help="Pixels of each crop that they train on.")
+@click.option("--freeze", multiple=True, type=click.Choice(PARTS), help="Leave a part as it is.")
 @click.option("--synthetic", default=0.0, help="Part of the crops that are drawings, not photos.")
 @run_options(batch=6, learning_rate=1e-3, validation_minutes=10.0)
 def run(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""The local decoders' objective: bits of the pixels given the latent, in three kinds of context."""
+"""The local decoders' objective: bits of the pixels given the latent, in two kinds of context."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OUTLIERS = 0.03
 OUTLIER_GREY = 40.0
 
 NEAR_LOSSLESS = 0.4
-"""Part of the clean contexts that are near-lossless."""
+"""Part of the exact contexts that are near-lossless."""
 
 
 @dataclass
@@ -59,33 +59,26 @@ def _conditions(robust: Tensor, max_error: Tensor) -> Tensor:
     return torch.stack([robust * SIGNED.scale, steps.float()], dim=1)
 
 
-def clean_contexts(residual: Tensor) -> Contexts:
-    """Contexts as lossless coding has them: the pixels themselves."""
-    zero = torch.zeros(len(residual), device=residual.device)
-    step = torch.ones_like(zero)[:, None, None, None]
-    return Contexts(residual, residual, step, _conditions(zero, zero))
-
-
-def exact_contexts(residual: Tensor) -> Contexts:
-    """Contexts as lossless or, at times, near-lossless coding has them."""
+def exact_contexts(residual: Tensor, near_lossless: float = NEAR_LOSSLESS) -> Contexts:
+    """Contexts as lossless or, so often, near-lossless coding has them: the pixels themselves."""
     batch, device = len(residual), residual.device
     max_error = torch.floor(torch.rand(batch, device=device) ** 2 * (MAX_ERROR + 1))
-    max_error = max_error * (torch.rand(batch, device=device) < NEAR_LOSSLESS)
+    max_error = max_error * (torch.rand(batch, device=device) < near_lossless)
     step = (2 * max_error + 1)[:, None, None, None]
     target = (torch.floor(residual / step + 0.5) * step).clamp(-255, 255)
     return Contexts(target, target, step, _conditions(torch.zeros_like(max_error), max_error))
 
 
-def drawing_contexts(residual: Tensor) -> Contexts:
-    """Corrupted contexts.
+def drawing_contexts(residual: Tensor, corruption: float = 1.0) -> Contexts:
+    """Corrupted contexts; `corruption`, 0 to 1, is how much at most.
 
     A drawing decoder sees its own draws, unlike any photo; without corrupted contexts in training
     one odd pixel makes the next odder and the texture explodes.
     """
     one = torch.ones(len(residual), device=residual.device)
     step = one[:, None, None, None]
-    level = CORRUPTION_GREY * torch.rand_like(step) ** 1.5
-    outlier = torch.rand_like(residual[..., :1]) < OUTLIERS * torch.rand_like(step)
+    level = corruption * CORRUPTION_GREY * torch.rand_like(step) ** 1.5
+    outlier = torch.rand_like(residual[..., :1]) < corruption * OUTLIERS * torch.rand_like(step)
     noise = torch.randn_like(residual) * torch.where(outlier, OUTLIER_GREY, level)
     context = (residual + torch.floor(noise + 0.5)).clamp(-255, 255)
     return Contexts(context, residual, step, _conditions(one, 0 * one))

@@ -26,7 +26,6 @@ from vlaecodec.training.data import Crops, Photo, center_crops, read_photos
 from vlaecodec.training.export import import_model
 from vlaecodec.training.initialise import initialise_as_transform
 from vlaecodec.training.local_loss import (
-    clean_contexts,
     drawing_contexts,
     exact_contexts,
     local_bits,
@@ -38,7 +37,12 @@ from vlaecodec.training.report import Report
 from vlaecodec.training.run import RunConfig, follow, learning_rate_at
 from vlaecodec.training.synthetic import draw_pictures
 
-LOCAL_DECODERS = ("local.", "texture.")
+CONTEXTS = {"local": exact_contexts, "texture": drawing_contexts}
+"""The local decoders, and what each is trained on."""
+
+PARTS = ("global", *CONTEXTS)
+"""What can be frozen; "global" is all but the local decoders."""
+
 VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 DRAWN_PICTURES = 200
 AVERAGE_DECAY = 0.999
@@ -61,9 +65,20 @@ class TrainingConfig(RunConfig):
     local_weight: float = 0.03
     local_rate_gain: float = 4.0
     local_sample: int = 8192
-    freeze_global: bool = False
+    freeze: tuple[str, ...] = ()
     synthetic: float = 0.0
     validation_minutes: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.batch < len(self.local_decoders):
+            raise ValueError(f"a batch of {self.batch} leaves a local decoder without a crop")
+        if set(self.freeze) >= set(PARTS):
+            raise ValueError("everything is frozen")
+
+    @property
+    def local_decoders(self) -> list[str]:
+        """Those that are trained."""
+        return [name for name in CONTEXTS if name not in self.freeze]
 
 
 def train(config: TrainingConfig) -> Progress:
@@ -139,10 +154,9 @@ def _start(
     if resume:
         load_weights(config.checkpoint, model, "model")
         load_weights(config.checkpoint, average, "average")
-    if config.freeze_global:
-        # What is frozen is what was last exported; else the average would drift to the latest step.
-        local = {n: p for n, p in model.state_dict().items() if n.startswith(LOCAL_DECODERS)}
-        model.load_state_dict(average.state_dict() | local)
+    # What is frozen is what was last exported; else the average would drift to the latest step.
+    trained = {n: p for n, p in model.state_dict().items() if part_of(n) not in config.freeze}
+    model.load_state_dict(average.state_dict() | trained)
     for module in (model, average):
         module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average.requires_grad_(False)
@@ -154,14 +168,24 @@ def _start(
     return model, average, optimizer, progress
 
 
+def part_of(name: str) -> str:
+    """The one of PARTS that a parameter belongs to."""
+    module = name.partition(".")[0]
+    return module if module in CONTEXTS else "global"
+
+
 def _groups(config: TrainingConfig, model: PhotoVLAE) -> list[dict[str, Any]]:
-    """What is trained, and at which multiple of the learning rate."""
-    local_decoders = [*model.local.parameters(), *model.texture.parameters()]
-    local = {"params": local_decoders, "gain": config.local_rate_gain}
-    rest = [p for name, p in model.named_parameters() if not name.startswith(LOCAL_DECODERS)]
-    groups = [] if config.freeze_global else [{"params": rest, "gain": 1.0}]
-    # A network of its own, whose likelihood has another scale: it is clipped by itself.
-    return [*groups, local] if config.local_weight else groups
+    """What is trained, and at which multiple of the learning rate.
+
+    Each part's likelihood has another scale: its gradient is clipped by itself.
+    """
+    groups = []
+    for part in PARTS:
+        if part not in config.freeze:
+            parameters = [p for name, p in model.named_parameters() if part_of(name) == part]
+            gain = 1.0 if part == "global" else config.local_rate_gain
+            groups.append({"params": parameters, "gain": gain})
+    return groups
 
 
 def _step(
@@ -178,17 +202,16 @@ def _step(
     image = _to_network(crops, device)
     quality = _stratified(len(crops), device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
-        with torch.set_grad_enabled(not config.freeze_global):
+        with torch.set_grad_enabled("global" not in config.freeze):
             losses, mean_image, trunk = forward_losses(
                 model, image, quality, quantised=config.quantised
             )
             if config.ms_ssim_part:
                 losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)
             loss = objective(losses, quality, config.coarse_weight, config.ms_ssim_part)
-        if config.local_weight:
-            residual, mean = split_image(image, mean_image)
-            losses.pixel_bpp = _pixel_bits(model, trunk, residual, mean, config.local_sample)
-            loss = loss + config.local_weight * losses.pixel_bpp.mean()
+        losses.pixel_bpp = _pixel_bits(model, config, image, mean_image, trunk)
+        for pixel_bpp in losses.pixel_bpp.values():
+            loss = loss + config.local_weight / len(losses.pixel_bpp) * pixel_bpp
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norms = [
@@ -201,18 +224,18 @@ def _step(
 
 
 def _pixel_bits(
-    model: PhotoVLAE, trunk: Tensor, residual: Tensor, mean: Tensor, sample: int
-) -> Tensor:
-    """Bits per pixel [B]: half of the images train the decoder of exact pixels, half texture's."""
-    coded, drawn = slice(0, None, 2), slice(1, None, 2)
-    contexts = exact_contexts(residual[coded]), drawing_contexts(residual[drawn])
-    bits = [
-        local_bits(local, trunk[part], mean[part], seen, sample).mean(1)
-        for local, part, seen in zip(
-            (model.local, model.texture), (coded, drawn), contexts, strict=True
-        )
-    ]
-    return torch.cat(bits)
+    model: PhotoVLAE, config: TrainingConfig, image: Tensor, mean_image: Tensor, trunk: Tensor
+) -> dict[str, Tensor]:
+    """Mean bits per pixel of each local decoder that is trained, on its share of the crops."""
+    residual, mean = split_image(image, mean_image)
+    bits = {}
+    for first, name in enumerate(config.local_decoders):
+        share = slice(first, None, len(config.local_decoders))
+        contexts = CONTEXTS[name](residual[share])
+        local = getattr(model, name)
+        sample = config.local_sample
+        bits[name] = local_bits(local, trunk[share], mean[share], contexts, sample).mean()
+    return bits
 
 
 def _to_network(image: Tensor, device: torch.device) -> Tensor:
@@ -237,7 +260,7 @@ def _validate(
     row: dict[str, float] = {"pixels": progress.pixels, "seconds": round(progress.seconds)}
     total = 0.0
     for position in VALIDATION_POSITIONS:
-        rates, psnrs, pixels, costs, structural = [], [], [], [], []
+        rates, psnrs, pixels, textures, costs, structural = [], [], [], [], [], []
         for image in photos.split(8):
             quality = torch.full((len(image),), position, device=device)
             image = _to_network(image, device)
@@ -245,8 +268,10 @@ def _validate(
                 model, image, quality, quantised=config.quantised
             )
             residual, mean = split_image(image, mean_image)
-            contexts = clean_contexts(residual)
-            pixels.append(local_bits(model.local, trunk, mean, contexts).mean(1))
+            exact = exact_contexts(residual, near_lossless=0)
+            pixels.append(local_bits(model.local, trunk, mean, exact).mean(1))
+            drawn = drawing_contexts(residual, corruption=0)
+            textures.append(local_bits(model.texture, trunk, mean, drawn).mean(1))
             rates.append(losses.rate_bpp)
             psnrs.append(_psnr_db(losses))
             costs.append(objective(losses, quality))
@@ -256,6 +281,7 @@ def _validate(
         ms_ssim_db = -10 * torch.log10(torch.cat(structural).mean())
         row[f"ms_ssim_db@{position}"] = round(float(ms_ssim_db), 3)
         row[f"pixel_bpp@{position}"] = round(float(torch.cat(pixels).mean()), 4)
+        row[f"texture_bpp@{position}"] = round(float(torch.cat(textures).mean()), 4)
         total += float(np.mean([c.item() for c in costs]))
     row["loss"] = round(total / len(VALIDATION_POSITIONS), 4)
     progress.curve.append(row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -18,7 +18,7 @@ COARSE_PX = 8
 
 @dataclass
 class Losses:
-    """Per-image terms, each float [B]."""
+    """Per-image terms, each float [B] but for the last."""
 
     latent_bpp: Tensor
     top_bpp: Tensor
@@ -27,8 +27,8 @@ class Losses:
     """Of the picture averaged over COARSE_PX x COARSE_PX blocks."""
     ms_ssim_loss: Tensor | None = None
     """1 - MS-SSIM, when it is part of the objective."""
-    pixel_bpp: Tensor | None = None
-    """Of the pixels given the latents, from the local decoder."""
+    pixel_bpp: dict[str, Tensor] = field(default_factory=dict)
+    """Of the pixels given the latents, the mean of each local decoder's crops: scalars."""
 
     @property
     def rate_bpp(self) -> Tensor:
