@@ -36,7 +36,7 @@ _OUTLIER_SCALES = 3.0
 class Correction:
     """What is added to means and scales, by class and colour in coding order."""
 
-    window: Ints
+    seen: Ints
     """[CLASSES, inputs, 3]: for each residual in the causal window and each contrast."""
     known: Ints
     """[CLASSES, 2, 3]: for the pixel's own residuals of the colours before; else without effect."""
@@ -47,7 +47,7 @@ class Correction:
 
     def to_rows(self) -> Ints:
         """All numbers, [CLASSES, 3 * (inputs + 4)]."""
-        parts = (self.window, self.known, self.bias[:, None], self.shift[:, None])
+        parts = (self.seen, self.known, self.bias[:, None], self.shift[:, None])
         return np.concatenate(parts, axis=1).reshape(CLASSES, -1)
 
     @classmethod
@@ -62,11 +62,11 @@ class Correction:
         Every sum is a whole number of 2**-6 below 2**18: exact in float32.
         """
         unit = np.float32(MEAN_UNITS / COEFFICIENT_UNIT)
-        window, known = (
-            x.astype(np.float32) * (unit / RESIDUAL_UNITS) for x in (self.window, self.known)
+        seen, known = (
+            x.astype(np.float32) * (unit / RESIDUAL_UNITS) for x in (self.seen, self.known)
         )
         return KernelCorrection(
-            window=np.concatenate(list(window), axis=1),
+            seen=np.concatenate(list(seen), axis=1),
             known=known,
             # The half makes rounding down rounding to nearest.
             bias=(self.bias.astype(np.float32) * unit + np.float32(0.5)).ravel(),
@@ -74,19 +74,19 @@ class Correction:
         )
 
 
-def fit_means(window: Floats, own: Floats, mean: Ints, scale: Ints) -> Correction:
+def fit_means(seen: Floats, own: Floats, mean: Ints, scale: Ints) -> Correction:
     """The weighted least squares of what the means miss; scales are left as they are.
 
-    window [n, inputs], own [n, 3]: the residuals around each pixel and contrasts, and its own
+    seen [n, inputs], own [n, 3]: the residuals around each pixel and contrasts, and its own
     residuals, times RESIDUAL_UNITS.
     mean, scale: what was predicted, [n, 3] in coding order, in MEAN_UNITS and SCALE_UNITS.
     """
-    inputs = window.shape[1]
-    fitted = np.zeros((CLASSES, inputs + 3, 3), np.int32)
-    ones = np.full((len(window), 1), RESIDUAL_UNITS, np.float32)
-    seen = np.concatenate([window, own[:, :2], ones], axis=1) / np.float32(RESIDUAL_UNITS)
+    inputs = seen.shape[1]
+    fitted = np.zeros((CLASSES, 1 + inputs + 2, 3), np.int32)
+    ones = np.full((len(seen), 1), RESIDUAL_UNITS, np.float32)
+    regressors = np.concatenate([ones, seen, own[:, :2]], axis=1) / np.float32(RESIDUAL_UNITS)
     for number in range(3):
-        used = [*range(inputs + number), inputs + 2]
+        used = 1 + inputs + number
         missed = own[:, number] / RESIDUAL_UNITS - mean[:, number] / MEAN_UNITS
         spread = residual_scale(scale[:, number] / SCALE_UNITS)
         # Outliers count with their root.
@@ -97,28 +97,29 @@ def fit_means(window: Floats, own: Floats, mean: Ints, scale: Ints) -> Correctio
             chosen = np.flatnonzero(classes == of_class)
             if len(chosen) < MIN_SAMPLES:
                 continue
-            rows = seen[np.ix_(chosen, used)] * weight[chosen, None]
-            normal = rows.T @ rows + np.eye(len(used)) * len(rows) * _RIDGE
+            # In float64: what is fitted must not depend on the order in which sums are formed.
+            rows = regressors[chosen, :used] * weight[chosen, None]
+            normal = rows.T @ rows + np.eye(used) * len(rows) * _RIDGE
             solution = np.linalg.solve(normal, rows.T @ (missed * weight)[chosen])
-            fitted[of_class, used, number] = np.clip(
+            fitted[of_class, :used, number] = np.clip(
                 np.floor(solution * COEFFICIENT_UNIT + 0.5),
                 -COEFFICIENT_LIMIT,
                 COEFFICIENT_LIMIT - 1,
             )
     shift = np.zeros((CLASSES, 3), np.int32)
-    return Correction(fitted[:, :inputs], fitted[:, inputs:-1], fitted[:, -1], shift)
+    return Correction(fitted[:, 1 : 1 + inputs], fitted[:, 1 + inputs :], fitted[:, 0], shift)
 
 
 def correct(
-    correction: Correction, window: Floats, own: Floats, mean: Ints, scale: Ints
+    correction: Correction, seen: Floats, own: Floats, mean: Ints, scale: Ints
 ) -> tuple[Ints, Ints]:
     """Means and scales [n, 3] as the decoder's kernel corrects them; inputs as in `fit_means`."""
     matrices = correction.for_kernel()
-    total = (window @ matrices.window + matrices.bias).reshape(len(window), CLASSES, 3)
+    total = (seen @ matrices.seen + matrices.bias).reshape(len(seen), CLASSES, 3)
     means, scales = mean.copy(), scale.copy()
     for number in range(3):
         classes = classes_of(scale[:, number])
-        added = total[np.arange(len(window)), classes, number]
+        added = total[np.arange(len(seen)), classes, number]
         if number:
             weights = matrices.known[:, :number, number]
             added = added + (own[:, :number] * weights[classes]).sum(1)

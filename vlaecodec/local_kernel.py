@@ -46,7 +46,7 @@ def classes_of(scale: Any) -> Ints:
 class KernelCorrection:
     """What is added to means and scales, by class of predicted scale; see `Correction`."""
 
-    window: Floats
+    seen: Floats
     """[correction inputs, classes * 3 colours], results in MEAN_UNITS."""
     known: Floats
     """[classes, 2, 3]."""
@@ -64,8 +64,8 @@ class KernelCorrection:
 class LocalKernel:
     """p(x | z) for rows of pixels, at most `capacity` at once, under constant conditions [2].
 
-    correction: added to means and scales. Fill `inputs[:n]`, then call
-    `begin(n)` and `colour(number, n)` for 0, 1, 2.
+    correction: added to means and scales. Fill `inputs[:n]`, then call `begin(n)` and
+    `colour(number, n)` for 0, 1, 2.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class LocalKernel:
         columns = [enter, predict]
         if correction is not None:
             correct = np.zeros((len(enter), len(correction.bias)), np.float32)
-            correct[: len(correction.window)], correct[-1] = correction.window, correction.bias
+            correct[: len(correction.seen)], correct[-1] = correction.seen, correction.bias
             columns.append(correct)
         self._enter = np.concatenate(columns, axis=1)
         spare_columns = self._enter.shape[1] - local.enter.out_channels

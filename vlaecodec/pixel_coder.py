@@ -13,12 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaecodec.correction import (
-    MIN_PIXELS,
-    Correction,
-    correct,
-    fit_means,
-)
+from vlaecodec.correction import MIN_PIXELS, Correction, correct, fit_means
 from vlaecodec.entropy import AnsStack
 from vlaecodec.errors import DamagedError
 from vlaecodec.image import Pixels
@@ -34,12 +29,12 @@ from vlaecodec.networks.local_decoder import (
 from vlaecodec.networks.window import Window
 from vlaecodec.residual import Placement, ResidualGrid
 from vlaecodec.residual_coder import (
-    cheapest_scale,
     dense_tables,
     pop_correction,
     pop_values,
     push_correction,
     push_values,
+    row_bits,
     value_bits,
 )
 from vlaecodec.wavefront import Residuals, run_wavefronts, wavefronts
@@ -49,12 +44,10 @@ Words = NDArray[np.uint32]
 FIT_PIXELS = 2**16
 """A correction is fitted on about this many pixels at least, where there are as many."""
 
-FIT_ROWS = 64
-
 SHIFTS = (0, -12, -8, -4, 4, 8, 12)
 """Shifts of scales that are tried."""
 
-_BAND_PX = 2**16
+BAND_PX = 2**12
 """The encoder computes about this many pixels at once; any number gives the same words."""
 
 
@@ -180,71 +173,88 @@ def _place_all(
 
     values: residuals in steps, [H * W, 3]; residual: what they come to after clipping, [H, W, 3].
     """
-    height, width = residual.shape[:2]
     contexts = Contexts(model.network.local.window, residual, model.local_given(mean, trunk))
-    means, scales, tails = _predict_all(model, contexts, max_error)
     correction = None
     if colours == 3 and len(values) >= MIN_PIXELS:
-        correction = _fit(model, values, contexts, (means, scales, tails), grid)
-    if correction is not None:
-        for top in range(0, height, FIT_ROWS):
-            rows = slice(top, min(top + FIT_ROWS, height))
-            part = slice(rows.start * width, rows.stop * width)
-            inputs, own = contexts.of_rows(rows)
-            seen = inputs[:, : model.network.local.linear_inputs]
-            means[part], scales[part] = correct(correction, seen, own, means[part], scales[part])
-    return grid.place(means, scales, tails), correction
+        correction = _fit(model, values, contexts, grid, max_error)
+    rows = np.arange(contexts.height, dtype=np.int32)
+    predicted = _predict(model, contexts, rows, max_error, colours, correction)
+    return grid.place(*predicted), correction
 
 
-def _predict_all(model: PhotoModel, contexts: Contexts, max_error: int) -> tuple[Ints, Ints, Ints]:
-    """Every sample's mean, scale and tail at once, the contexts known: int32 [H * W, 3] each."""
-    height, width = contexts.height, contexts.width
-    rows = max(1, _BAND_PX // width)
+def _predict(
+    model: PhotoModel,
+    contexts: Contexts,
+    rows: Ints,
+    max_error: int,
+    colours: int = 3,
+    correction: Correction | None = None,
+) -> tuple[Ints, Ints, Ints]:
+    """Mean, scale and tail of rows' samples, the contexts known: int32 [rows * W, 3] each."""
+    height, width = len(rows), contexts.width
+    band_rows = max(1, BAND_PX // width)
     conditions = local_conditions(drawing=False, max_error=max_error)
-    kernel = LocalKernel(model.network.local, conditions, rows * width)
-    outputs = np.empty((3, height * width, 3), np.int32)
-    for top in range(0, height, rows):
-        band = slice(top, min(top + rows, height))
-        inputs, own = contexts.of_rows(band)
+    matrices = correction.for_kernel() if correction else None
+    kernel = LocalKernel(model.network.local, conditions, band_rows * width, matrices)
+    outputs = np.zeros((3, height * width, 3), np.int32)
+    for top in range(0, height, band_rows):
+        inputs, own = contexts.of_rows(rows[top : top + band_rows])
         count = len(inputs)
         kernel.inputs[:count, :-1] = inputs
         kernel.known[:count] = own
         kernel.begin(count)
-        for number in range(3):
+        for number in range(colours):
             outputs[:, top * width : top * width + count, number] = kernel.colour(number, count)
     return outputs[0], outputs[1], outputs[2]
 
 
 def _fit(
-    model: PhotoModel,
-    values: Ints,
-    contexts: Contexts,
-    predicted: tuple[Ints, Ints, Ints],
-    grid: ResidualGrid,
+    model: PhotoModel, values: Ints, contexts: Contexts, grid: ResidualGrid, max_error: int
 ) -> Correction | None:
     """The correction that suits a tile best, or None if none is worth its bytes."""
     height, width = contexts.height, contexts.width
     # A part of the rows tells as much; an odd step meets all rows of the mean image's blocks.
     rows = np.arange(0, height, height * width // FIT_PIXELS | 1, dtype=np.int32)
     part = (rows[:, None] * width + np.arange(width)).ravel()
+    values = values[part]
+    means, scales, tails = _predict(model, contexts, rows, max_error)
     inputs, own = contexts.of_rows(rows)
     seen = inputs[:, : model.network.local.linear_inputs]
-    values, (means, scales, tails) = values[part], (x[part] for x in predicted)
     fitted = fit_means(seen, own, means, scales)
     moved, _ = correct(fitted, seen, own, means, scales)
-    slots = 3 * classes_of(scales) + np.arange(3)
+    unmoved_bits, moved_bits = (
+        _bits_by_class(model, values, grid, each, scales, tails) for each in (means, moved)
+    )
+    none = Correction.from_rows(np.zeros_like(fitted.to_rows()))
+    shifted = replace(none, shift=_cheapest_shifts(unmoved_bits))
+    fitted = replace(fitted, shift=_cheapest_shifts(moved_bits))
+    # Each class takes what is cheapest for it.
+    rows_of = np.stack([each.to_rows() for each in (none, shifted, fitted)])
+    costs = np.stack([unmoved_bits[0], unmoved_bits.min(0), moved_bits.min(0)]).sum(2)
+    costs *= height * width / len(part)
+    costs += [[row_bits(model, row) for row in each] for each in rows_of]
+    best = costs.argmin(0)
+    if not best.any():
+        return None
+    return Correction.from_rows(rows_of[best, np.arange(CLASSES)])
+
+
+def _cheapest_shifts(bits: NDArray[np.float64]) -> Ints:
+    """Of bits [SHIFTS, CLASSES, 3]."""
+    return np.array(SHIFTS, np.int32)[bits.argmin(0)]
+
+
+def _bits_by_class(
+    model: PhotoModel, values: Ints, grid: ResidualGrid, means: Ints, scales: Ints, tails: Ints
+) -> NDArray[np.float64]:
+    """What samples cost with each of SHIFTS, added up by class and colour: [SHIFTS, CLASSES, 3]."""
+    slots = (3 * classes_of(scales) + np.arange(3)).ravel()
     costs = []
     for shift in SHIFTS:
         shifted = np.clip(scales + shift, DISTRIBUTION.low, DISTRIBUTION.high)
-        bits = value_bits(model, values, grid.place(moved, shifted, tails))
-        costs.append(np.bincount(slots.ravel(), bits.ravel(), 3 * CLASSES))
-    best = np.argmin(costs, axis=0)
-    shifts = np.array(SHIFTS, np.int32)[best].reshape(CLASSES, 3)
-    before = value_bits(model, values, grid.place(means, scales, tails)).sum()
-    gain = (before - np.min(costs, axis=0).sum()) * height * width / len(part)
-    found = replace(fitted, shift=shifts)
-    cost = sum(cheapest_scale(model, row)[1] for row in found.to_rows())
-    return found if gain > cost else None
+        bits = value_bits(model, values, grid.place(means, shifted, tails))
+        costs.append(np.bincount(slots, bits.ravel(), 3 * CLASSES).reshape(CLASSES, 3))
+    return np.stack(costs)
 
 
 class Contexts:
@@ -256,7 +266,7 @@ class Contexts:
         border = ((window.height, 0), (window.reach, window.reach), (0, 0))
         self._stored = np.pad(residual * np.float32(RESIDUAL_UNITS), border)
 
-    def of_rows(self, rows: slice | Ints) -> tuple[Floats, Floats]:
+    def of_rows(self, rows: Ints) -> tuple[Floats, Floats]:
         """The kernel's inputs [n, windows and given] and own residuals [n, 3] of rows' pixels.
 
         Float32, residuals times RESIDUAL_UNITS.

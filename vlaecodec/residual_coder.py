@@ -22,64 +22,7 @@ ESCAPE_VALUES = 512
 _LOW = RESIDUAL_ENTRIES // 2
 _ESCAPE = RESIDUAL_ENTRIES - 1
 _SCALE_CODES = 64
-
-
-def value_bits(model: PhotoModel, values: Ints, at: Placement) -> NDArray[np.float64]:
-    """What residuals, in steps, cost each."""
-    places = (values >> at.bits) - at.base
-    escaped = (places < -_LOW) | (places >= _ESCAPE - _LOW)
-    tables = model.tables["residual"]
-    lengths = tables.code_lengths(places, at.table, math.log2(ESCAPE_VALUES))
-    return lengths + np.where(escaped, 0, at.bits)
-
-
-def push_correction(stack: AnsStack, correction: Correction | None, model: PhotoModel) -> None:
-    """Push a correction, if there is one, and a bit that says so.
-
-    Each class's numbers are coded as residuals of mean 0, after their scale.
-    """
-    if correction is not None:
-        for row in reversed(correction.to_rows()):
-            index, _ = cheapest_scale(model, row)
-            push_values(stack, row, _around_zero(index, len(row)), dense_tables(model))
-            _push_number(stack, index, _SCALE_CODES)
-    _push_number(stack, correction is not None, 2)
-
-
-def pop_correction(stack: AnsStack, model: PhotoModel) -> Correction | None:
-    """The inverse of push_correction."""
-    if not _pop_number(stack, 2):
-        return None
-    count = 3 * (model.network.local.linear_inputs + 4)
-    rows = []
-    for _ in range(CLASSES):
-        index = _pop_number(stack, _SCALE_CODES)
-        rows.append(pop_values(stack, _around_zero(index, count), dense_tables(model)))
-    return Correction.from_rows(np.stack(rows))
-
-
-def cheapest_scale(model: PhotoModel, row: Ints) -> tuple[int, float]:
-    """The scale index that a class's numbers cost least with, and their bits."""
-    costs = [
-        float(value_bits(model, row, _around_zero(index, len(row))).sum())
-        for index in range(RESIDUAL_INDICES)
-    ]
-    index = int(np.argmin(costs))
-    return index, costs[index] + math.log2(_SCALE_CODES)
-
-
-def _around_zero(index: int, count: int) -> Placement:
-    """Distributions of mean 0 and one scale, with the lightest tail."""
-    zeros = np.zeros(count, np.int32)
-    return ResidualGrid().place(zeros, np.full_like(zeros, SCALE_UNITS * index), zeros)
-
-
-def _push_number(stack: AnsStack, number: int, size: int) -> None:
-    stack.push_uniform(np.array([number], np.int32), np.array([size], np.int32))
-
-
-def _pop_number(stack: AnsStack, size: int) -> int:
-    return int(stack.pop_uniform(np.array([size], np.int32))[0])
+_WHOLE = ResidualGrid()
 
 
 @lru_cache(maxsize=4)
@@ -115,3 +58,65 @@ def pop_values(stack: AnsStack, at: Placement, tables: DenseTables) -> Symbols:
     if rough.any():
         values[rough] += stack.pop_uniform(np.left_shift(1, at.bits[rough]))
     return values
+
+
+def value_bits(model: PhotoModel, values: Ints, at: Placement) -> NDArray[np.float64]:
+    """What residuals, in steps, cost each."""
+    places = (values >> at.bits) - at.base
+    escaped = (places < -_LOW) | (places >= _ESCAPE - _LOW)
+    tables = model.tables["residual"]
+    lengths = tables.code_lengths(places, at.table, math.log2(ESCAPE_VALUES))
+    return lengths + np.where(escaped, 0, at.bits)
+
+
+def push_correction(stack: AnsStack, correction: Correction | None, model: PhotoModel) -> None:
+    """Push a correction, if there is one, and a bit that says so.
+
+    Each class's numbers are coded as residuals of mean 0, after their scale.
+    """
+    if correction is not None:
+        for row in reversed(correction.to_rows()):
+            index, _ = _cheapest_scale(model, row)
+            push_values(stack, row, _around_zero(index, len(row)), dense_tables(model))
+            _push_number(stack, index, _SCALE_CODES)
+    _push_number(stack, correction is not None, 2)
+
+
+def pop_correction(stack: AnsStack, model: PhotoModel) -> Correction | None:
+    """The inverse of push_correction."""
+    if not _pop_number(stack, 2):
+        return None
+    count = 3 * (model.network.local.linear_inputs + 4)
+    rows = []
+    for _ in range(CLASSES):
+        index = _pop_number(stack, _SCALE_CODES)
+        rows.append(pop_values(stack, _around_zero(index, count), dense_tables(model)))
+    return Correction.from_rows(np.stack(rows))
+
+
+def row_bits(model: PhotoModel, row: Ints) -> float:
+    """What push_correction adds for one class's numbers."""
+    return _cheapest_scale(model, row)[1]
+
+
+def _cheapest_scale(model: PhotoModel, row: Ints) -> tuple[int, float]:
+    """The scale index that a class's numbers cost least with, and their bits."""
+    indices = np.arange(RESIDUAL_INDICES, dtype=np.int32)[:, None]
+    costs = value_bits(model, row, _around_zero(indices, len(row))).sum(1)
+    index = int(np.argmin(costs))
+    return index, float(costs[index]) + math.log2(_SCALE_CODES)
+
+
+def _around_zero(index: int | Ints, count: int) -> Placement:
+    """Distributions of mean 0 and the scales of indices, [..., count], with the lightest tail."""
+    scale = np.zeros(count, np.int32) + SCALE_UNITS * index
+    zeros = np.zeros_like(scale)
+    return _WHOLE.place(zeros, scale, zeros)
+
+
+def _push_number(stack: AnsStack, number: int, size: int) -> None:
+    stack.push_uniform(np.array([number], np.int32), np.array([size], np.int32))
+
+
+def _pop_number(stack: AnsStack, size: int) -> int:
+    return int(stack.pop_uniform(np.array([size], np.int32))[0])

@@ -37,7 +37,7 @@ def test_rows_come_back(seed: int) -> None:
     correction = made_up(seed)
     rows = correction.to_rows()
     again = Correction.from_rows(rows)
-    for name in ("window", "known", "bias", "shift"):
+    for name in ("seen", "known", "bias", "shift"):
         assert np.array_equal(getattr(again, name), getattr(correction, name))
     assert rows.shape == (CLASSES, 3 * (INPUTS + 4))
     clipped = Correction.from_rows(rows * 1000).to_rows()
@@ -56,7 +56,7 @@ def test_sums_are_exact_in_whole_numbers(seed: int) -> None:
     for pixel in range(50):
         for colour in range(3):
             of_class = sum(scale[pixel, colour] >= bound for bound in CLASS_BOUNDS)
-            total = int(window[pixel] @ correction.window[of_class, :, colour])
+            total = int(window[pixel] @ correction.seen[of_class, :, colour])
             total += int(own[pixel, :colour] @ correction.known[of_class, :colour, colour])
             total += int(correction.bias[of_class, colour])
             assert means[pixel, colour] == (total + 8) >> 4
@@ -76,7 +76,7 @@ def test_a_fit_finds_what_is_missing() -> None:
     inputs = as_inputs(window), as_inputs(residual)
     missed, _ = correct(truth, *inputs, zeros, scale)
     found = fit_means(*inputs, residual * 8 - missed, scale)
-    assert np.abs(found.window - truth.window).max() <= 1
+    assert np.abs(found.seen - truth.seen).max() <= 1
     assert np.abs(found.bias - truth.bias).max() <= 8
     assert np.abs(found.known[:, 0, 1] - truth.known[:, 0, 1]).max() <= 1
 
@@ -87,8 +87,8 @@ def test_a_class_with_few_samples_is_left_alone() -> None:
     scale = np.full((3000, 3), 100, np.int32)
     scale[:500] = 500
     found = fit_means(as_inputs(window), as_inputs(residual), 0 * residual, scale)
-    assert found.window[0].any()
-    assert not found.window[1:].any()
+    assert found.seen[0].any()
+    assert not found.seen[1:].any()
 
 
 @pytest.mark.parametrize("options", [{"lossless": True}, {"max_error": 2}])

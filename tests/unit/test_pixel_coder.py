@@ -50,7 +50,7 @@ def test_any_pixels_are_coded_exactly(tiny_model, kind) -> None:
 def test_the_number_of_rows_computed_at_once_does_not_matter(tiny_model, monkeypatch) -> None:
     pixels, mean, trunk = sample(tiny_model, 33, 20)
     whole, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
-    monkeypatch.setattr(pixel_coder, "_BAND_PX", 60)
+    monkeypatch.setattr(pixel_coder, "BAND_PX", 60)
     banded, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     assert np.array_equal(banded, whole)
 
