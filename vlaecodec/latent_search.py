@@ -1,25 +1,29 @@
 """Search for latents that cost less: what `encode --effort` buys. Decoders know nothing of it.
 
 The analysis network guesses a good y in one pass. Here y descends on rate + lambda * distortion of
-the very picture, through stochastic Gumbel annealing: each latent is drawn from its two nearest
-whole steps, at a temperature that falls until only one is left (Yang, Bamler and Mandt 2020,
-arXiv 2006.04240, section 3.2).
+the very picture, squared error or MS-SSIM, through stochastic Gumbel annealing: each latent is
+drawn from its two nearest whole steps, at a temperature that falls until only one is left (Yang,
+Bamler and Mandt 2020, arXiv 2006.04240, section 3.2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from vlaecodec.detail import Weights
 from vlaecodec.errors import ParameterError
 from vlaecodec.header import QUALITY_UNIT, TileBox
 from vlaecodec.image import Pixels
+from vlaecodec.metrics import MS_SSIM_MIN_PX
 from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
+from vlaecodec.networks.ms_ssim import MS_SSIM_GAIN, ms_ssim_loss
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import QUALITIES
 from vlaecodec.networks.rate_distortion import Rounding, code_latent, rate_weight
@@ -28,8 +32,12 @@ from vlaecodec.tiling import boxes_of, latent_window, pixel_window
 EFFORT_STEPS = {1: 0, 2: 15, 3: 25, 4: 40, 5: 65, 6: 100, 7: 160, 8: 250, 9: 400}
 """Descent steps for each effort."""
 
-DEFAULT_EFFORT = 1
-"""One pass; rounding by rate alone, which would cost no time, gained 0.3 % and is left out."""
+PSNR, MS_SSIM = TUNES = ("psnr", "ms-ssim")
+"""The likeness that search descends on; the networks themselves were trained on the first."""
+
+DEFAULT_EFFORTS = {PSNR: 1, MS_SSIM: 5}
+"""One pass; rounding by rate alone, which would cost no time, gained 0.3 % and is left out. What
+the networks were not trained on only search can bring."""
 
 LEARNING_RATE = 0.01
 """Of Adam, in quantisation steps."""
@@ -43,11 +51,17 @@ TEMPERATURE_END = 0.05
 _EDGE = 1e-4
 
 
-def check_effort(effort: int) -> int:
-    """The effort itself. Raises ParameterError unless it is one of EFFORT_STEPS."""
+def search_steps(effort: int | None, tune: str) -> int:
+    """How many steps to descend; effort None is tune's default. Raises ParameterError."""
+    if tune not in TUNES:
+        raise ParameterError(f"tune must be {' or '.join(TUNES)}, not {tune!r}")
+    if effort is None:
+        effort = DEFAULT_EFFORTS[tune]
     if not isinstance(effort, int) or effort not in EFFORT_STEPS:
         raise ParameterError(f"effort must be a whole number from 1 to 9, not {effort!r}")
-    return effort
+    if tune != PSNR and not EFFORT_STEPS[effort]:
+        raise ParameterError(f"effort {effort} does not search, which tuning for {tune} takes")
+    return EFFORT_STEPS[effort]
 
 
 def search_tiles(
@@ -58,11 +72,12 @@ def search_tiles(
     steps: int,
     after_step: Callable[[], None],
     weights: Weights | None = None,
+    tune: str = PSNR,
 ) -> Iterator[Tensor]:
     """For each tile of a picture a y that costs less than the analysis network's.
 
     targets: those, float [1, C, rows, columns] each, in the tiles' order. pixels: uint8 [H, W, 3].
-    weights: of the squared errors, [H, W]; all 1 by default.
+    weights: of the squared errors, [H, W]; all 1 by default. Tuned for MS-SSIM there are none.
     The same on every call on one machine: the noise has a generator of its own.
     """
     targets = list(targets)
@@ -80,7 +95,9 @@ def search_tiles(
             quality_code,
             steps,
             after_step,
-            None if weights is None else torch.from_numpy(weights[pixel_window(box)]),
+            _ms_ssim_error
+            if tune == MS_SSIM
+            else partial(_squared_error, None if weights is None else weights[pixel_window(box)]),
         )
         canvas.put(box, searched)
         yield searched
@@ -95,9 +112,13 @@ def _search_tile(
     quality_code: int,
     steps: int,
     after_step: Callable[[], None],
-    weights: Tensor | None,
+    measure: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """One tile's y. The distortion is that of the tile's own pixels, uint8 [height, width, 3]."""
+    """One tile's y. The distortion is that of the tile's own pixels, uint8 [height, width, 3].
+
+    measure: called with the mean image and the picture, float [1, 3, height, width]; the distortion
+    in squared grey levels.
+    """
     quality = torch.tensor([(quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)])
     weight = DISTORTION_GAIN * float(rate_weight(quality)) * pixels[..., 0].size
     image = torch.tensor(pixels).permute(2, 0, 1)[None].float()
@@ -111,14 +132,27 @@ def _search_tile(
             rounding = anneal(done / max(1, steps - 1))
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_has_fast_bfloat16()):
                 coded = code_latent(network, position * step, quality, rounding, quantised=False)
-                error = canvas.mean_image(network, box, coded.known, quality) - image
-            squared = error.square() if weights is None else error.square() * weights
-            cost = coded.latent_bits + coded.top_bits + weight * squared.mean()
+                mean_image = canvas.mean_image(network, box, coded.known, quality)
+            cost = coded.latent_bits + coded.top_bits + weight * measure(mean_image, image)
             optimizer.zero_grad(set_to_none=True)
             cost.backward()
             optimizer.step()
             after_step()
         return (position * step).detach()
+
+
+def _squared_error(weights: Weights | None, mean_image: Tensor, image: Tensor) -> Tensor:
+    squared = (mean_image - image).square()
+    return (squared if weights is None else squared * torch.from_numpy(weights)).mean()
+
+
+def _ms_ssim_error(mean_image: Tensor, image: Tensor) -> Tensor:
+    """What 1 - MS-SSIM is worth. A tile too small for five scales goes on as its edges are."""
+    height, width = image.shape[-2:]
+    edges = (0, max(0, MS_SSIM_MIN_PX - width), 0, max(0, MS_SSIM_MIN_PX - height))
+    first, second = (F.pad(x.float(), edges, "replicate") for x in (mean_image, image))
+    grown = first.shape[-2] * first.shape[-1] / (height * width)
+    return MS_SSIM_GAIN * grown * ms_ssim_loss(first, second).mean()
 
 
 def _has_fast_bfloat16() -> bool:

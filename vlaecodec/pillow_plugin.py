@@ -24,7 +24,7 @@ from vlaecodec.metadata import read_metadata
 FORMAT = "VLAE"
 MIME = "image/x-vlae"
 SAVE_OPTIONS = (
-    *("quality", "lossless", "max_error", "texture", "seed", "effort", "model"),
+    *("quality", "lossless", "max_error", "texture", "seed", "effort", "tune", "model"),
     *("roi", "keep", "strip", "to_8_bit"),
 )
 """What `Image.save` passes on to `vlaecodec.encode`."""

@@ -44,10 +44,12 @@ def encode_latents(
     steps: int,
     stages: Stages,
     weights: Weights | None = None,
+    tune: str = latent_search.PSNR,
 ) -> tuple[LatentArray, list[bytes]]:
     """Every tile's payload, and the latents of the whole picture as the decoder will see them.
 
     weights: of the squared errors, relative to what the quality code stands for; all 1 by default.
+    tune: what search, if there is any, descends on.
     """
     padded = pad_edges(pixels)
     latent = empty_latent(model, pixels.shape)
@@ -56,7 +58,9 @@ def encode_latents(
         analyse_tile(model, padded, box, code) for box in boxes_of(pixels.shape)
     )
     if twin is not None:
-        ys = latent_search.search_tiles(twin, ys, pixels, code, steps, stages.finish_one, weights)
+        ys = latent_search.search_tiles(
+            twin, ys, pixels, code, steps, stages.finish_one, weights, tune
+        )
     if weights is not None:
         shares = weigh_latents(weights)
         ys = (

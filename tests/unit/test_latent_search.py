@@ -8,7 +8,7 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec.errors import ParameterError
 from vlaecodec.header import TileBox
-from vlaecodec.latent_search import EFFORT_STEPS, _Canvas, anneal
+from vlaecodec.latent_search import EFFORT_STEPS, _Canvas, _ms_ssim_error, anneal
 from vlaecodec.metrics import psnr_db
 from vlaecodec.model import load_model
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
@@ -60,6 +60,37 @@ def test_effort_lowers_the_cost_and_the_file_decodes() -> None:
         for effort in (1, 5)
     ]
     assert costs[1] < costs[0]
+
+
+@pytest.mark.parametrize("shape", [(176, 192), (24, 200)])
+def test_tuning_for_ms_ssim_descends_on_it(shape: tuple[int, int]) -> None:
+    """Also where the tile is too small for all scales; then its edges go on."""
+    pixels = photo(*shape)
+
+    def loss(**options: object) -> float:
+        data = vlaecodec.encode(pixels, 40, texture=0, **options)  # type: ignore[arg-type]
+        decoded = np.asarray(vlaecodec.decode(data, texture=0))
+        first, second = (torch.tensor(p).permute(2, 0, 1)[None].float() for p in (decoded, pixels))
+        weight = 1.4 * float(rate_weight(torch.tensor(39 / 99)))
+        error = float(_ms_ssim_error(first, second))
+        return 8 * len(data) / pixels[..., 0].size + weight * error
+
+    assert loss(tune="ms-ssim", effort=3) < loss(effort=3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tune": "ssim"},
+        {"tune": "ms-ssim", "effort": 1},
+        {"tune": "ms-ssim", "lossless": True},
+        {"tune": "ms-ssim", "keep": 0.5},
+        {"tune": "ms-ssim", "model": "mnist-dynamic"},
+    ],
+)
+def test_tuning_that_means_nothing_is_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ParameterError, match="tun"):
+        vlaecodec.encode(np.zeros((16, 16, 3), np.uint8), **options)  # type: ignore[arg-type]
 
 
 def test_search_is_repeatable_and_leaves_random_numbers_alone() -> None:

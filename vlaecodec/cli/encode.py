@@ -17,6 +17,9 @@ from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.errors import ImageError, ParameterError
 from vlaecodec.header import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
 
+TUNES = ("psnr", "ms-ssim")
+"""Those of latent_search, which imports torch: help comes without."""
+
 EXACT_OPTIONS = ("quality", "lossless", "max_error")
 """Options that a target takes the place of."""
 
@@ -98,10 +101,15 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     "--effort",
     type=click.IntRange(1, 9),
     metavar="N",
-    default=1,
-    show_default=True,
     help="How long to search for a smaller lossy file of equal quality: 2 takes seconds, 9 "
-    "minutes.",
+    "minutes.  [default: 1, no search; 5 with --tune ms-ssim]",
+)
+@click.option(
+    "--tune",
+    type=click.Choice(TUNES),
+    default=TUNES[0],
+    show_default=True,
+    help="The likeness to search for. ms-ssim spends more where contrast is low.",
 )
 @click.option(
     "--roi",
@@ -161,7 +169,8 @@ def encode(
     target_ssimulacra2: float | None,
     lossless: bool,
     max_error: int | None,
-    effort: int,
+    effort: int | None,
+    tune: str,
     rois: tuple[RoiOption, ...],
     keep: float | str,
     texture: float | None,
@@ -193,6 +202,7 @@ def encode(
       vlaecodec encode -q 30 --roi 420,80,200,240 photo.png face.vlae
       vlaecodec encode --target-size 40k --roi mask.png:8 photo.png
       vlaecodec encode --keep auto --target-size 40k photo.png
+      vlaecodec encode --tune ms-ssim -q 30 photo.png
       vlaecodec encode -j 4 *.png --output-dir small
       vlaecodec encode -r album --output-dir small --dry-run
       vlaecodec encode --engine ray shards/*.tar --output-dir small
@@ -212,6 +222,8 @@ def encode(
     check_targets(targets, quality=quality, exact=lossless or max_error is not None)
     if (rois or keep != 1) and (lossless or max_error is not None):
         raise ParameterError("--roi and --keep are for lossy files, not --lossless or --max-error")
+    if tune != TUNES[0] and (rois or keep != 1 or lossless or max_error is not None):
+        raise ParameterError("--tune is for lossy files without --roi and --keep")
     check_masks(rois, (job.output for job in plan.jobs))
     if dry_run:
         show_plan(plan, force=force)
@@ -223,6 +235,7 @@ def encode(
         lossless=lossless,
         max_error=max_error,
         effort=effort,
+        tune=tune,
         rois=rois,
         keep=keep,
         texture=texture,

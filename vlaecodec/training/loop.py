@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vlaecodec.networks.architecture import ARCHITECTURES, Architecture
 from vlaecodec.networks.fixed_point import set_quantised
+from vlaecodec.networks.ms_ssim import ms_ssim_loss
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.training.checkpoint import (
     Progress,
@@ -32,7 +33,6 @@ from vlaecodec.training.local_loss import (
     split_image,
 )
 from vlaecodec.training.loss import Losses, forward_losses, objective
-from vlaecodec.training.ms_ssim import ms_ssim_loss
 from vlaecodec.training.report import Report
 from vlaecodec.training.run import RunConfig, follow, learning_rate_at
 from vlaecodec.training.synthetic import draw_pictures

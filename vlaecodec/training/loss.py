@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
+from vlaecodec.networks.ms_ssim import MS_SSIM_GAIN
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.rate_distortion import LAMBDA_MAX, add_noise, code_latent, rate_weight
-from vlaecodec.training.ms_ssim import MS_SSIM_GAIN
 
 COARSE_PX = 8
 """Errors of this size and up show as blocks in smooth areas long before they cost much PSNR."""
