@@ -19,8 +19,11 @@ from vlaecodec.rivals import Rival, list_rivals, set_decoder_threads
 OURS = "vlaecodec"
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 TEXTURE_QUALITIES = (5, 20, 40, 60)
-EFFORTS = (3, 5, 7, 9)
-EFFORT_QUALITIES = (5, 20, 40, 60, 75)
+SEARCHES: dict[str, dict[str, Any]] = {
+    **{f"{OURS}, effort {effort}": {"effort": effort} for effort in (3, 5, 7, 9)},
+    f"{OURS}, tuned for MS-SSIM": {"tune": "ms-ssim"},
+}
+SEARCH_QUALITIES = (5, 20, 40, 60, 75)
 MAX_ERRORS = (15, 8, 4, 2, 1, 0)
 
 
@@ -96,9 +99,8 @@ def find_codecs(threads: int) -> tuple[dict[str, Codec], list[str]]:
         f"{OURS}, full texture": our_codec(TEXTURE_QUALITIES, texture=1),
         f"{OURS}, near-lossless": our_exact_codec(),
     }
-    for effort in EFFORTS:
-        searched = our_codec(EFFORT_QUALITIES, effort=effort)
-        codecs[f"{OURS}, effort {effort}"] = replace(searched, by_default=False)
+    for name, options in SEARCHES.items():
+        codecs[name] = replace(our_codec(SEARCH_QUALITIES, **options), by_default=False)
     settings: Mapping[str, tuple[float, ...]] = {
         "jpeg": (5, 8, 12, 18, 27, 40, 55, 70, 80, 88, 93),
         "jpeg2000": (240, 120, 80, 60, 40, 30, 20, 14, 10),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from benchmarks.codecs import EFFORTS, OURS
+from benchmarks.codecs import OURS, SEARCHES
 from benchmarks.curves import BD_MEASURES, points_of
 from benchmarks.tables import Record, Table, count, format_cell, made_with
 from vlaecodec.comparison import MEASURES
@@ -99,7 +99,7 @@ def _likeness_notes(record: Record, rows: list[list[str]]) -> list[str]:
 
 def effort_table(record: Record) -> Table:
     """What searching at encode time gains: BD-rates of each effort, and its seconds."""
-    names = [n for n in (f"{OURS}, effort {effort}" for effort in EFFORTS) if n in record["mean"]]
+    names = [n for n in SEARCHES if n in record["mean"]]
     others = [n for n in (OURS, "AVIF") if n in record["mean"]]
     rows = []
     for name in names:

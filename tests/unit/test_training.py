@@ -12,7 +12,6 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import TINY, photo
 from vlaecodec.metrics import psnr_db
-from vlaecodec.networks import architecture
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.rate_distortion import gaussian_bits
@@ -100,17 +99,11 @@ def test_the_learning_rate_warms_up_holds_and_falls() -> None:
     assert 0.02 <= learning_rate_at(config, 1.0, 1000) < 0.03
 
 
-@pytest.fixture
-def tiny_preset(monkeypatch) -> None:
-    monkeypatch.setitem(architecture.ARCHITECTURES, "small", TINY)
-    monkeypatch.setitem(loop.ARCHITECTURES, "small", TINY)
-    monkeypatch.setattr(loop, "VALIDATION_POSITIONS", (0.5,))
-
-
-@pytest.mark.usefixtures("tiny_preset")
 def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(loop, "VALIDATION_POSITIONS", (0.5,))
     checkpoint = tmp_path / "run.safetensors"
     common = {
+        "architecture": TINY,
         "train": [folder],
         "validation": [folder],
         "checkpoint": checkpoint,

@@ -63,9 +63,18 @@ main.add_command(export_preset)
 @click.option("--freeze", multiple=True, type=click.Choice(PARTS), help="Leave a part as it is.")
 @click.option("--synthetic", default=0.0, help="Part of the crops that are drawings, not photos.")
 @run_options(batch=6, learning_rate=1e-3, validation_minutes=10.0)
-def run(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) -> None:
+def run(
+    photos: tuple[Path, ...], validation: tuple[Path, ...], architecture: str, **options: Any
+) -> None:
     """Train on PHOTOS: tar shards, or folders of images."""
-    train(TrainingConfig(train=list(photos), validation=list(validation), **options))
+    train(
+        TrainingConfig(
+            train=list(photos),
+            validation=list(validation),
+            architecture=ARCHITECTURES[architecture],
+            **options,
+        )
+    )
 
 
 @main.command()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,6 +42,9 @@ from vlaecodec.training.synthetic import draw_pictures
 CONTEXTS = {"local": exact_contexts, "texture": drawing_contexts}
 """The local decoders, and what each is trained on."""
 
+PIXEL_MEASURES = {"local": "pixel_bpp", "texture": "texture_bpp"}
+"""What the learning curve calls their bits."""
+
 PARTS = ("global", *CONTEXTS)
 """What can be frozen; "global" is all but the local decoders."""
 
@@ -56,7 +61,7 @@ class TrainingConfig(RunConfig):
     train: list[Path]
     validation: list[Path]
     start_from: Path | None = None
-    architecture: str = "small"
+    architecture: Architecture = ARCHITECTURES["small"]
     crop: int = 192
     batch: int = 6
     learning_rate: float = 1e-3
@@ -141,10 +146,10 @@ def _start(
     if resume:
         sizes, progress = read_progress(config.checkpoint)
         architecture = Architecture(**sizes)
-        if architecture != ARCHITECTURES[config.architecture]:
-            raise ValueError(f"{config.checkpoint} is not of architecture {config.architecture!r}")
+        if architecture != config.architecture:
+            raise ValueError(f"{config.checkpoint} is of another architecture")
     else:
-        architecture, progress = ARCHITECTURES[config.architecture], Progress()
+        architecture, progress = config.architecture, Progress()
     model = PhotoVLAE(architecture)
     if not resume and config.start_from is not None:
         progress = import_model(config.start_from, model)
@@ -258,9 +263,13 @@ def _validate(
 ) -> None:
     """Add a point to the learning curve: the objective, bpp and PSNR on the validation photos."""
     row: dict[str, float] = {"pixels": progress.pixels, "seconds": round(progress.seconds)}
+    clean = {
+        "local": partial(exact_contexts, near_lossless=0),
+        "texture": partial(drawing_contexts, corruption=0),
+    }
     total = 0.0
     for position in VALIDATION_POSITIONS:
-        rates, psnrs, pixels, textures, costs, structural = [], [], [], [], [], []
+        found: dict[str, list[Tensor]] = defaultdict(list)
         for image in photos.split(8):
             quality = torch.full((len(image),), position, device=device)
             image = _to_network(image, device)
@@ -268,21 +277,17 @@ def _validate(
                 model, image, quality, quantised=config.quantised
             )
             residual, mean = split_image(image, mean_image)
-            exact = exact_contexts(residual, near_lossless=0)
-            pixels.append(local_bits(model.local, trunk, mean, exact).mean(1))
-            drawn = drawing_contexts(residual, corruption=0)
-            textures.append(local_bits(model.texture, trunk, mean, drawn).mean(1))
-            rates.append(losses.rate_bpp)
-            psnrs.append(_psnr_db(losses))
-            costs.append(objective(losses, quality))
-            structural.append(ms_ssim_loss(mean_image, image))
-        row[f"bpp@{position}"] = round(float(torch.cat(rates).mean()), 4)
-        row[f"psnr_db@{position}"] = round(float(torch.cat(psnrs).mean()), 3)
-        ms_ssim_db = -10 * torch.log10(torch.cat(structural).mean())
-        row[f"ms_ssim_db@{position}"] = round(float(ms_ssim_db), 3)
-        row[f"pixel_bpp@{position}"] = round(float(torch.cat(pixels).mean()), 4)
-        row[f"texture_bpp@{position}"] = round(float(torch.cat(textures).mean()), 4)
-        total += float(np.mean([c.item() for c in costs]))
+            for name in config.local_decoders:
+                contexts = clean[name](residual)
+                bits = local_bits(getattr(model, name), trunk, mean, contexts)
+                found[PIXEL_MEASURES[name]].append(bits.mean(1))
+            found["bpp"].append(losses.rate_bpp)
+            found["psnr_db"].append(_psnr_db(losses))
+            found["ms_ssim_loss"].append(ms_ssim_loss(mean_image, image))
+            total += float(objective(losses, quality)) * len(image) / len(photos)
+        means = {name: float(torch.cat(values).mean()) for name, values in found.items()}
+        means["ms_ssim_db"] = -10 * math.log10(means.pop("ms_ssim_loss"))
+        row |= {f"{name}@{position}": round(value, 4) for name, value in means.items()}
     row["loss"] = round(total / len(VALIDATION_POSITIONS), 4)
     progress.curve.append(row)
     report.validation(row)
