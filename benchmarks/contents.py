@@ -7,6 +7,7 @@ from functools import partial
 
 from benchmarks.lossy_tables import (
     RATES_BPP,
+    architecture_table,
     effort_table,
     likeness_table,
     lossless_table,
@@ -41,6 +42,7 @@ TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
 
 PAGE_TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     **TABLES,
+    "architecture.json": (architecture_table,),
     "kodak.json": (
         partial(rate_distortion_table, published=True),
         *(partial(likeness_table, rate_bpp=r, explained=r == RATES_BPP[-1]) for r in RATES_BPP),

@@ -9,7 +9,7 @@ from scipy.interpolate import PchipInterpolator
 
 from benchmarks.codecs import OURS, SEARCHES
 from benchmarks.curves import BD_MEASURES, points_of
-from benchmarks.tables import Record, Table, count, format_cell, made_with
+from benchmarks.tables import Record, Table, count, format_cell, made_at, made_with
 from vlaecodec.comparison import MEASURES
 
 RATES_BPP = (0.15, 0.25, 0.5, 1.0)
@@ -114,6 +114,27 @@ def effort_table(record: Record) -> Table:
         ["codec", *columns, "encode, s"],
         rows,
         ["In brackets the rates of the other codec that a BD-rate was taken over."],
+    )
+
+
+def architecture_table(record: Record) -> Table:
+    """Which net, trained for the same short time, gets furthest; the best first."""
+    rows = [
+        [
+            row["variant"],
+            f"{row['loss']:.3f}",
+            f"{row['pixels'] / 1e6:.0f}",
+            f"{row['decode_kmac']:.1f}",
+            f"{row['encode_kmac']:.1f}",
+        ]
+        for row in record["rows"]
+    ]
+    return Table(
+        f"Nets and ways to train them, {record['minutes']:g} minutes from the start on "
+        f"{record['cores']} cores each, local decoders left out; {made_at(record)}:",
+        ["variant", "objective", "megapixels seen", "kMAC a pixel to decode", "to encode"],
+        rows,
+        ["The objective is the model card's, on the validation photos; smaller is better."],
     )
 
 

@@ -36,7 +36,7 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    # About 24 kMAC per pixel for encoding and decoding together; trains on a CPU in hours.
+    # About 30 kMAC per pixel for encoding and decoding together; trains on a CPU in hours.
     "small": Architecture(
         eighth_channels=160,
         sixteenth_channels=320,
