@@ -44,8 +44,10 @@ class Variant:
 
 VARIANTS = {
     "small": Variant(),
-    "narrower, 112 and 224 channels": Variant({"eighth_channels": 112, "sixteenth_channels": 224}),
-    "wider, 224 and 448 channels": Variant({"eighth_channels": 224, "sixteenth_channels": 448}),
+    "112 channels at 1/8, not 160": Variant({"eighth_channels": 112}),
+    "224 channels at 1/8, 448 at 1/16": Variant(
+        {"eighth_channels": 224, "sixteenth_channels": 448}
+    ),
     "2 decoder blocks at 1/8, not 4": Variant({"decoder_eighth_blocks": 2}),
     "6 decoder blocks at 1/8": Variant({"decoder_eighth_blocks": 6}),
     "no decoder block at 1/16, not 2": Variant({"decoder_sixteenth_blocks": 0}),
