@@ -31,6 +31,7 @@ from vlaecodec.registry import find_fingerprint, find_model
 from vlaecodec.sections import read_sections, write_sections
 from vlaecodec.small_codec import decode_small, encode_small
 from vlaecodec.stages import ProgressCallback, Stages
+from vlaecodec.texture import MEAN_REACH
 from vlaecodec.thaw import load_float_twin
 from vlaecodec.tiling import (
     SYNTHESIS_BLOCK_PX,
@@ -233,7 +234,7 @@ def _decode_container(
         header.height,
         region,
         photo_model.synthesis_halo * LATENT_FACTOR,
-        from_start=strength > 0 and not exact,
+        texture_px=MEAN_REACH if strength > 0 and not exact else None,
     )
     stages = Stages(progress, shape, with_pixels=exact, view=view)
 
@@ -250,7 +251,7 @@ def _decode_container(
     else:
         # Draws go on from one pixel to the next, and would carry damage across the picture.
         strength = 0 if broken else strength
-        mean = mean[: view.crop.bottom]
+        mean = mean[: view.crop.bottom + MEAN_REACH]
         decoded = _textured(photo_model, mean, trunk, strength, seed, block_px, grey=header.grey)
     stages.finish_one()
     tile_coder.paint_broken(decoded, broken, view)

@@ -11,7 +11,7 @@ from enum import IntEnum
 from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
 
 MAGIC = b"\x8bVLA"
-VERSION = 4
+VERSION = 5
 TILE_PX = 1024
 """Tiles are this many pixels square, smaller at the right and bottom edges."""
 

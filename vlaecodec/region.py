@@ -50,21 +50,24 @@ def check_region(region: Region, width: int, height: int, name: str = "region") 
 
 
 def view_of(
-    width: int, height: int, region: Region | None, halo_px: int, *, from_start: bool
+    width: int, height: int, region: Region | None, halo_px: int, *, texture_px: int | None
 ) -> View:
     """What to decode of a picture: all of it, or what a region takes.
 
-    halo_px: how far outside a box its mean image depends on latents. from_start: decode whole rows
-    from the top, for texture, where each pixel depends on those before it.
+    halo_px: how far outside a box its mean image depends on latents. texture_px: where there is
+    texture, how many rows below it depends on; besides on whole rows from the top, since each pixel
+    that is drawn depends on those before it.
     """
     asked = TileBox(0, 0, width, height)
     if region is not None:
         asked = check_region(region, width, height)
+    drawn = texture_px is not None
+    bottom = asked.bottom + (texture_px or 0)
     window = TileBox(
-        0 if from_start else asked.left // TILE_PX * TILE_PX,
-        0 if from_start else asked.top // TILE_PX * TILE_PX,
-        width if from_start else min(-(-asked.right // TILE_PX) * TILE_PX, width),
-        min(-(-asked.bottom // TILE_PX) * TILE_PX, height),
+        0 if drawn else asked.left // TILE_PX * TILE_PX,
+        0 if drawn else asked.top // TILE_PX * TILE_PX,
+        width if drawn else min(-(-asked.right // TILE_PX) * TILE_PX, width),
+        min(-(-bottom // TILE_PX) * TILE_PX, height),
     )
     seen = TileBox(
         window.left - halo_px,

@@ -412,6 +412,12 @@ def draw(decoder: PixelDecoder, seed: int, strength: int) -> Array:
             q = 335544 + ((z >> 8) * 16106128 >> 24)
             entry = min(bisect.bisect_right(stack.cumulative("residual", table)[0], q) - 1, 62)
             decoder.store(i, j, colour, ((base + entry - 32) << b) + z % (1 << b))
+    drawn = decoder.residual
+    decoder.residual = drawn.copy()
+    for i, j in itertools.product(range(height), range(width)):
+        around = drawn[max(0, i - 3) : i + 4, max(0, j - 3) : j + 4].reshape(-1, 3)
+        area = len(around)
+        decoder.residual[i, j] = drawn[i, j] - (around.sum(0) + area // 2) // area
     return decoder.pixels(strength)
 
 
@@ -491,7 +497,7 @@ class File(NamedTuple):
 def read_file(data: bytes) -> File:
     fields = struct.unpack_from("<4sBB4sHHHBH", data)
     magic, version, flags, _, width, height, quality, texture, seed = fields
-    assert (magic, version, flags & 8) == (b"\x8bVLA", 4, 0)
+    assert (magic, version, flags & 8) == (b"\x8bVLA", 5, 0)
     width, height, offset = width + 1, height + 1, 19
     error = data[offset] if flags & 1 else 0
     grey = flags & 2

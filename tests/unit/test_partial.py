@@ -51,6 +51,14 @@ def test_regions_with_texture_and_of_exact_pixels(options) -> None:
         assert np.array_equal(decode_pixels(data, region=region), crop(whole, region))
 
 
+def test_texture_sees_the_rows_below_a_region_and_its_tile() -> None:
+    data = vlaecodec.encode(photo(TILE_PX + 12, 24, seed=1), 10, texture=1)
+    whole = decode_pixels(data)
+    for bottom in (TILE_PX - 4, TILE_PX - 2, TILE_PX, TILE_PX + 12):
+        region = (3, bottom - 8, 20, 8)
+        assert np.array_equal(decode_pixels(data, region=region), crop(whole, region))
+
+
 def test_only_the_tiles_needed_are_decoded(four_tiles, monkeypatch) -> None:
     calls = []
     decode_latent = latent_coder.decode_latent
@@ -61,10 +69,10 @@ def test_only_the_tiles_needed_are_decoded(four_tiles, monkeypatch) -> None:
     )
     decode_pixels(four_tiles, region=(10, 10, 20, 20))
     assert len(calls) == 4  # all touch: the tiles beside it are narrower than the halo
-    view = view_of(5 * TILE_PX, 4 * TILE_PX, (10, 10, 20, 20), 80, from_start=False)
+    view = view_of(5 * TILE_PX, 4 * TILE_PX, (10, 10, 20, 20), 80, texture_px=None)
     assert [tile.index for tile in view.tiles] == [0]
     assert view.needed == {0, 1, 5, 6}
-    view = view_of(5 * TILE_PX, 4 * TILE_PX, (3000, 2000, 20, 20), 80, from_start=True)
+    view = view_of(5 * TILE_PX, 4 * TILE_PX, (3000, 2000, 20, 20), 80, texture_px=3)
     assert [tile.index for tile in view.tiles] == list(range(10))
 
 

@@ -88,3 +88,15 @@ def test_any_size_gets_a_recommendation(tiny_model, size) -> None:
     pixels, mean, trunk = sample(tiny_model, *size)
     code = texture.recommend_strength(tiny_model, pixels, mean, trunk, seed=1)
     assert 0 <= code <= texture.TEXTURE_UNIT
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 9), (7, 3), (40, 23)])
+def test_texture_has_no_mean_around_any_pixel(shape: tuple[int, int], monkeypatch) -> None:
+    drawn = np.random.default_rng(0).integers(-255, 256, (*shape, 3)).astype(np.int16)
+    fine = texture.take_means_off(drawn)
+    for y, x in np.ndindex(shape):
+        around = drawn[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4].reshape(-1, 3).astype(int)
+        mean = np.floor(around.mean(0) + (len(around) // 2) / len(around) + 1e-9)
+        assert np.array_equal(fine[y, x], drawn[y, x] - mean)
+    monkeypatch.setattr(texture, "BAND_ROWS", 5)
+    assert np.array_equal(texture.take_means_off(drawn), fine)
