@@ -41,7 +41,7 @@ from vlaecodec.wavefront import Residuals, run_wavefronts, wavefronts
 
 Words = NDArray[np.uint32]
 
-FIT_PIXELS = 2**16
+FIT_PIXELS = 2**15
 """A correction is fitted on about this many pixels at least, where there are as many."""
 
 SHIFTS = (0, -12, -8, -4, 4, 8, 12)
