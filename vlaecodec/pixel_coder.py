@@ -45,7 +45,7 @@ FIT_PIXELS = 2**15
 """A correction is fitted on about this many pixels at least, where there are as many."""
 
 SHIFTS = (0, -12, -8, -4, 4, 8, 12)
-"""Shifts of scales that are tried."""
+"""Shifts of scales that are tried; the first is none."""
 
 BAND_PX = 2**12
 """The encoder computes about this many pixels at once; any number gives the same words."""
