@@ -130,8 +130,8 @@ def architecture_table(record: Record) -> Table:
         for row in record["rows"]
     ]
     return Table(
-        f"Nets and ways to train them, {record['minutes']:g} minutes from the start on "
-        f"{record['cores']} cores each, local decoders left out; {made_at(record)}:",
+        f"Nets and ways to train them, {record['minutes']:g} minutes from the start "
+        f"each, threads: {record['threads']}, local decoders left out; {made_at(record)}:",
         ["variant", "objective", "megapixels seen", "kMAC a pixel to decode", "to encode"],
         rows,
         ["The objective is the model card's, on the validation photos; smaller is better."],

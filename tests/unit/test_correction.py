@@ -105,6 +105,32 @@ def test_corrections_pay_and_files_keep_their_promise(
     assert len(corrected) < len(vlaecodec.encode(pixels, **options))
 
 
+def test_each_class_takes_what_pays_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here linear terms pay for class 0 alone, a shift for class 1 alone, nothing for the rest."""
+    unmoved, moved = np.full((2, len(pixel_coder.SHIFTS), CLASSES, 3), 1e6)
+    moved[0, 0] = unmoved[3, 1] = 0
+    bits = iter((unmoved, moved))
+    fitted = replace(made_up(1, limit=12), shift=np.zeros((CLASSES, 3), np.int32))
+    taken: list[Correction] = []
+    push_correction = pixel_coder.push_correction
+
+    def push(stack: Any, correction: Correction, model: Any) -> None:
+        taken.append(correction)
+        push_correction(stack, correction, model)
+
+    monkeypatch.setattr(pixel_coder, "_bits_by_class", lambda *_: next(bits))
+    monkeypatch.setattr(pixel_coder, "fit_means", lambda *_: fitted)
+    monkeypatch.setattr(pixel_coder, "push_correction", push)
+    pixels = photo(144, 128)
+    data = vlaecodec.encode(pixels, lossless=True)
+    assert np.array_equal(np.asarray(vlaecodec.decode(data)), pixels)
+    rows = taken[0].to_rows()
+    assert np.array_equal(rows[0], fitted.to_rows()[0])
+    assert not rows[1, :-3].any()
+    assert np.all(taken[0].shift[1] == pixel_coder.SHIFTS[3])
+    assert not rows[2:].any()
+
+
 @pytest.mark.parametrize("max_error", [1, 4, 9])
 def test_clipped_samples_are_seen_clipped(max_error: int) -> None:
     """On a coarse grid a sample can pass black or white; contexts hold what is left of it."""
