@@ -13,15 +13,17 @@ from PIL import Image
 
 import vlaecodec
 from vlaecodec.header import VERSION
-from vlaecodec.registry import find_model
+from vlaecodec.registry import MS_SSIM, find_model
 from vlaecodec.rivals import Rival, list_rivals, set_decoder_threads
 
 OURS = "vlaecodec"
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 TEXTURE_QUALITIES = (5, 20, 40, 60)
+TUNED = f"{OURS}, tuned for MS-SSIM"
 SEARCHES: dict[str, dict[str, Any]] = {
-    **{f"{OURS}, effort {effort}": {"effort": effort} for effort in (3, 5, 7, 9)},
-    f"{OURS}, tuned for MS-SSIM": {"tune": "ms-ssim"},
+    f"{name}, effort {effort}": {"effort": effort, **options}
+    for name, options in ((OURS, {}), (TUNED, {"tune": MS_SSIM}))
+    for effort in (3, 5, 7, 9)
 }
 SEARCH_QUALITIES = (5, 20, 40, 60, 75)
 MAX_ERRORS = (15, 8, 4, 2, 1, 0)
@@ -95,6 +97,7 @@ def find_codecs(threads: int) -> tuple[dict[str, Codec], list[str]]:
     set_decoder_threads(threads)
     codecs = {
         OURS: our_codec(),
+        TUNED: our_codec(tune=MS_SSIM),
         f"{OURS}, recommended texture": our_codec(TEXTURE_QUALITIES, texture=None),
         f"{OURS}, full texture": our_codec(TEXTURE_QUALITIES, texture=1),
         f"{OURS}, near-lossless": our_exact_codec(),
@@ -122,9 +125,8 @@ def _encode(rival: Rival, threads: int, image: Image.Image, setting: float) -> b
 
 
 def _our_identity(options: dict[str, Any], **more: Any) -> dict[str, Any]:
-    model = find_model().fingerprint.hex()
     return {
-        "model": model,
+        "model": find_model(tune=options.get("tune")).fingerprint.hex(),
         "format_version": VERSION,
         "options": options,
         "threads": torch.get_num_threads(),

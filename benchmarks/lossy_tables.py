@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from benchmarks.codecs import OURS, SEARCHES
+from benchmarks.codecs import OURS, TUNED
 from benchmarks.curves import BD_MEASURES, points_of
 from benchmarks.tables import Record, Table, count, format_cell, made_at, made_with
 from vlaecodec.comparison import MEASURES
@@ -28,6 +28,7 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
     """
     low, high = record["bd_rate_bpp"]
     comparisons = record["bd_rate"].get(OURS, {})
+    tuned = record["bd_rate"].get(TUNED, {})
     curves = {name: points_of(means, "psnr_db") for name, means in record["mean"].items()}
     if published:
         for name, curve in record["published"]["curves"].items():
@@ -38,13 +39,17 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
         cells = [_at(curve, rate, 2) for rate in RATES_BPP]
         if all(cell == "-" for cell in cells):
             continue  # near-lossless files are larger than that
-        rows.append([name, *cells, *(bd_cell(found, key, published) for key in BD_MEASURES)])
+        cells += [bd_cell(found, key, published) for key in BD_MEASURES]
+        if tuned:
+            cells.append(bd_cell(tuned.get(name, {}), "ms_ssim", published))
+        rows.append([name, *cells])
     return Table(
         f"{count(record)}, whole files, mean PSNR (RGB, dB) at a rate; {made_with(record)}:",
         [
             "codec",
             *(f"{r} bpp" for r in RATES_BPP),
             *(f"our BD-rate, {MEASURES[key][0].removesuffix(', RGB')}" for key in BD_MEASURES),
+            *(["tuned for it, MS-SSIM"] if tuned else []),
         ],
         rows,
         [
@@ -99,7 +104,7 @@ def _likeness_notes(record: Record, rows: list[list[str]]) -> list[str]:
 
 def effort_table(record: Record) -> Table:
     """What searching at encode time gains: BD-rates of each effort, and its seconds."""
-    names = [n for n in SEARCHES if n in record["mean"]]
+    names = [n for n in record["bd_rate"] if n != OURS]
     others = [n for n in (OURS, "AVIF") if n in record["mean"]]
     rows = []
     for name in names:

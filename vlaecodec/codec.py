@@ -27,7 +27,7 @@ from vlaecodec.latent_coder import RateSplit
 from vlaecodec.model import PhotoModel, load_model
 from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.region import Region, check_region, view_of
-from vlaecodec.registry import find_fingerprint, find_model
+from vlaecodec.registry import PSNR, find_fingerprint, find_model
 from vlaecodec.sections import read_sections, write_sections
 from vlaecodec.small_codec import decode_small, encode_small
 from vlaecodec.stages import ProgressCallback, Stages
@@ -57,7 +57,7 @@ def encode(
     seed: int | None = None,
     model: str | None = None,
     effort: int | None = None,
-    tune: str = latent_search.PSNR,
+    tune: str | None = None,
     roi: Roi | list[Roi] | None = None,
     keep: float | str = 1.0,
     strip: bool = False,
@@ -71,11 +71,12 @@ def encode(
     lossless: keep every sample. max_error: keep every sample to within so many grey levels, 1..15.
     texture: the strength 0..1 that decoders use by default; measured on the picture if None.
     seed: of the texture's noise, 0..65535; derived from the picture if None.
-    model: a name from `vlaecodec models`; by default the best one for photos.
+    model: a name from `vlaecodec models`; by default the one for photos that is tuned for `tune`.
     effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents; of no
-    effect on files with exact pixels. By default 1, or 5 with tune "ms-ssim".
-    tune: the likeness that search descends on, "psnr" or "ms-ssim", which spends more where
-    contrast is low: about as many bytes, nearer by that measure and less near in dB.
+    effect on files with exact pixels. By default 1, or 5 if the model was trained for another tune.
+    tune: the likeness to aim for, "psnr" or "ms-ssim", which spends more where contrast is low:
+    about as many bytes, nearer by that measure and less near in dB. It chooses the model and what
+    search descends on; by default "psnr", or what the chosen model was trained for.
     roi: regions of interest, one or a list: each (left, top, width, height) or a mask, a grey PIL
     image or uint8 array [H, W] of the picture's size (white counts in full, black not at all), or
     a tuple of such and a gain, 1/64 to 64, 4 by default: how much more errors count there. All in
@@ -89,17 +90,20 @@ def encode(
     error = _allowed_error(lossless=lossless, max_error=max_error)
     picture = to_picture(image, exact=error is not None, to_8_bit=to_8_bit)
     pixels, grey = picture.pixels, picture.grey
-    entry = find_model(model)
+    entry = find_model(model, tune)
     detail = roi is not None or keep != 1
     if detail and (entry.small or error is not None):
         raise ParameterError(
             "roi and keep are for lossy photos: not with lossless, max_error or a small model"
         )
-    steps = latent_search.search_steps(effort, tune)
-    if tune != latent_search.PSNR and (detail or entry.small or error is not None):
+    if tune not in (None, PSNR) and (entry.small or error is not None):
         raise ParameterError(
-            "tune is for lossy photos: not with lossless, max_error, roi, keep or a small model"
+            "tune is for lossy photos: not with lossless, max_error or a small model"
         )
+    tune = tune or entry.tuned_for
+    steps = latent_search.search_steps(effort, tune, entry)
+    if steps and detail and tune != PSNR:
+        raise ParameterError(f"search tuned for {tune} knows no places: not with roi or keep")
     if entry.small:
         return encode_small(
             picture, entry, quality, error=error, texture=texture, seed=seed, strip=strip

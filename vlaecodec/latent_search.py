@@ -27,17 +27,17 @@ from vlaecodec.networks.ms_ssim import MS_SSIM_GAIN, ms_ssim_loss
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import QUALITIES
 from vlaecodec.networks.rate_distortion import Rounding, code_latent, rate_weight
+from vlaecodec.registry import MS_SSIM, PSNR, TUNES, ModelEntry
 from vlaecodec.tiling import boxes_of, latent_window, pixel_window
 
 EFFORT_STEPS = {1: 0, 2: 15, 3: 25, 4: 40, 5: 65, 6: 100, 7: 160, 8: 250, 9: 400}
 """Descent steps for each effort."""
 
-PSNR, MS_SSIM = TUNES = ("psnr", "ms-ssim")
-"""The likeness that search descends on; the networks themselves were trained on the first."""
+DEFAULT_EFFORT = 1
+"""One pass; rounding by rate alone, which would cost no time, gained 0.3 % and is left out."""
 
-DEFAULT_EFFORTS = {PSNR: 1, MS_SSIM: 5}
-"""One pass; rounding by rate alone, which would cost no time, gained 0.3 % and is left out. What
-the networks were not trained on only search can bring."""
+OTHER_TUNE_EFFORT = 5
+"""The default where the networks were trained for another likeness: only search brings it then."""
 
 LEARNING_RATES = {PSNR: 0.01, MS_SSIM: 0.015}
 """Of Adam, in quantisation steps. What networks were not trained on lies further away."""
@@ -51,16 +51,22 @@ TEMPERATURE_END = 0.05
 _EDGE = 1e-4
 
 
-def search_steps(effort: int | None, tune: str) -> int:
-    """How many steps to descend; effort None is tune's default. Raises ParameterError."""
+def search_steps(effort: int | None, tune: str, entry: ModelEntry) -> int:
+    """How many steps to descend; effort None is the default. Raises ParameterError.
+
+    tune: the likeness to descend on. entry: the model, which was trained for it or not.
+    """
     if tune not in TUNES:
         raise ParameterError(f"tune must be {' or '.join(TUNES)}, not {tune!r}")
+    trained = tune == entry.tuned_for
     if effort is None:
-        effort = DEFAULT_EFFORTS[tune]
+        effort = DEFAULT_EFFORT if trained else OTHER_TUNE_EFFORT
     if not isinstance(effort, int) or effort not in EFFORT_STEPS:
         raise ParameterError(f"effort must be a whole number from 1 to 9, not {effort!r}")
-    if tune != PSNR and not EFFORT_STEPS[effort]:
-        raise ParameterError(f"effort {effort} does not search, which tuning for {tune} takes")
+    if not (trained or EFFORT_STEPS[effort]):
+        raise ParameterError(
+            f"{entry.name} is tuned for {entry.tuned_for}: tuning for {tune} takes effort 2 or more"
+        )
     return EFFORT_STEPS[effort]
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from vlaecodec.errors import ModelError
 from vlaecodec.header import FINGERPRINT_BYTES
 
+PSNR, MS_SSIM = TUNES = ("psnr", "ms-ssim")
+"""The likenesses that networks are trained for, and that search can descend on."""
+
 
 @dataclass(frozen=True)
 class ModelEntry:
@@ -25,6 +28,9 @@ class ModelEntry:
 
     small: bool = False
     """Whether it is one of the paper's models for small images, not one for photos."""
+
+    tuned_for: str = PSNR
+    """One of TUNES: what its distortion was in training."""
 
 
 def models_folder() -> Path:
@@ -49,6 +55,7 @@ def list_models() -> tuple[str, list[ModelEntry]]:
                 folder=folder / name,
                 fingerprint=bytes.fromhex(row["sha256"])[:FINGERPRINT_BYTES],
                 small=bool(row.get("small", False)),
+                tuned_for=str(row.get("tuned_for", PSNR)),
             )
             for name, row in index["models"].items()
         ]
@@ -57,14 +64,22 @@ def list_models() -> tuple[str, list[ModelEntry]]:
         raise ModelError(f"no usable model index in {folder}: {error}") from error
 
 
-def find_model(name: str | None = None) -> ModelEntry:
-    """The model of that name, or the default one. Raises ModelError if there is none."""
+def find_model(name: str | None = None, tune: str | None = None) -> ModelEntry:
+    """The model of that name; without one the default, or for photos one that was trained for tune.
+
+    Where none was, the default one has to do. Raises ModelError if there is no such model.
+    """
     default, entries = list_models()
+    if name is None:
+        name = default
+        fitting = [e.name for e in entries if e.tuned_for == tune and not e.small]
+        if fitting and name not in fitting:
+            name = fitting[0]
     for entry in entries:
-        if entry.name == (name or default):
+        if entry.name == name:
             return entry
     known = ", ".join(e.name for e in entries)
-    raise ModelError(f"no model named {name or default!r}; there are: {known}")
+    raise ModelError(f"no model named {name!r}; there are: {known}")
 
 
 def find_fingerprint(fingerprint: bytes) -> ModelEntry:

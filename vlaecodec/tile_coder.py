@@ -20,6 +20,7 @@ from vlaecodec.latent_coder import RateSplit
 from vlaecodec.model import LatentArray, PhotoModel
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.region import View
+from vlaecodec.registry import PSNR
 from vlaecodec.stages import Stages
 from vlaecodec.tiling import (
     analyse_tile,
@@ -44,7 +45,7 @@ def encode_latents(
     steps: int,
     stages: Stages,
     weights: Weights | None = None,
-    tune: str = latent_search.PSNR,
+    tune: str = PSNR,
 ) -> tuple[LatentArray, list[bytes]]:
     """Every tile's payload, and the latents of the whole picture as the decoder will see them.
 

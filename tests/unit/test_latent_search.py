@@ -1,5 +1,7 @@
 """`encode --effort`: search changes what is sent, never how it is read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,12 +10,12 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec.errors import ParameterError
 from vlaecodec.header import TileBox
-from vlaecodec.latent_search import EFFORT_STEPS, _Canvas, _ms_ssim_error, anneal
+from vlaecodec.latent_search import EFFORT_STEPS, _Canvas, _ms_ssim_error, anneal, search_steps
 from vlaecodec.metrics import psnr_db
 from vlaecodec.model import load_model
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
 from vlaecodec.networks.rate_distortion import LAMBDA_MAX, LAMBDA_MIN, rate_weight
-from vlaecodec.registry import find_model
+from vlaecodec.registry import MS_SSIM, PSNR, find_model
 from vlaecodec.thaw import load_float_twin
 from vlaecodec.tiling import latent_window
 
@@ -75,22 +77,31 @@ def test_tuning_for_ms_ssim_descends_on_it(shape: tuple[int, int]) -> None:
         error = float(_ms_ssim_error(first, second))
         return 8 * len(data) / pixels[..., 0].size + weight * error
 
-    assert loss(tune="ms-ssim", effort=3) < loss(effort=3)
+    model = find_model().name
+    assert loss(model=model, tune="ms-ssim", effort=3) < loss(model=model, effort=3)
 
 
 @pytest.mark.parametrize(
     "options",
     [
         {"tune": "ssim"},
-        {"tune": "ms-ssim", "effort": 1},
+        {"tune": "ms-ssim", "model": "photo-small", "effort": 1},
         {"tune": "ms-ssim", "lossless": True},
-        {"tune": "ms-ssim", "keep": 0.5},
+        {"tune": "ms-ssim", "keep": 0.5, "effort": 2},
         {"tune": "ms-ssim", "model": "mnist-dynamic"},
     ],
 )
 def test_tuning_that_means_nothing_is_refused(options: dict[str, object]) -> None:
     with pytest.raises(ParameterError, match="tun"):
         vlaecodec.encode(np.zeros((16, 16, 3), np.uint8), **options)  # type: ignore[arg-type]
+
+
+def test_a_model_tuned_for_another_likeness_searches_by_default() -> None:
+    entry = replace(find_model(), tuned_for=PSNR)
+    assert search_steps(None, PSNR, entry) == EFFORT_STEPS[1] == 0
+    assert search_steps(None, MS_SSIM, entry) == EFFORT_STEPS[5]
+    assert search_steps(None, MS_SSIM, replace(entry, tuned_for=MS_SSIM)) == 0
+    assert search_steps(9, PSNR, replace(entry, tuned_for=MS_SSIM)) == EFFORT_STEPS[9]
 
 
 def test_search_is_repeatable_and_leaves_random_numbers_alone() -> None:

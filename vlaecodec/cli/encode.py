@@ -16,9 +16,7 @@ from vlaecodec.cli.plan import carry_out, is_picture, plan_jobs, show_plan
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.errors import ImageError, ParameterError
 from vlaecodec.header import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
-
-TUNES = ("psnr", "ms-ssim")
-"""Those of latent_search, which imports torch: help comes without."""
+from vlaecodec.registry import PSNR, TUNES
 
 EXACT_OPTIONS = ("quality", "lossless", "max_error")
 """Options that a target takes the place of."""
@@ -102,14 +100,13 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     type=click.IntRange(1, 9),
     metavar="N",
     help="How long to search for a smaller lossy file of equal quality: 2 takes seconds, 9 "
-    "minutes.  [default: 1, no search; 5 with --tune ms-ssim]",
+    "minutes.  [default: 1, no search]",
 )
 @click.option(
     "--tune",
     type=click.Choice(TUNES),
-    default=TUNES[0],
-    show_default=True,
-    help="The likeness to search for. ms-ssim spends more where contrast is low.",
+    help="The likeness to aim for: chooses the model, and what --effort descends on. ms-ssim "
+    "spends more where contrast is low.  [default: psnr, or what the model is tuned for]",
 )
 @click.option(
     "--roi",
@@ -170,7 +167,7 @@ def encode(
     lossless: bool,
     max_error: int | None,
     effort: int | None,
-    tune: str,
+    tune: str | None,
     rois: tuple[RoiOption, ...],
     keep: float | str,
     texture: float | None,
@@ -222,8 +219,8 @@ def encode(
     check_targets(targets, quality=quality, exact=lossless or max_error is not None)
     if (rois or keep != 1) and (lossless or max_error is not None):
         raise ParameterError("--roi and --keep are for lossy files, not --lossless or --max-error")
-    if tune != TUNES[0] and (rois or keep != 1 or lossless or max_error is not None):
-        raise ParameterError("--tune is for lossy files without --roi and --keep")
+    if tune not in (None, PSNR) and (lossless or max_error is not None):
+        raise ParameterError("--tune is for lossy files, not --lossless or --max-error")
     check_masks(rois, (job.output for job in plan.jobs))
     if dry_run:
         show_plan(plan, force=force)

@@ -10,6 +10,7 @@ import click
 from safetensors import SafetensorError
 
 from vlaecodec.networks.architecture import ARCHITECTURES
+from vlaecodec.registry import PSNR, TUNES
 from vlaecodec.training.checkpoint import read_progress
 from vlaecodec.training.export import export_model
 from vlaecodec.training.loop import PARTS, TrainingConfig, train
@@ -83,9 +84,17 @@ def run(
 @click.option("--summary", required=True, help="One line for `vlaecodec models`.")
 @click.option("--data", required=True, help="What it was trained on, for the model card.")
 @click.option("--default", is_flag=True, help="Make it the model that `encode` uses.")
-def export(checkpoint: Path, folder: Path, summary: str, data: str, default: bool) -> None:
+@click.option(
+    "--tuned-for",
+    type=click.Choice(TUNES),
+    default=PSNR,
+    help="Make it the one that `encode --tune` of this name uses.",
+)
+def export(
+    checkpoint: Path, folder: Path, summary: str, data: str, default: bool, tuned_for: str
+) -> None:
     """Write the averaged weights of CHECKPOINT to the model FOLDER and list it in the index."""
-    digest = export_model(checkpoint, folder, summary, data, default=default)
+    digest = export_model(checkpoint, folder, summary, data, default=default, tuned_for=tuned_for)
     click.echo(f"{folder.name}: {digest}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from vlaecodec.networks.architecture import Architecture
+from vlaecodec.registry import MS_SSIM, PSNR
 from vlaecodec.training.checkpoint import Progress
 
 _TEMPLATE = """# {name}
@@ -41,13 +42,17 @@ belongs to; README.md quotes them.
 
 ## Limits
 
-- Tuned for PSNR on photographs; line art, text and screenshots cost more than they should.
+- Tuned for {measure} on photographs; line art, text and screenshots cost more than they should.
 - Trained on photos with sides of 256 to 608 pixels; very large smooth areas were rare.
 - All losses were still falling when training stopped. Drawings came late and are few: at full
   strength flat areas of drawings may get faint grain (recommended strengths there are near 0).
 - The training photos come from public collections of mixed and partly unclear licence; they are not
   part of this repository.
 """
+
+
+_LIKENESSES = {PSNR: ("PSNR", "psnr_db", "dB"), MS_SSIM: ("MS-SSIM", "ms_ssim_db", "dB of MS-SSIM")}
+"""For each tuning the measure's name, what the learning curve calls it, and its unit."""
 
 
 def model_card(
@@ -58,14 +63,20 @@ def model_card(
     size_bytes: int,
     architecture: Architecture,
     progress: Progress,
+    tuned_for: str = PSNR,
 ) -> str:
     """Markdown for models/NAME/MODEL_CARD.md."""
+    measure, key, unit = _LIKENESSES[tuned_for]
     positions = sorted({key.split("@")[1] for row in progress.curve for key in row if "@" in key})
     # The lowest two are where lossless files are smallest.
     lossless = positions[:2]
+    heads = [f"bpp / {unit} at {p}" for p in positions]
+    heads += [f"lossless bpsp at {p}" for p in lossless]
     lines = []
     for row in progress.curve:
-        points = [f"{row[f'bpp@{p}']:.3f} / {row[f'psnr_db@{p}']:.2f}" for p in positions]
+        if f"{key}@{positions[0]}" not in row:
+            continue  # not measured yet
+        points = [f"{row[f'bpp@{p}']:.3f} / {row[f'{key}@{p}']:.2f}" for p in positions]
         start = [f"{row['pixels'] / 1e6:.0f}", f"{row['seconds']:.0f}", f"{row['loss']:.3f}"]
         exact = [(row[f"bpp@{p}"] + row.get(f"pixel_bpp@{p}", math.nan)) / 3 for p in lossless]
         points += ["" if math.isnan(bpsp) else f"{bpsp:.3f}" for bpsp in exact]
@@ -81,9 +92,8 @@ def model_card(
         steps=progress.steps,
         gigapixels=progress.pixels / 1e9,
         hours=progress.seconds / 3600,
-        heads=" | ".join(
-            [f"bpp / dB at {p}" for p in positions] + [f"lossless bpsp at {p}" for p in lossless]
-        ),
-        rules="---|" * (len(positions) + len(lossless)),
+        heads=" | ".join(heads),
+        rules="---|" * len(heads),
         rows="\n".join(lines),
+        measure=measure,
     )

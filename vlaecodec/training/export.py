@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save
 from vlaecodec.model import MODEL_KIND, WEIGHTS_NAME, read_model, table_tensors, whole_tensors
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.registry import PSNR
 from vlaecodec.tables import model_tables
 from vlaecodec.thaw import thaw
 from vlaecodec.training.card import model_card
@@ -18,11 +19,20 @@ from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 from vlaecodec.training.model_folder import read_progress_of, write_model_folder
 
 
-def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, default: bool) -> str:
+def export_model(
+    checkpoint: Path,
+    folder: Path,
+    summary: str,
+    data: str,
+    *,
+    default: bool,
+    tuned_for: str = PSNR,
+) -> str:
     """Write weights and model card to the folder, and list the model in the index beside it.
 
     The averaged weights are exported: whole numbers for the decoding path, float16 for the analysis
-    network. `data` says what the model was trained on. Returns the weights' SHA-256.
+    network. `data` says what the model was trained on, `tuned_for` for which of TUNES. Returns the
+    weights' SHA-256.
     """
     sizes, progress = read_progress(checkpoint)
     architecture = Architecture(**sizes)
@@ -39,9 +49,13 @@ def export_model(checkpoint: Path, folder: Path, summary: str, data: str, *, def
     read_model(weights)  # refuses what the codec would refuse, before anything is replaced
 
     def card(sha256: str) -> str:
-        return model_card(folder.name, summary, data, sha256, len(weights), architecture, progress)
+        return model_card(
+            folder.name, summary, data, sha256, len(weights), architecture, progress, tuned_for
+        )
 
-    return write_model_folder(folder, weights, card, progress, summary, default=default)
+    return write_model_folder(
+        folder, weights, card, progress, summary, default=default, tuned_for=tuned_for
+    )
 
 
 def import_model(folder: Path, network: PhotoVLAE) -> Progress:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlaecodec.model import WEIGHTS_NAME
+from vlaecodec.registry import PSNR
 from vlaecodec.training.checkpoint import Progress
 
 PROGRESS_NAME = "training.json"
@@ -25,11 +26,12 @@ def write_model_folder(
     *,
     default: bool = False,
     small: bool = False,
+    tuned_for: str = PSNR,
 ) -> str:
     """Write a model's files, and list it in the index beside its folder. Returns its SHA-256.
 
     card: makes the model card, given the SHA-256. default: `encode` uses the model from now on.
-    small: it is one of the paper's models for small images.
+    small: it is one of the paper's models for small images. tuned_for: its distortion in training.
     """
     folder.mkdir(parents=True, exist_ok=True)
     temporary = (folder / WEIGHTS_NAME).with_suffix(".tmp")
@@ -38,7 +40,12 @@ def write_model_folder(
     digest = hashlib.sha256(weights).hexdigest()
     (folder / "MODEL_CARD.md").write_text(card(digest))
     (folder / PROGRESS_NAME).write_text(json.dumps(asdict(progress), indent=1) + "\n")
-    _list_model(folder, digest, summary, default=default, small=small)
+    row: dict[str, Any] = {"sha256": digest, "summary": summary}
+    if small:
+        row["small"] = True
+    if tuned_for != PSNR:
+        row["tuned_for"] = tuned_for
+    _list_model(folder, row, default=default)
     return digest
 
 
@@ -47,15 +54,13 @@ def read_progress_of(folder: Path) -> Progress:
     return Progress(**json.loads((folder / PROGRESS_NAME).read_text()))
 
 
-def _list_model(folder: Path, sha256: str, summary: str, *, default: bool, small: bool) -> None:
+def _list_model(folder: Path, row: dict[str, Any], *, default: bool) -> None:
     path = folder.parent / "index.json"
     index: dict[str, Any] = {"default": "", "models": {}}
     if path.exists():
         index = json.loads(path.read_text())
-    index["models"][folder.name] = {"sha256": sha256, "summary": summary}
-    if small:
-        index["models"][folder.name]["small"] = True
-    if default or not (index["default"] or small):
+    index["models"][folder.name] = row
+    if default or not (index["default"] or row.get("small")):
         index["default"] = folder.name
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(index, indent=2) + "\n")
