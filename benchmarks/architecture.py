@@ -90,19 +90,24 @@ def main(
     work.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for name in names or VARIANTS:
-        checkpoint = work / f"{list(VARIANTS).index(name):02}.safetensors"
+        checkpoint = work / f"{list(VARIANTS).index(name):02}-{minutes:g}.safetensors"
+        unfinished = checkpoint.with_suffix(".part")
+        unfinished.unlink(missing_ok=True)
+        done = checkpoint.exists()
         config = TrainingConfig(
             train=list(photos),
             validation=list(validation),
-            checkpoint=checkpoint,
+            checkpoint=checkpoint if done else unfinished,
             architecture=VARIANTS[name].architecture,
             freeze=("local", "texture"),
-            minutes=0.0 if checkpoint.exists() else minutes,
+            minutes=0.0 if done else minutes,
             bf16=bf16,
             threads=threads,
             **VARIANTS[name].training,
         )
         rows.append({"variant": name, **run_variant(config)})
+        if not done:
+            unfinished.replace(checkpoint)
         click.echo(rows[-1])
     rows.sort(key=lambda row: row["loss"])
     record = {**describe_run(), "minutes": minutes, "bf16": bf16, "rows": rows}

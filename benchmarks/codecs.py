@@ -97,7 +97,10 @@ def find_codecs(threads: int) -> tuple[dict[str, Codec], list[str]]:
     set_decoder_threads(threads)
     codecs = {
         OURS: our_codec(),
-        TUNED: our_codec(tune=MS_SSIM),
+        # Without a model of its own it would search, which takes hours.
+        TUNED: replace(
+            our_codec(tune=MS_SSIM), by_default=find_model(tune=MS_SSIM).tuned_for == MS_SSIM
+        ),
         f"{OURS}, recommended texture": our_codec(TEXTURE_QUALITIES, texture=None),
         f"{OURS}, full texture": our_codec(TEXTURE_QUALITIES, texture=1),
         f"{OURS}, near-lossless": our_exact_codec(),

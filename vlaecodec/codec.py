@@ -73,7 +73,8 @@ def encode(
     seed: of the texture's noise, 0..65535; derived from the picture if None.
     model: a name from `vlaecodec models`; by default the one for photos that is tuned for `tune`.
     effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents; of no
-    effect on files with exact pixels. By default 1, or 5 if the model was trained for another tune.
+    effect on files with exact pixels or of small models. By default 1, or 5 if the model was
+    trained for another tune.
     tune: the likeness to aim for, "psnr" or "ms-ssim", which spends more where contrast is low:
     about as many bytes, nearer by that measure and less near in dB. It chooses the model and what
     search descends on; by default "psnr", or what the chosen model was trained for.
@@ -103,7 +104,9 @@ def encode(
     tune = tune or entry.tuned_for
     steps = latent_search.search_steps(effort, tune, entry)
     if steps and detail and tune != PSNR:
-        raise ParameterError(f"search tuned for {tune} knows no places: not with roi or keep")
+        raise ParameterError(
+            f"search for {tune} weighs all places alike: roi and keep go with effort 1 or tune psnr"
+        )
     if entry.small:
         return encode_small(
             picture, entry, quality, error=error, texture=texture, seed=seed, strip=strip

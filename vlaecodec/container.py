@@ -85,14 +85,14 @@ def read_sections(data: bytes, layout: Layout) -> dict[Section, bytes | None]:
 def read_container(
     data: bytes, max_pixels: int = MAX_PIXELS, *, keep_going: bool = False
 ) -> Container:
-    """Parse a whole file; data: bytes or what they can be made of, as a memoryview.
+    """Parse a whole file; data: bytes, bytearray or memoryview, else a ParameterError.
 
     Damage to a tile's latents or to a section raises DamagedError, or with `keep_going` leaves
     that tile or section None.
     Damage to a tile's pixels, which refine what the latents tell, always leaves it None.
     """
-    data = bytes(data)  # of whatever holds bytes
     header, layout = read_header(data, max_pixels)
+    data = bytes(data)
     sections = read_sections(data, layout)
     latents = list(_read_tiles(data, layout.latents_start, layout.latent_sizes))
     problem = next((p for _, p in latents if p), None)

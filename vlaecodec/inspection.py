@@ -16,6 +16,7 @@ from vlaecodec.latent_trace import FileTrace, trace_file
 from vlaecodec.metrics import psnr_db
 from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.pixel_coder import sample_bits
+from vlaecodec.tile_coder import to_words
 from vlaecodec.tiling import boxes_of, pixel_window, synthesise, trunk_window
 from vlaecodec.wavefront import Residuals
 
@@ -130,6 +131,7 @@ def _pixel_bits(trace: FileTrace, decoded: Pixels, mean: Pixels, trunk: Tensor) 
         part = pixel_window(box)
         samples = sample_bits(
             trace.model,
+            to_words(tile),
             decoded[part],
             mean[part],
             trunk[trunk_window(box)],

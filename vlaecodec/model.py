@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -51,11 +52,29 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+@contextmanager
+def _whole_precision() -> Iterator[None]:
+    """oneDNN's float32 operands keep their 24 bits. Older versions of torch never cut them."""
+    operations: list[Any] = [
+        getattr(torch.backends.mkldnn, name, None) for name in ("conv", "matmul")
+    ]
+    settable = [each for each in operations if hasattr(each, "fp32_precision")]
+    before = [each.fp32_precision for each in settable]
+    try:
+        for each in settable:
+            each.fp32_precision = "ieee"
+        yield
+    finally:
+        for each, precision in zip(settable, before, strict=True):
+            each.fp32_precision = precision
+
+
 def exactly(function: Callable[P, R]) -> Callable[P, R]:
     """Run a function without anything in torch that trades exactness for speed.
 
-    Autocast rounds operands; NNPACK's Winograd convolutions reorder sums
-    beyond what whole numbers below 2**24 allow. Whatever the caller had set is put back.
+    Autocast rounds operands, and so do convolutions and products that a program has allowed to take
+    bfloat16 or TF32 for float32; NNPACK's Winograd convolutions reorder sums beyond what whole
+    numbers below 2**24 allow. Whatever the caller had set is put back.
     """
 
     @functools.wraps(function)
@@ -64,6 +83,7 @@ def exactly(function: Callable[P, R]) -> Callable[P, R]:
             torch.inference_mode(),
             torch.autocast("cpu", enabled=False),
             torch.backends.nnpack.flags(enabled=False),
+            _whole_precision(),
         ):
             return function(*args, **kwargs)
 

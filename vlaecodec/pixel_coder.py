@@ -42,7 +42,7 @@ from vlaecodec.wavefront import Residuals, run_wavefronts, wavefronts
 Words = NDArray[np.uint32]
 
 FIT_PIXELS = 2**15
-"""A correction is fitted on about this many pixels at least, where there are as many."""
+"""A correction is fitted on two thirds to twice as many pixels, where there are as many."""
 
 SHIFTS = (0, -12, -8, -4, 4, 8, 12)
 """Shifts of scales that are tried; the first is none."""
@@ -72,9 +72,11 @@ def encode_pixels(
     values, decoded = _quantise(pixels, mean, grid.step)
     values = values.reshape(-1, 3)
     residual = to_residual(decoded, mean)
-    placement, correction = _place_all(
-        model, mean, trunk, values, residual, grid, max_error, colours
-    )
+    contexts = Contexts(model.network.local.window, residual, model.local_given(mean, trunk))
+    correction = None
+    if colours == 3 and len(values) >= MIN_PIXELS:
+        correction = _fit(model, values, contexts, grid, max_error)
+    placement = _place_all(model, contexts, grid, max_error, colours, correction)
     height, width = mean.shape[:2]
     stack, tables = AnsStack(), dense_tables(model)
     for step in reversed(list(wavefronts(height, width, model.network.local.window.slope))):
@@ -138,6 +140,7 @@ def to_residual(pixels: Pixels, mean: Pixels) -> Residuals:
 
 def sample_bits(
     model: PhotoModel,
+    words: Words,
     pixels: Pixels,
     mean: Pixels,
     trunk: Tensor,
@@ -147,39 +150,30 @@ def sample_bits(
 ) -> NDArray[np.float64]:
     """What each sample of a tile's decoded pixels cost, [H * W, 3] in coding order.
 
-    The rest is as in `encode_pixels`. Of a grey tile only the first colour is coded.
+    words: the tile's, as `encode_pixels` returned them; so are the pixels, and the rest is what it
+    was given. Of a grey tile only the first colour is coded.
     """
     grid = ResidualGrid(max_error)
+    correction = pop_correction(AnsStack(words), model) if colours == 3 else None
     values = _quantise(pixels, mean, grid.step)[0].reshape(-1, 3)
     residual = to_residual(pixels, mean)
+    contexts = Contexts(model.network.local.window, residual, model.local_given(mean, trunk))
     return value_bits(
-        model,
-        values,
-        _place_all(model, mean, trunk, values, residual, grid, max_error, colours)[0],
+        model, values, _place_all(model, contexts, grid, max_error, colours, correction)
     )
 
 
 def _place_all(
     model: PhotoModel,
-    mean: Pixels,
-    trunk: Tensor,
-    values: Ints,
-    residual: Residuals,
+    contexts: Contexts,
     grid: ResidualGrid,
     max_error: int,
     colours: int,
-) -> tuple[Placement, Correction | None]:
-    """Every sample's table at once, the contexts known, [H * W, 3]; and the tile's correction.
-
-    values: residuals in steps, [H * W, 3]; residual: what they come to after clipping, [H, W, 3].
-    """
-    contexts = Contexts(model.network.local.window, residual, model.local_given(mean, trunk))
-    correction = None
-    if colours == 3 and len(values) >= MIN_PIXELS:
-        correction = _fit(model, values, contexts, grid, max_error)
+    correction: Correction | None,
+) -> Placement:
+    """Every sample's table at once, the contexts known, [H * W, 3]."""
     rows = np.arange(contexts.height, dtype=np.int32)
-    predicted = _predict(model, contexts, rows, max_error, colours, correction)
-    return grid.place(*predicted), correction
+    return grid.place(*_predict(model, contexts, rows, max_error, colours, correction))
 
 
 def _predict(

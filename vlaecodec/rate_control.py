@@ -25,6 +25,9 @@ from vlaecodec.metrics import MS_SSIM_MIN_PX, ms_ssim, ms_ssim_db, psnr_db
 TRIES = 6
 """Encodes at most in the search. Each leaves out measuring the texture, half an encode's time."""
 
+FINAL_STEPS = 2
+"""What encoding once more, with texture, counts in tries."""
+
 EQUAL_DB = 150.0
 """Where the search takes equal pictures to be."""
 
@@ -89,14 +92,20 @@ def encode_to_target(
             # The strength takes one byte whatever it is, and as long to measure as all the rest.
             strength = 0 if texture is None else texture
             files[quality] = encode(image, quality, texture=strength, **options)
-            if progress:
-                progress(min(len(files), TRIES) / (TRIES + 2))
+            report(min(len(files), TRIES))
         return files[quality]
+
+    def report(steps: float) -> None:
+        if progress:
+            progress(steps / (TRIES + FINAL_STEPS))
 
     quality = find_quality(code, chosen[0])
     if texture is not None:
+        report(TRIES + FINAL_STEPS)
         return code(quality)
-    return encode(image, quality, progress=progress, **options)
+    return encode(
+        image, quality, progress=lambda part: report(TRIES + FINAL_STEPS * part), **options
+    )
 
 
 def find_quality(code: Coder, target: Target) -> float:

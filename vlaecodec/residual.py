@@ -55,9 +55,6 @@ class Placement:
     def __getitem__(self, key: Any) -> Placement:
         return Placement(self.table[key], self.base[key], self.bits[key])
 
-    def __setitem__(self, key: Any, part: Placement) -> None:
-        self.table[key], self.base[key], self.bits[key] = part.table, part.base, part.bits
-
 
 class ResidualGrid:
     """Residuals in steps of 2 * max_error + 1 grey levels."""

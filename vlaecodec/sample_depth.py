@@ -37,7 +37,8 @@ def is_cut(image: ImageFile.ImageFile, data: bytes) -> bool:
 def _is_deep_tile(codec: str, arguments: Any) -> bool:
     parts = arguments if isinstance(arguments, tuple) else (arguments,)
     if codec in ("ppm", "ppm_plain"):
-        return bool(parts[1] > 255)  # the largest sample
+        # The largest sample; bitmaps tell none.
+        return len(parts) > 1 and bool(parts[1] > 255)
     return codec == "SGI16" or bool(parts and _SIXTEEN_BITS.fullmatch(str(parts[0])))
 
 

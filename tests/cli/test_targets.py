@@ -11,7 +11,7 @@ from PIL import Image
 from tests.conftest import photo
 from vlaecodec.cli.encode import encode
 from vlaecodec.cli.main import main
-from vlaecodec.latent_search import DEFAULT_EFFORT, EFFORT_STEPS
+from vlaecodec.latent_search import DEFAULT_EFFORT, EFFORT_STEPS, OTHER_TUNE_EFFORT
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_target_size_is_not_exceeded(picture: Path) -> None:
         (["--target-psnr", "99"], "no lossy file"),
         (["--effort", "10"], "effort"),
         (["--tune", "ms-ssim", "--lossless"], "--tune is for lossy"),
-        (["--tune", "ms-ssim", "--keep", "auto", "--effort", "2"], "knows no places"),
+        (["--tune", "ms-ssim", "--keep", "auto", "--effort", "2"], "all places alike"),
         (["--tune", "ms-ssim", "-m", "photo-small", "--effort", "1"], "takes effort 2"),
     ],
 )
@@ -68,6 +68,7 @@ def test_effort_makes_a_file_that_decodes(picture: Path) -> None:
 def test_the_efforts_of_the_command_are_the_encoders() -> None:
     """The command does not import torch to know them."""
     option = next(p for p in encode.params if p.name == "effort")
-    assert f"[default: {DEFAULT_EFFORT}, no search" in (option.help or "")
+    words = f"[default: {DEFAULT_EFFORT}, no search; {OTHER_TUNE_EFFORT} where --tune"
+    assert words in (option.help or "")
     assert isinstance(option.type, click.IntRange)
     assert list(range(option.type.min or 0, (option.type.max or 0) + 1)) == list(EFFORT_STEPS)

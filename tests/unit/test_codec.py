@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import vlaecodec
@@ -15,6 +18,7 @@ from vlaecodec.errors import (
 )
 from vlaecodec.header import TILE_PX
 from vlaecodec.metrics import psnr_db
+from vlaecodec.model import exactly
 from vlaecodec.registry import find_model
 
 
@@ -120,3 +124,24 @@ def test_a_damaged_tile_does_not_take_the_others_with_it(tiled) -> None:
     far = slice(TILE_PX + 128, None)
     assert np.array_equal(rescued[:, far], intact[:, far])
     assert (rescued[:TILE_PX, :TILE_PX] == 128).all()
+
+
+@pytest.mark.parametrize("data", ["photo.vlae", Path("photo.vlae"), 5])
+@pytest.mark.parametrize("read", [vlaecodec.decode, vlaecodec.read_info])
+def test_what_is_not_bytes_is_one_clear_error(read, data) -> None:
+    with pytest.raises(ParameterError, match="bytes"):
+        read(data)
+
+
+def test_a_program_that_allows_coarser_products_gets_the_same_file() -> None:
+    pixels = photo(48, 64)
+    expected = vlaecodec.encode(pixels, 40)
+    convolution = torch.backends.mkldnn.conv
+    before = convolution.fp32_precision
+    try:
+        convolution.fp32_precision = "bf16"
+        seen = exactly(lambda: convolution.fp32_precision)()
+        assert vlaecodec.encode(pixels, 40) == expected
+        assert (seen, convolution.fp32_precision) == ("ieee", "bf16")
+    finally:
+        convolution.fp32_precision = before

@@ -167,6 +167,8 @@ def test_deep_samples_that_pillow_cuts_are_found() -> None:
     packed[28:30] = (16).to_bytes(2, "little")  # a pixel in 16 bits, not a sample
     for data in (shallow, b"P6 2 1 255\n" + bytes(6), bytes(packed)):
         assert read_image(data).mode == "RGB"
+    for bitmap in (b"P1 2 1\n0 1\n", b"P4 2 1\n\x40"):
+        assert list(read_image(bitmap).convert("L").tobytes()) == [255, 0]
 
 
 def test_pictures_over_the_limit_are_refused_before_they_are_decoded() -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,7 @@ from vlaecodec.texture import blend
 
 PHOTO = photo(73, 101)
 HEADER_BITS = 8 * 40
+GOLDEN = Path(__file__).parents[1] / "golden" / "decode"
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,16 @@ def test_corrected_means_are_those_of_the_file(monkeypatch, corrected) -> None:
     spent_bits = before_bits - stack.size_bits()
     bits = inspect_file(data).layers[-1].total_bits
     assert bits + spent_bits == pytest.approx(before_bits, abs=34)
+
+
+def test_the_correction_that_counts_is_the_one_in_the_file() -> None:
+    """The golden file's is one that its encoder would not choose."""
+    data = (GOLDEN / "lossless-corrected.vlae").read_bytes()
+    (tile,) = read_container(data).pixels
+    stack = AnsStack(np.frombuffer(tile.payload, "<u4"))
+    assert pop_correction(stack, trace_file(data).model) is not None
+    bits = inspect_file(data).layers[-1].total_bits
+    assert bits == pytest.approx(stack.size_bits(), abs=34)
 
 
 def test_damaged_pixels_have_no_cost_to_tell() -> None:

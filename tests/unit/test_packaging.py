@@ -46,6 +46,12 @@ def test_the_magic_entry_knows_our_files() -> None:
         assert found.replace(" x", "x") == expected
 
 
+def test_the_format_page_tells_the_version() -> None:
+    page = (Path(__file__).parents[2] / "FORMAT.md").read_text()
+    assert f"| 4 | 1 | version | {VERSION} |" in page
+    assert f"version {VERSION}" in page.splitlines()[0]
+
+
 def test_the_mime_type_has_our_magic() -> None:
     root = ElementTree.parse(FOLDER / "vlae-mime.xml").getroot()
     space = {"m": re.match(r"\{(.*)\}", root.tag)[1]}

@@ -84,3 +84,11 @@ def test_a_picture_that_comes_out_exactly_meets_any_target() -> None:
 
     target = Target("PSNR", 40.0, 0.14, 0.03, False, lambda data: _capped(math.inf if data else 0))
     assert find_quality(code, target) >= 1
+
+
+@pytest.mark.parametrize("options", [{}, {"texture": 0.5}, {"effort": 2}])
+def test_progress_never_runs_backwards(options: dict[str, float]) -> None:
+    done: list[float] = []
+    encode_to_target(photo(48, 64), target_bpp=1.0, progress=done.append, **options)
+    assert done == sorted(done)
+    assert done[-1] == 1

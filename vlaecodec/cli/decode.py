@@ -150,12 +150,12 @@ def decode(
     for job in plan.jobs:
         if not is_shard(Path(job.output)):
             pillow_format(job.output, format_name)
-    if dry_run:
-        show_plan(plan, force=force)
-        return
     lossy = texture is not None or seed is not None or preview
     if thumbnail is not None and (lossy or region is not None):
         raise ParameterError("--thumbnail goes without --texture, --seed, --preview and --region")
+    if dry_run:
+        show_plan(plan, force=force)
+        return
     work = partial(
         decode_file,
         thumbnail=thumbnail,

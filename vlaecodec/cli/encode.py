@@ -77,9 +77,9 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
 )
 @click.option(
     "--target-ms-ssim",
-    type=click.FloatRange(0, 1),
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="S",
-    help="The same for MS-SSIM, 0 to 1.",
+    help="The same for MS-SSIM, above 0 and below 1.",
 )
 @click.option(
     "--target-ssimulacra2",
@@ -100,12 +100,12 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     type=click.IntRange(1, 9),
     metavar="N",
     help="How long to search for a smaller lossy file of equal quality: 2 takes seconds, 9 "
-    "minutes.  [default: 1, no search]",
+    "minutes.  [default: 1, no search; 5 where --tune asks for what the model is not tuned for]",
 )
 @click.option(
     "--tune",
     type=click.Choice(TUNES),
-    help="The likeness to aim for: chooses the model, and what --effort descends on. ms-ssim "
+    help="The likeness to aim for: chooses the model, and what --effort searches for. ms-ssim "
     "spends more where contrast is low.  [default: psnr, or what the model is tuned for]",
 )
 @click.option(

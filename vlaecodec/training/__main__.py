@@ -88,7 +88,7 @@ def run(
     "--tuned-for",
     type=click.Choice(TUNES),
     default=PSNR,
-    help="Make it the one that `encode --tune` of this name uses.",
+    help="Its distortion in training. `encode --tune` takes the first listed that fits.",
 )
 def export(
     checkpoint: Path, folder: Path, summary: str, data: str, default: bool, tuned_for: str
