@@ -102,8 +102,8 @@ def encode(
             "tune is for lossy photos: not with lossless, max_error or a small model"
         )
     tune = tune or entry.tuned_for
-    steps = latent_search.search_steps(effort, tune, entry)
-    if steps and detail and tune != PSNR:
+    search = latent_search.plan_search(effort, tune, entry)
+    if search.steps and detail and tune != PSNR:
         raise ParameterError(
             f"search for {tune} weighs all places alike: roi and keep go with effort 1 or tune psnr"
         )
@@ -118,12 +118,12 @@ def encode(
         code, weights = share_out(weigh_detail(pixels, roi, keep), code)
     photo_model = load_model(entry)
     # What search saves in latents, exact pixels pay: files of both kinds were as large.
-    steps = steps if error is None else 0
+    steps = search.steps if error is None else 0
     twin = load_float_twin(entry, photo_model) if steps else None
     stages = Stages(progress, pixels.shape, with_pixels=error is not None, search_steps=steps)
 
     latent, payloads = tile_coder.encode_latents(
-        photo_model, twin, pixels, code, steps, stages, weights, tune
+        photo_model, twin, pixels, code, search, stages, weights
     )
     mean, trunk = synthesise(photo_model, latent, code, pixels.shape)
     tiles = list(zip(payloads, boxes_of(pixels.shape), strict=True))

@@ -9,6 +9,7 @@ Bamler and Mandt 2020, arXiv 2006.04240, section 3.2).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -27,7 +28,7 @@ from vlaecodec.networks.ms_ssim import MS_SSIM_GAIN, ms_ssim_loss
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import QUALITIES
 from vlaecodec.networks.rate_distortion import Rounding, code_latent, rate_weight
-from vlaecodec.registry import MS_SSIM, PSNR, TUNES, ModelEntry
+from vlaecodec.registry import MS_SSIM, TUNES, ModelEntry
 from vlaecodec.tiling import boxes_of, latent_window, pixel_window
 
 EFFORT_STEPS = {1: 0, 2: 15, 3: 25, 4: 40, 5: 65, 6: 100, 7: 160, 8: 250, 9: 400}
@@ -39,8 +40,11 @@ DEFAULT_EFFORT = 1
 OTHER_TUNE_EFFORT = 5
 """The default where the networks were trained for another likeness: only search brings it then."""
 
-LEARNING_RATES = {PSNR: 0.01, MS_SSIM: 0.015}
-"""Of Adam, in quantisation steps. What networks were not trained on lies further away."""
+LEARNING_RATE = 0.01
+"""Of Adam, in quantisation steps."""
+
+OTHER_TUNE_LEARNING_RATE = 0.015
+"""What the networks were not trained for lies further away."""
 
 DISTORTION_GAIN = 1.4
 """What bits buy along q, in lambda: rate over distortion, measured on the validation photos."""
@@ -51,8 +55,19 @@ TEMPERATURE_END = 0.05
 _EDGE = 1e-4
 
 
-def search_steps(effort: int | None, tune: str, entry: ModelEntry) -> int:
-    """How many steps to descend; effort None is the default. Raises ParameterError.
+@dataclass(frozen=True)
+class Search:
+    """How to search, and for what."""
+
+    steps: int
+    """Of descent; 0: the analysis network's guess is taken."""
+    tune: str
+    """One of TUNES."""
+    learning_rate: float = LEARNING_RATE
+
+
+def plan_search(effort: int | None, tune: str, entry: ModelEntry) -> Search:
+    """The search of an effort; None is the default one. Raises ParameterError.
 
     tune: the likeness to descend on. entry: the model, which was trained for it or not.
     """
@@ -67,7 +82,8 @@ def search_steps(effort: int | None, tune: str, entry: ModelEntry) -> int:
         raise ParameterError(
             f"{entry.name} is tuned for {entry.tuned_for}: tuning for {tune} takes effort 2 or more"
         )
-    return EFFORT_STEPS[effort]
+    learning_rate = LEARNING_RATE if trained else OTHER_TUNE_LEARNING_RATE
+    return Search(EFFORT_STEPS[effort], tune, learning_rate)
 
 
 def search_tiles(
@@ -75,10 +91,9 @@ def search_tiles(
     targets: Iterable[Tensor],
     pixels: Pixels,
     quality_code: int,
-    steps: int,
+    search: Search,
     after_step: Callable[[], None],
     weights: Weights | None = None,
-    tune: str = PSNR,
 ) -> Iterator[Tensor]:
     """For each tile of a picture a y that costs less than the analysis network's.
 
@@ -101,10 +116,9 @@ def search_tiles(
             box,
             canvas,
             quality_code,
-            steps,
+            search,
             after_step,
-            _ms_ssim_error if tune == MS_SSIM else squared_error,
-            LEARNING_RATES[tune],
+            _ms_ssim_error if search.tune == MS_SSIM else squared_error,
         )
         canvas.put(box, searched)
         yield searched
@@ -117,10 +131,9 @@ def _search_tile(
     box: TileBox,
     canvas: _Canvas,
     quality_code: int,
-    steps: int,
+    search: Search,
     after_step: Callable[[], None],
     measure: Callable[[Tensor, Tensor], Tensor],
-    learning_rate: float,
 ) -> Tensor:
     """One tile's y. The distortion is that of the tile's own pixels, uint8 [height, width, 3].
 
@@ -135,9 +148,9 @@ def _search_tile(
         step = network.step.step(quality)
         position = (y / step).clone(memory_format=torch.channels_last).requires_grad_(True)
         optimizer = torch.optim.Adam([position])
-        for done in range(steps):
-            optimizer.param_groups[0]["lr"] = learning_rate * (1 - 0.9 * done / steps)
-            rounding = anneal(done / max(1, steps - 1))
+        for done in range(search.steps):
+            optimizer.param_groups[0]["lr"] = search.learning_rate * (1 - 0.9 * done / search.steps)
+            rounding = anneal(done / max(1, search.steps - 1))
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_has_fast_bfloat16()):
                 coded = code_latent(network, position * step, quality, rounding, quantised=False)
                 mean_image = canvas.mean_image(network, box, coded.known, quality)

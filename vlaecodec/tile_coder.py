@@ -17,10 +17,10 @@ from vlaecodec.errors import DamagedError, LossWarning, ReproductionError
 from vlaecodec.header import TileBox, tile_boxes
 from vlaecodec.image import Pixels
 from vlaecodec.latent_coder import RateSplit
+from vlaecodec.latent_search import Search
 from vlaecodec.model import LatentArray, PhotoModel
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.region import View
-from vlaecodec.registry import PSNR
 from vlaecodec.stages import Stages
 from vlaecodec.tiling import (
     analyse_tile,
@@ -42,15 +42,14 @@ def encode_latents(
     twin: PhotoVLAE | None,
     pixels: Pixels,
     code: int,
-    steps: int,
+    search: Search,
     stages: Stages,
     weights: Weights | None = None,
-    tune: str = PSNR,
 ) -> tuple[LatentArray, list[bytes]]:
     """Every tile's payload, and the latents of the whole picture as the decoder will see them.
 
+    twin: the float network to search with, or None to take the analysis network's guess.
     weights: of the squared errors, relative to what the quality code stands for; all 1 by default.
-    tune: what search, if there is any, descends on.
     """
     padded = pad_edges(pixels)
     latent = empty_latent(model, pixels.shape)
@@ -59,9 +58,7 @@ def encode_latents(
         analyse_tile(model, padded, box, code) for box in boxes_of(pixels.shape)
     )
     if twin is not None:
-        ys = latent_search.search_tiles(
-            twin, ys, pixels, code, steps, stages.finish_one, weights, tune
-        )
+        ys = latent_search.search_tiles(twin, ys, pixels, code, search, stages.finish_one, weights)
     if weights is not None:
         shares = weigh_latents(weights)
         ys = (

@@ -57,6 +57,7 @@ def main() -> None:
         "photo-q10": vlaecodec.encode(crop, 10),
         "photo-q50": vlaecodec.encode(crop, 50),
         "photo-q87.5": vlaecodec.encode(crop, 87.5),
+        "tuned-for-ms-ssim": vlaecodec.encode(crop[:72, :88], 30, tune="ms-ssim"),
         "pixel": vlaecodec.encode(crop[:1, :1], 50),
         "odd": vlaecodec.encode(crop[:31, :17], 100),
         "two-tiles": vlaecodec.encode(photo(48, TILE_PX + 80), 20, texture=0.5),

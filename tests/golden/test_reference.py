@@ -10,11 +10,14 @@ from tests.golden import reference_decoder
 from vlaecodec.codec import decode_pixels
 from vlaecodec.header import read_header
 from vlaecodec.model import WEIGHTS_NAME
-from vlaecodec.registry import find_model
+from vlaecodec.registry import find_fingerprint
 
 DECODE = Path(__file__).parent / "decode"
-WEIGHTS = find_model().folder / WEIGHTS_NAME
 PHOTOS = sorted(p for p in DECODE.glob("*.vlae") if not p.stem.startswith("digit"))
+
+
+def weights_of(data: bytes) -> Path:
+    return find_fingerprint(read_header(data)[0].fingerprint).folder / WEIGHTS_NAME
 
 
 @pytest.mark.parametrize("path", PHOTOS, ids=lambda p: p.stem)
@@ -24,7 +27,8 @@ def test_both_decoders_agree(path) -> None:
     # One pixel at a time is slow: the larger pictures are compared without texture.
     small = header.width * header.height < 10_000
     exact = header.max_error is not None
-    pixels = reference_decoder.decode(data, WEIGHTS, None if small else 0, preview=not small)
+    weights = weights_of(data)
+    pixels = reference_decoder.decode(data, weights, None if small else 0, preview=not small)
     options = {} if small else {"preview": True} if exact else {"texture": 0}
     assert np.array_equal(pixels, decode_pixels(data, **options))
 
@@ -48,5 +52,5 @@ def test_both_find_the_same_beside_the_picture(path) -> None:
 def test_both_decoders_draw_the_same_texture() -> None:
     data = (DECODE / "odd.vlae").read_bytes()
     for strength in (1, 77, 128):
-        pixels = reference_decoder.decode(data, WEIGHTS, strength)
+        pixels = reference_decoder.decode(data, weights_of(data), strength)
         assert np.array_equal(pixels, decode_pixels(data, texture=strength / 128))

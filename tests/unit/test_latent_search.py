@@ -10,7 +10,7 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec.errors import ParameterError
 from vlaecodec.header import TileBox
-from vlaecodec.latent_search import EFFORT_STEPS, _Canvas, _ms_ssim_error, anneal, search_steps
+from vlaecodec.latent_search import EFFORT_STEPS, _Canvas, _ms_ssim_error, anneal, plan_search
 from vlaecodec.metrics import psnr_db
 from vlaecodec.model import load_model
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
@@ -98,10 +98,13 @@ def test_tuning_that_means_nothing_is_refused(options: dict[str, object]) -> Non
 
 def test_a_model_tuned_for_another_likeness_searches_by_default() -> None:
     entry = replace(find_model(), tuned_for=PSNR)
-    assert search_steps(None, PSNR, entry) == EFFORT_STEPS[1] == 0
-    assert search_steps(None, MS_SSIM, entry) == EFFORT_STEPS[5]
-    assert search_steps(None, MS_SSIM, replace(entry, tuned_for=MS_SSIM)) == 0
-    assert search_steps(9, PSNR, replace(entry, tuned_for=MS_SSIM)) == EFFORT_STEPS[9]
+    assert plan_search(None, PSNR, entry).steps == EFFORT_STEPS[1] == 0
+    assert plan_search(None, MS_SSIM, entry).steps == EFFORT_STEPS[5]
+    tuned = replace(entry, tuned_for=MS_SSIM)
+    assert plan_search(None, MS_SSIM, tuned).steps == 0
+    assert plan_search(9, PSNR, tuned).steps == EFFORT_STEPS[9]
+    near, far = plan_search(9, MS_SSIM, tuned), plan_search(9, MS_SSIM, entry)
+    assert near.learning_rate < far.learning_rate
 
 
 def test_search_is_repeatable_and_leaves_random_numbers_alone() -> None:
