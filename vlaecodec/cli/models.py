@@ -38,9 +38,10 @@ def models(as_json: bool) -> None:
         ]
         click.echo(json.dumps(rows))
         return
+    width = max((len(entry.name) for entry in entries), default=0)
     for entry in entries:
         star = "*" if entry.name == default else " "
-        start = f"{star} {entry.name:16} {entry.fingerprint.hex()}  "
+        start = f"{star} {entry.name:{width}} {entry.fingerprint.hex()}  "
         columns, indent = shutil.get_terminal_size().columns, " " * len(start)
         text = textwrap.fill(entry.summary, columns, initial_indent=start, subsequent_indent=indent)
         click.echo(text)
