@@ -15,7 +15,11 @@ from benchmarks.tables import read_record
 
 BEGIN, END = "<!-- results: written by benchmarks/readme_table.py -->\n", "<!-- end of results -->"
 LINE_LENGTH = 100
-SHOWN = {"psnr_db": "PSNR over rate", "sliced_wasserstein": "Patch distance over rate"}
+SHOWN = {
+    "psnr_db": "PSNR over rate",
+    "ms_ssim": "MS-SSIM over rate",
+    "sliced_wasserstein": "Patch distance over rate",
+}
 """The plots that README.md shows, and what they are called there."""
 
 
