@@ -59,7 +59,7 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
             + (" (in brackets)" if published else "")
             + ", MS-SSIM in dB. Rivals as in "
             "Pillow: JPEG 4:2:0 optimised, WebP method 6, JPEG 2000 with the 9/7 wavelet and "
-            "colour transform, AVIF 4:4:4 speed 6, JPEG XL effort 7."
+            "colour transform, AVIF 4:4:4 speed 6, JPEG XL effort 7." + _tuned_model(record)
         ],
     )
 
@@ -82,6 +82,12 @@ def likeness_table(record: Record, rate_bpp: float = LIKENESS_BPP, explained: bo
         kept,
         _likeness_notes(record, kept) if explained else [],
     )
+
+
+def _tuned_model(record: Record) -> str:
+    """Which model the tuned files are of: a record's own is the default one."""
+    found = record["codecs"].get(TUNED) if "codecs" in record else None
+    return f" Tuned for MS-SSIM: model {found['model']}." if found else ""
 
 
 def _likeness_notes(record: Record, rows: list[list[str]]) -> list[str]:
@@ -119,7 +125,10 @@ def effort_table(record: Record) -> Table:
         f"{record['threads']}; {made_with(record)}:",
         ["codec", *columns, "encode, s"],
         rows,
-        ["In brackets the rates of the other codec that a BD-rate was taken over."],
+        [
+            "In brackets the rates of the other codec that a BD-rate was taken over."
+            + _tuned_model(record)
+        ],
     )
 
 
