@@ -86,7 +86,7 @@ def likeness_table(record: Record, rate_bpp: float = LIKENESS_BPP, explained: bo
 
 def _tuned_model(record: Record) -> str:
     """Which model the tuned files are of: a record's own is the default one."""
-    found = record["codecs"].get(TUNED) if "codecs" in record else None
+    found = record.get("codecs", {}).get(TUNED)
     return f" Tuned for MS-SSIM: model {found['model']}." if found else ""
 
 

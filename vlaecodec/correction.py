@@ -1,10 +1,9 @@
 """A picture's own correction of the local decoder's distributions, sent along with exact pixels.
 
 The local decoder predicts all photos with one set of weights. How a sample leans on its neighbours
-differs with camera, sharpness and noise; some 1,400 whole numbers per tile, fitted by the encoder
-and mostly zero, tell the decoder: linear corrections of the means and shifts of the scales, for
-each colour and each class of predicted scale. Whole-number arithmetic, as everything that a decoder
-does.
+differs with camera, sharpness and noise; some 1,400 whole numbers per tile, fitted by the encoder,
+tell the decoder: linear corrections of the means and shifts of the scales, for each colour and each
+class of predicted scale. Whole-number arithmetic, as everything that a decoder does.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Search:
     """Of descent; 0: the analysis network's guess is taken."""
     tune: str
     """One of TUNES."""
-    learning_rate: float = LEARNING_RATE
+    learning_rate: float
 
 
 def plan_search(effort: int | None, tune: str, entry: ModelEntry) -> Search:

@@ -41,6 +41,20 @@ def test_a_tuning_finds_its_model_unless_one_is_named(copied) -> None:
         assert find_model() == find_model(tune="psnr") == default
 
 
+def test_a_tuning_is_that_of_the_files_model() -> None:
+    """In one pass: what was trained for it needs no search."""
+    done: list[float] = []
+    for tune, name in (
+        (None, "photo-small"),
+        ("psnr", "photo-small"),
+        ("ms-ssim", "photo-small-ms-ssim"),
+    ):
+        done.clear()
+        data = vlaecodec.encode(photo(32, 48), 40, tune=tune, texture=0, progress=done.append)
+        assert vlaecodec.read_info(data).model == name
+        assert len(done) < 5
+
+
 def test_a_missing_model_is_named(copied) -> None:
     data = vlaecodec.encode(photo(16, 16))
     (copied / "index.json").write_text(json.dumps({"default": "x", "models": {}}))
