@@ -21,6 +21,7 @@ from vlaecodec.cli.progress import progress_bar
 from vlaecodec.entropy import ESCAPE_BITS, AnsStack
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.registry import find_model
+from vlaecodec.scales import FRACTIONS
 from vlaecodec.small_coder import (
     Bitmaps,
     Latents,
@@ -36,7 +37,6 @@ from vlaecodec.small_coder import (
     symbol_bits,
 )
 from vlaecodec.small_model import LEVELS, SmallModel, level_step, load_small_model
-from vlaecodec.tables import FRACTIONS
 from vlaecodec.training.small.datasets import read_dataset
 from vlaecodec.training.small.likelihood import measure_bounds
 

@@ -15,7 +15,7 @@ from vlaecodec.networks.local_decoder import RESIDUAL_UNITS
 from vlaecodec.networks.small.causal_decoder import MIDDLE_GREY, ColourDecoder
 from vlaecodec.networks.small.posterior import network_image
 from vlaecodec.networks.small.small_vlae import SmallVLAE
-from vlaecodec.tables import (
+from vlaecodec.scales import (
     MEAN_UNITS,
     RESIDUAL_INDICES,
     SCALE_UNITS,

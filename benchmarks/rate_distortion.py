@@ -50,8 +50,8 @@ from benchmarks.stored_rows import StoredRows
 from benchmarks.tables import read_record
 from benchmarks.timing import timed
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.comparison import MEASURES as TITLES
-from vlaecodec.comparison import measure_distortion, measure_realism, measure_ssimulacra2
+from vlaecodec.measures import MEASURES as TITLES
+from vlaecodec.measures import measure_distortion, measure_realism, measure_ssimulacra2
 from vlaecodec.metrics import psnr_db
 
 MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...]]] = {

@@ -21,8 +21,8 @@ import vlaecodec
 from benchmarks.pictures import open_pictures
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.comparison import measure_all
 from vlaecodec.header import read_header
+from vlaecodec.measures import measure_all
 from vlaecodec.rivals import largest_within, list_rivals
 
 RATES_BPP = (0.1, 0.2, 0.4)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from vlaecodec.codec import decode_pixels
+from vlaecodec.decoder import decode_pixels
 from vlaecodec.header import read_header
 
 FILES = Path(__file__).parent / "golden" / "decode"

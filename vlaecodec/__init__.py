@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from vlaecodec.info import FileInfo, read_info
 
 if TYPE_CHECKING:
-    from vlaecodec.codec import decode, encode
+    from vlaecodec.decoder import decode
+    from vlaecodec.encoder import encode
     from vlaecodec.thumbnail import decode_thumbnail
 
 __version__ = "0.1.0"
@@ -22,10 +23,14 @@ __all__ = ["FileInfo", "__version__", "decode", "decode_thumbnail", "encode", "r
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("encode", "decode"):
-        from vlaecodec import codec
+    if name == "encode":
+        from vlaecodec.encoder import encode
 
-        return getattr(codec, name)
+        return encode
+    if name == "decode":
+        from vlaecodec.decoder import decode
+
+        return decode
     if name == "decode_thumbnail":
         from vlaecodec import thumbnail
 

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from vlaecodec.image import Pixels
 from vlaecodec.model import LatentArray, PhotoModel, exactly
-from vlaecodec.networks.encoder import FOLD, LATENT_FACTOR
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
+from vlaecodec.tiles import FOLD, LATENT_FACTOR
 
 FACTORS = (8, 4, 2)
 """How much smaller than the picture: averages of so many pixels a side."""

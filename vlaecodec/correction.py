@@ -14,7 +14,7 @@ import numpy as np
 
 from vlaecodec.local_kernel import Floats, Ints, KernelCorrection, classes_of
 from vlaecodec.networks.local_decoder import CLASSES, RESIDUAL_UNITS
-from vlaecodec.tables import MEAN_UNITS, SCALE_UNITS, residual_scale
+from vlaecodec.scales import MEAN_UNITS, SCALE_UNITS, residual_scale
 
 COEFFICIENT_UNIT = 128
 """Coefficients are whole numbers of 1 / COEFFICIENT_UNIT grey levels per grey level."""

@@ -21,7 +21,7 @@ from vlaecodec.model import PhotoModel, exactly
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.prior import PASSES, gather_pass, scatter_pass
 from vlaecodec.networks.quality import STEP_FRAC_BITS
-from vlaecodec.tables import FRACTIONS, latent_scale
+from vlaecodec.scales import FRACTIONS, latent_scale
 
 STEP_BITS = 8.0
 """What an error of one step is worth at half weight, in bits: chosen on validation photos, so that

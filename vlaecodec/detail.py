@@ -15,9 +15,8 @@ from PIL import Image
 from vlaecodec.errors import ParameterError
 from vlaecodec.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN
 from vlaecodec.image import Pixels, to_picture
-from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.networks.rate_distortion import LAMBDA_MAX, LAMBDA_MIN
-from vlaecodec.region import Region, check_region
+from vlaecodec.tiles import LATENT_FACTOR, Region, check_region
 
 Weights = NDArray[np.floating]
 """One for each pixel, float32 [H, W], above 0."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import binascii
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
+from vlaecodec.tiles import tile_count
 
 MAGIC = b"\x8bVLA"
 VERSION = 5
-TILE_PX = 1024
-"""Tiles are this many pixels square, smaller at the right and bottom edges."""
 
 MAX_SIDE_PX = 65536
 MAX_PIXELS = 2**28
@@ -122,16 +120,6 @@ class Layout:
         return self.latents_end + sum(self.pixel_sizes) + len(self.pixel_sizes) * TILE_CHECK_BYTES
 
 
-@dataclass(frozen=True)
-class TileBox:
-    """A tile's place in the picture, pixels; right and bottom are exclusive."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-
 def quality_to_code(quality: float) -> int:
     """The code that stands for a quality in 1..100. Raises ParameterError outside that range."""
     if not isinstance(quality, int | float) or not 1 <= quality <= 100:
@@ -158,18 +146,6 @@ def check_max_error(max_error: int) -> int:
     if not isinstance(max_error, int) or not 0 <= max_error <= MAX_ERROR:
         raise ParameterError(f"max_error must be a whole number from 0 to {MAX_ERROR}")
     return max_error
-
-
-def tile_boxes(width: int, height: int) -> Iterator[TileBox]:
-    """The tiles of a picture in the order they are stored: rows from the top, left to right."""
-    for top in range(0, height, TILE_PX):
-        for left in range(0, width, TILE_PX):
-            yield TileBox(left, top, min(left + TILE_PX, width), min(top + TILE_PX, height))
-
-
-def tile_count(width: int, height: int) -> int:
-    """How many tiles a picture has."""
-    return -(-width // TILE_PX) * -(-height // TILE_PX)
 
 
 def write_header(header: Header, layout: Layout) -> bytes:

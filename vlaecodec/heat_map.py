@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vlaecodec.image import Pixels, to_grey
 from vlaecodec.inspection import Inspection, Map
-from vlaecodec.networks.encoder import LATENT_FACTOR
+from vlaecodec.tiles import LATENT_FACTOR
 
 LONGEST_PX = 768
 """Larger pictures are shown smaller."""

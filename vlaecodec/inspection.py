@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaecodec import codec, texture
+from vlaecodec import texture
+from vlaecodec.decoder import decode_pixels
 from vlaecodec.errors import DamagedError
 from vlaecodec.image import Pixels, to_grey
 from vlaecodec.info import FileInfo, read_info
 from vlaecodec.latent_trace import FileTrace, trace_file
 from vlaecodec.metrics import psnr_db
-from vlaecodec.networks.encoder import LATENT_FACTOR
+from vlaecodec.payload import to_words
 from vlaecodec.pixel_coder import sample_bits
-from vlaecodec.tile_coder import to_words
-from vlaecodec.tiling import boxes_of, pixel_window, synthesise, trunk_window
+from vlaecodec.tiles import LATENT_FACTOR, boxes_of, pixel_window, trunk_window
+from vlaecodec.tiling import synthesise
 from vlaecodec.wavefront import Residuals
 
 Map = NDArray[np.float64]
@@ -66,7 +67,7 @@ def inspect_file(data: bytes) -> Inspection:
     info = read_info(data)
     exact = info.max_error is not None
     # This compares with all checksums; texture is blended in below, where its draw is at hand.
-    aim = codec.decode_pixels(data, texture=None if exact else 0)
+    aim = decode_pixels(data, texture=None if exact else 0)
     trace = trace_file(data)
     full, trunk = mean_image(trace)
     top, _ = mean_image(trace, 0)

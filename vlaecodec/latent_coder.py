@@ -27,7 +27,7 @@ from vlaecodec.model import LatentArray, PhotoModel, exactly
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.prior import PASSES, TOP, TOP_FACTOR, gather_pass, scatter_pass
 from vlaecodec.networks.quality import SCALE_FRAC_BITS, STEP_FRAC_BITS
-from vlaecodec.tables import FRACTIONS, SCALES, TOP_SCALE_OCTAVE, TOP_STEPS
+from vlaecodec.scales import FRACTIONS, SCALES, TOP_SCALE_OCTAVE, TOP_STEPS
 
 Words = NDArray[np.uint32]
 Array = NDArray[np.int64]

@@ -18,10 +18,9 @@ from torch.nn import functional as F
 
 from vlaecodec.detail import Weights
 from vlaecodec.errors import ParameterError
-from vlaecodec.header import QUALITY_UNIT, TileBox
+from vlaecodec.header import QUALITY_UNIT
 from vlaecodec.image import Pixels
 from vlaecodec.metrics import MS_SSIM_MIN_PX
-from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
 from vlaecodec.networks.ms_ssim import MS_SSIM_GAIN, ms_ssim_loss
@@ -29,7 +28,7 @@ from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import QUALITIES
 from vlaecodec.networks.rate_distortion import Rounding, code_latent, rate_weight
 from vlaecodec.registry import MS_SSIM, TUNES, ModelEntry
-from vlaecodec.tiling import boxes_of, latent_window, pixel_window
+from vlaecodec.tiles import LATENT_FACTOR, TileBox, boxes_of, latent_window, pixel_window
 
 EFFORT_STEPS = {1: 0, 2: 15, 3: 25, 4: 40, 5: 65, 6: 100, 7: 160, 8: 250, 9: 400}
 """Descent steps for each effort."""

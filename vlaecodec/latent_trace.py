@@ -20,10 +20,11 @@ from vlaecodec.latent_coder import Array, TileCoder, Words, to_latent_array
 from vlaecodec.model import LatentArray, PhotoModel, exactly, load_model
 from vlaecodec.networks.prior import PASSES, TOP_FACTOR, scatter_pass
 from vlaecodec.networks.quality import STEP_FRAC_BITS
+from vlaecodec.payload import to_words
 from vlaecodec.registry import find_fingerprint
-from vlaecodec.tables import FRACTIONS, TOP_STEPS
-from vlaecodec.tile_coder import to_words
-from vlaecodec.tiling import boxes_of, empty_latent, latent_window
+from vlaecodec.scales import FRACTIONS, TOP_STEPS
+from vlaecodec.tiles import boxes_of, latent_window
+from vlaecodec.tiling import empty_latent
 
 Bits = NDArray[np.float64]
 

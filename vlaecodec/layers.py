@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaecodec.codec import encode, read_layers
+from vlaecodec.decoder import read_layers
+from vlaecodec.encoder import encode
 from vlaecodec.info import read_info
 
 PICTURE_QUALITIES = (1.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0)

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaecodec import codec
+from vlaecodec.decoder import decode_pixels
 from vlaecodec.errors import ParameterError
 from vlaecodec.image import Picture, Pixels, to_image
 from vlaecodec.inspection import Map, draw_texture, mean_image, root_mean_square
 from vlaecodec.latent_trace import FileTrace, trace_file
-from vlaecodec.networks.encoder import LATENT_FACTOR
 from vlaecodec.pixel_coder import from_residual
 from vlaecodec.sections import read_sections
 from vlaecodec.texture import blend
+from vlaecodec.tiles import LATENT_FACTOR
 
 MAX_GAIN = 4.0
 """A draw is amplified by no more than this."""
@@ -40,7 +40,7 @@ def mix(structure: bytes, other: bytes, take: str) -> Image.Image:
     if take not in TAKEN:
         raise ParameterError(f"take must be one of {', '.join(TAKEN)}, not {take!r}")
     for data in (structure, other):
-        codec.decode_pixels(data, preview=True, texture=0)  # compares with its checksums
+        decode_pixels(data, preview=True, texture=0)  # compares with its checksums
     first, second = trace_file(structure), trace_file(other)
     _check_alike(first, second)
     pixels = _with_top(first, second) if take == "top" else _with_texture(first, second, other)
@@ -71,7 +71,7 @@ def _with_top(first: FileTrace, second: FileTrace) -> Pixels:
 def _with_texture(first: FileTrace, second: FileTrace, other: bytes) -> Pixels:
     mean, trunk = mean_image(first)
     residual = draw_texture(first, mean, trunk)
-    shown, still = codec.decode_pixels(other), mean_image(second)[0]
+    shown, still = decode_pixels(other), mean_image(second)[0]
     wanted = root_mean_square(shown.astype(np.int16) - still)
     drawn = np.maximum(_to_pixels(root_mean_square(residual), mean), RMS_FLOOR)
     gain = np.minimum(_to_pixels(wanted, mean) / drawn, MAX_GAIN)

@@ -20,22 +20,22 @@ from vlaecodec.errors import ModelError
 from vlaecodec.header import QUALITY_UNIT
 from vlaecodec.image import Pixels
 from vlaecodec.networks.architecture import Architecture
-from vlaecodec.networks.encoder import FOLD, LATENT_FACTOR
 from vlaecodec.networks.fixed_point import exact_layers, set_quantised
 from vlaecodec.networks.global_decoder import PIXEL_UNITS
 from vlaecodec.networks.local_decoder import COLOURS
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.quality import QUALITIES, QualityBias
 from vlaecodec.registry import ModelEntry
-from vlaecodec.tables import (
+from vlaecodec.scales import (
     FRACTIONS,
     RESIDUAL_ENTRIES,
     RESIDUAL_ROWS,
     SCALES,
     TAIL_LEVELS,
     TOP_SCALES,
-    FrequencyTables,
 )
+from vlaecodec.tables import FrequencyTables
+from vlaecodec.tiles import FOLD, LATENT_FACTOR
 
 WEIGHTS_NAME = "weights.safetensors"
 

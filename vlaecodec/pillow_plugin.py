@@ -57,7 +57,7 @@ class VlaeImageFile(ImageFile.ImageFile):
 
     def load(self) -> Any:
         if not self._decoded:
-            from vlaecodec.codec import decode
+            from vlaecodec.decoder import decode
 
             try:
                 pixels = decode(self._data).tobytes()
@@ -89,7 +89,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
-    from vlaecodec.codec import encode
+    from vlaecodec.encoder import encode
 
     options = getattr(image, "encoderinfo", {})
     try:

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaecodec.codec import LOSSY_QUALITY, decode_pixels, encode
-from vlaecodec.comparison import measure_ssimulacra2
+from vlaecodec.decoder import decode_pixels
+from vlaecodec.encoder import LOSSY_QUALITY, encode
 from vlaecodec.errors import ParameterError
 from vlaecodec.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN, QUALITY_UNIT
 from vlaecodec.image import Pixels, to_picture
+from vlaecodec.measures import measure_ssimulacra2
 from vlaecodec.metrics import MS_SSIM_MIN_PX, ms_ssim, ms_ssim_db, psnr_db
 
 TRIES = 6

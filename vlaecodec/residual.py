@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vlaecodec.header import MAX_ERROR
 from vlaecodec.networks.local_decoder import DISTRIBUTION
-from vlaecodec.tables import (
+from vlaecodec.scales import (
     FRACTIONS,
     MEAN_UNITS,
     RESIDUAL_INDICES,

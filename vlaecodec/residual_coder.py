@@ -14,7 +14,7 @@ from vlaecodec.local_kernel import Ints
 from vlaecodec.model import PhotoModel
 from vlaecodec.networks.local_decoder import CLASSES
 from vlaecodec.residual import Placement, ResidualGrid
-from vlaecodec.tables import RESIDUAL_ENTRIES, RESIDUAL_INDICES, SCALE_UNITS
+from vlaecodec.scales import RESIDUAL_ENTRIES, RESIDUAL_INDICES, SCALE_UNITS
 
 ESCAPE_VALUES = 512
 """An escaped residual, in steps, is one of -256..255."""

@@ -26,7 +26,9 @@ from vlaecodec.header import (
 )
 from vlaecodec.image import Picture, Pixels
 from vlaecodec.noise import noise_at
+from vlaecodec.payload import not_reproduced, to_payload, to_words, warn_of_lost_pixels
 from vlaecodec.registry import ModelEntry, find_fingerprint
+from vlaecodec.scales import LOGIT_LIMIT
 from vlaecodec.sections import write_sections
 from vlaecodec.small_coder import (
     Bitmaps,
@@ -42,8 +44,6 @@ from vlaecodec.small_coder import (
     run_pixels,
 )
 from vlaecodec.small_model import LEVELS, SmallModel, load_small_model
-from vlaecodec.tables import LOGIT_LIMIT
-from vlaecodec.tile_coder import not_reproduced, to_payload, to_words, warn_of_lost_pixels
 
 WHITE = 255
 

@@ -25,8 +25,8 @@ from vlaecodec.model import exactly
 from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.small.causal_decoder import BinaryDecoder
 from vlaecodec.networks.small.posterior import CODE_SCALE_INDEX, network_image
+from vlaecodec.scales import FRACTIONS, LOGIT_LIMIT
 from vlaecodec.small_model import LEVELS, SmallModel, level_step
-from vlaecodec.tables import FRACTIONS, LOGIT_LIMIT
 from vlaecodec.wavefront import wavefronts
 
 Bitmaps = NDArray[np.uint8]

@@ -16,7 +16,8 @@ from vlaecodec.model import freeze_layers, read_metadata, read_tables, read_weig
 from vlaecodec.networks.small.preset import Preset
 from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.registry import ModelEntry
-from vlaecodec.tables import CODE_SCALES, FRACTIONS, LOGIT_LIMIT, SCALES, FrequencyTables
+from vlaecodec.scales import CODE_SCALES, FRACTIONS, LOGIT_LIMIT, SCALES
+from vlaecodec.tables import FrequencyTables
 
 SMALL_MODEL_KIND = "small-vlae/1"
 """Names the structure that the weights are for."""

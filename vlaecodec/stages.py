@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vlaecodec.region import View
-from vlaecodec.tiling import boxes_of
+from vlaecodec.tiles import View, boxes_of
 
 ProgressCallback = Callable[[float], None]
 """Called after each tile and each later stage with the part done, 0..1."""

@@ -8,77 +8,33 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vlaecodec.scales import (
+    CODE_SCALE_OCTAVE,
+    CODE_SCALES,
+    CODE_UNITS,
+    FRACTIONS,
+    LOGIT_LIMIT,
+    LOGIT_UNITS,
+    RESIDUAL_ENTRIES,
+    RESIDUAL_ROWS,
+    SCALES,
+    TAIL_LEVELS,
+    TAIL_RATIO,
+    TOP_LIMIT,
+    TOP_SCALE_OCTAVE,
+    TOP_SCALES,
+    TOP_STEPS,
+    latent_scale,
+    residual_scale,
+    tail_logit,
+)
+
 FREQUENCY_BITS = 24
 FREQUENCY_SUM = 2**FREQUENCY_BITS
-
-SCALES = 64
-"""How many scales of y the entropy coder distinguishes."""
-
-SCALE_MIN = 0.11
-"""The smallest scale, in quantisation steps."""
-
-SCALE_RATIO = 1.12
-"""Each scale is this many times the one before."""
-
-FRACTIONS = 8
-"""Means of the anchor are resolved to this part of a quantisation step."""
-
-TOP_STEPS = 8
-"""Grid steps of the top latent per standard deviation of its prior."""
-
-TOP_SCALES = 16
-"""Posterior scale j of the top latent stands for 2**(j / TOP_SCALE_OCTAVE) grid steps."""
-
-TOP_SCALE_OCTAVE = 5
-
-TOP_LIMIT = 40
-"""Means of q(h | y1) stay within this many grid steps of zero."""
-
-RESIDUAL_SCALE_MIN = 1 / 16
-"""The smallest logistic scale of the local decoder, in grey levels."""
-
-RESIDUAL_OCTAVE = 4
-"""Scale indices per doubling of the scale."""
-
-RESIDUAL_INDICES = 41
-"""How many scale indices there are; the widest logistic has a scale of 64 grey levels."""
-
-RESIDUAL_ROWS = 20
-"""Scale rows in the tables. Wider distributions use the last octave's on a coarser grid."""
-
-RESIDUAL_ENTRIES = 64
-
-TAIL_LEVELS = 8
-TAIL_MIDDLE = 4.5
-TAIL_RATIO = 3.0
-
-MEAN_UNITS = FRACTIONS
-"""What the local decoder predicts of a sample: its mean, in these units per grey level."""
-
-SCALE_UNITS = 16
-"""The index of its scale, in these units per index."""
-
-TAIL_UNITS = 128
-"""The level of its heavier tail, in these units per level."""
-
-CODE_UNITS = 64
-"""Grid steps of a small image's latent per standard deviation of its prior."""
-
-CODE_SCALES = 32
-"""Posterior scale j of that latent stands for 2**(j / CODE_SCALE_OCTAVE) grid steps."""
-
-CODE_SCALE_OCTAVE = 4
-
-LOGIT_UNITS = 16
-"""The logit of a black or white pixel, in these units."""
-
-LOGIT_LIMIT = 191
-"""The largest, in those units: odds of one in 150,000."""
 
 _TAIL = 4.5
 """Tables reach this many standard deviations; what lies beyond is escaped or impossible."""
@@ -169,11 +125,6 @@ def _collect(tables: list[tuple[int, NDArray[np.float64]]], *, escape: bool) -> 
     )
 
 
-def latent_scale(index: Any) -> Any:
-    """The standard deviation, in quantisation steps, that an index (number or array) stands for."""
-    return SCALE_MIN * SCALE_RATIO**index
-
-
 def latent_tables() -> FrequencyTables:
     """Tables of y: index scale * FRACTIONS + fraction of the mean, with escape."""
     tables = []
@@ -216,16 +167,6 @@ def top_tables() -> FrequencyTables:
 def flag_tables() -> FrequencyTables:
     """One table for a flag that is nearly always 0."""
     return _collect([(0, np.array([63 / 64, 1 / 64]))], escape=False)
-
-
-def residual_scale(index: Any) -> Any:
-    """The logistic scale, in grey levels, that an index (number, array or tensor) stands for."""
-    return RESIDUAL_SCALE_MIN * 2 ** (index / RESIDUAL_OCTAVE)
-
-
-def tail_logit(level: Any) -> Any:
-    """The logit of the weight of the wide component at a tail level."""
-    return level - TAIL_MIDDLE
 
 
 def residual_tables() -> FrequencyTables:

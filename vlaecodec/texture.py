@@ -17,12 +17,13 @@ from vlaecodec.header import TEXTURE_UNIT
 from vlaecodec.image import Pixels
 from vlaecodec.local_kernel import Ints
 from vlaecodec.model import PhotoModel
-from vlaecodec.networks.encoder import FOLD
 from vlaecodec.networks.local_decoder import COLOURS, local_conditions
 from vlaecodec.noise import noise_at
 from vlaecodec.pixel_coder import from_residual
 from vlaecodec.residual import ResidualGrid
-from vlaecodec.tables import FREQUENCY_BITS, FREQUENCY_SUM, RESIDUAL_ENTRIES
+from vlaecodec.scales import RESIDUAL_ENTRIES
+from vlaecodec.tables import FREQUENCY_BITS, FREQUENCY_SUM
+from vlaecodec.tiles import FOLD
 from vlaecodec.wavefront import Residuals, run_wavefronts
 
 TRIM = 0.02

@@ -8,7 +8,7 @@ from vlaecodec import tile_coder
 from vlaecodec.averages import choose_factor, synthesise_small
 from vlaecodec.container import Container, read_container
 from vlaecodec.errors import ParameterError
-from vlaecodec.header import MAX_PIXELS, TILE_PX
+from vlaecodec.header import MAX_PIXELS
 from vlaecodec.image import Picture, Pixels, to_grey, to_image
 from vlaecodec.metadata import Metadata
 from vlaecodec.model import PhotoModel, load_model
@@ -16,7 +16,8 @@ from vlaecodec.registry import find_fingerprint
 from vlaecodec.sections import read_sections
 from vlaecodec.small_codec import decode_small
 from vlaecodec.stages import ProgressCallback, Stages
-from vlaecodec.tiling import boxes_of, pixel_window, synthesise
+from vlaecodec.tiles import TILE_PX, boxes_of, pixel_window
+from vlaecodec.tiling import synthesise
 
 
 def decode_thumbnail(

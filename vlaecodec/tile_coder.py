@@ -7,31 +7,30 @@ import zlib
 from collections.abc import Collection, Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from vlaecodec import deadzone, latent_coder, latent_search, pixel_coder
 from vlaecodec.container import Container, Tile
 from vlaecodec.detail import Weights, weigh_latents
 from vlaecodec.errors import DamagedError, LossWarning, ReproductionError
-from vlaecodec.header import TileBox, tile_boxes
 from vlaecodec.image import Pixels
 from vlaecodec.latent_coder import RateSplit
 from vlaecodec.latent_search import Search
 from vlaecodec.model import LatentArray, PhotoModel
 from vlaecodec.networks.photo_vlae import PhotoVLAE
-from vlaecodec.region import View
+from vlaecodec.payload import not_reproduced, to_payload, to_words, warn_of_lost_pixels
 from vlaecodec.stages import Stages
-from vlaecodec.tiling import (
-    analyse_tile,
+from vlaecodec.tiles import (
+    TileBox,
+    View,
     boxes_of,
-    empty_latent,
     latent_window,
-    pad_edges,
     pixel_window,
+    tile_boxes,
     touch,
     trunk_window,
 )
+from vlaecodec.tiling import analyse_tile, empty_latent, pad_edges
 
 BROKEN_GREY = 128
 """What a broken tile is painted with."""
@@ -176,16 +175,6 @@ def decode_pixels(
     return decoded
 
 
-def warn_of_lost_pixels(lost: int, tiles: int) -> None:
-    """Warn that some tiles show what their latents tell, without their exact pixels."""
-    warnings.warn(
-        f"the exact pixels of {lost} of {tiles} tiles are damaged or missing: "
-        "they show the lossy picture",
-        LossWarning,
-        stacklevel=4,
-    )
-
-
 def check_any(broken: set[int], tiles: Collection[int]) -> None:
     """Raise DamagedError if all of these tiles are broken."""
     if broken.issuperset(tiles):
@@ -228,24 +217,6 @@ def warn_of_broken(broken: int, tiles: int) -> None:
         warnings.warn(
             f"{broken} of {tiles} tiles are damaged and shown grey", LossWarning, stacklevel=4
         )
-
-
-def not_reproduced(index: int, problem: str) -> ReproductionError:
-    """The error of a tile that is intact and decodes to something else."""
-    return ReproductionError(
-        f"tile {index + 1} is intact but does not decode here: this machine computes differently "
-        f"from the encoder's, or the file was forged ({problem})"
-    )
-
-
-def to_payload(words: NDArray[np.uint32]) -> bytes:
-    """A stack's words, bottom first, as a tile's payload."""
-    return words.astype("<u4").tobytes()
-
-
-def to_words(tile: Tile) -> NDArray[np.uint32]:
-    """The inverse of to_payload."""
-    return np.frombuffer(tile.payload, "<u4").astype(np.uint32)
 
 
 def pixel_crc_of(pixels: Pixels, box: TileBox) -> int:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from vlaecodec.header import TileBox, tile_boxes
 from vlaecodec.image import Pixels
 from vlaecodec.model import LatentArray, PhotoModel
-from vlaecodec.networks.encoder import FOLD, LATENT_FACTOR
+from vlaecodec.tiles import (
+    FOLD,
+    LATENT_FACTOR,
+    TileBox,
+    latent_window,
+)
 
 SYNTHESIS_BLOCK_PX = 1024
 """Mean images are computed in blocks of this size; any size gives the same picture.
@@ -78,31 +80,6 @@ def _span(start: int, stop: int, window: slice, factor: int) -> slice:
     return slice(factor * (start - window.start), factor * (stop - window.start))
 
 
-def boxes_of(shape: tuple[int, ...]) -> Iterator[TileBox]:
-    """The tiles of a picture [H, W, ...]."""
-    return tile_boxes(shape[1], shape[0])
-
-
-def pixel_window(box: TileBox) -> tuple[slice, slice]:
-    """A tile's place in the picture."""
-    return slice(box.top, box.bottom), slice(box.left, box.right)
-
-
-def latent_window(box: TileBox) -> tuple[slice, slice, slice]:
-    """A tile's place in the latents."""
-    return slice(None), *_divided(box, LATENT_FACTOR)
-
-
-def trunk_window(box: TileBox) -> tuple[slice, slice, slice]:
-    """A tile's place in the trunk."""
-    return slice(None), *_divided(box, FOLD)
-
-
-def _divided(box: TileBox, factor: int) -> tuple[slice, slice]:
-    rows = slice(box.top // factor, -(-box.bottom // factor))
-    return rows, slice(box.left // factor, -(-box.right // factor))
-
-
 def pad_edges(pixels: Pixels) -> Pixels:
     """Repeat the last row and column up to whole latents."""
     height, width = pixels.shape[:2]
@@ -114,13 +91,3 @@ def empty_latent(model: PhotoModel, shape: tuple[int, ...]) -> LatentArray:
     """Zeros for the latents of a picture: int16 [C, ceil(H / 16), ceil(W / 16)]."""
     rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
     return np.zeros((model.network.arch.latent_channels, rows, columns), np.int16)
-
-
-def touch(first: TileBox, second: TileBox) -> bool:
-    """Whether two tiles share an edge or a corner."""
-    return (
-        first.left <= second.right
-        and second.left <= first.right
-        and first.top <= second.bottom
-        and second.top <= first.bottom
-    )

@@ -8,7 +8,7 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec.cli.main import main
-from vlaecodec.comparison import MEASURES
+from vlaecodec.measures import MEASURES
 from vlaecodec.metrics import psnr_db
 
 

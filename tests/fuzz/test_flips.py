@@ -12,8 +12,8 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from tests.forge import forge_section, forge_words
-from vlaecodec.codec import decode_pixels
 from vlaecodec.container import read_container
+from vlaecodec.decoder import decode_pixels
 from vlaecodec.errors import DamagedError, LossWarning, ReproductionError, VlaeError
 from vlaecodec.header import Section, read_header
 from vlaecodec.sections import read_sections

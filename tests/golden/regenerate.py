@@ -20,11 +20,12 @@ from tests.exactness import digests_of
 from tests.forge import forge_header, forge_pixel_crc, forge_section, forge_words
 from vlaecodec import pixel_coder
 from vlaecodec.alpha import encode_alpha
-from vlaecodec.codec import decode_pixels
 from vlaecodec.correction import CLASSES, Correction
-from vlaecodec.header import TILE_PX, VERSION, Section, read_header
+from vlaecodec.decoder import decode_pixels
+from vlaecodec.header import VERSION, Section, read_header
 from vlaecodec.model import load_model
 from vlaecodec.registry import find_model
+from vlaecodec.tiles import TILE_PX
 
 HERE = Path(__file__).parent
 DECODE, ERRORS = HERE / "decode", HERE / "errors"

@@ -7,7 +7,7 @@ import pytest
 
 import vlaecodec
 from tests.golden import reference_decoder
-from vlaecodec.codec import decode_pixels
+from vlaecodec.decoder import decode_pixels
 from vlaecodec.header import read_header
 from vlaecodec.model import WEIGHTS_NAME
 from vlaecodec.registry import find_fingerprint

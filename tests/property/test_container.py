@@ -4,16 +4,8 @@ from hypothesis import strategies as st
 
 from vlaecodec.container import Tile, read_container, write_container
 from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
-from vlaecodec.header import (
-    SEED_MAX,
-    TILE_PX,
-    Header,
-    Section,
-    quality_to_code,
-    read_header,
-    tile_boxes,
-    tile_count,
-)
+from vlaecodec.header import SEED_MAX, Header, Section, quality_to_code, read_header
+from vlaecodec.tiles import TILE_PX, tile_boxes, tile_count
 
 HEADER = Header(768, 512, quality_to_code(50), b"\x01\x02\x03\x04")
 

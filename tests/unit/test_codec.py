@@ -7,7 +7,7 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec.codec import decode_pixels
+from vlaecodec.decoder import decode_pixels
 from vlaecodec.errors import (
     DamagedError,
     ImageError,
@@ -16,10 +16,10 @@ from vlaecodec.errors import (
     ParameterError,
     VlaeError,
 )
-from vlaecodec.header import TILE_PX
 from vlaecodec.metrics import psnr_db
 from vlaecodec.model import exactly
 from vlaecodec.registry import find_model
+from vlaecodec.tiles import TILE_PX
 
 
 @pytest.mark.parametrize(

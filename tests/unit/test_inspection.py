@@ -6,11 +6,10 @@ import pytest
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec import pixel_coder
-from vlaecodec.codec import decode_pixels
 from vlaecodec.container import read_container
+from vlaecodec.decoder import decode_pixels
 from vlaecodec.entropy import AnsStack
 from vlaecodec.errors import DamagedError, LossWarning
-from vlaecodec.header import TILE_PX
 from vlaecodec.heat_map import LONGEST_PX, draw_panels, draw_sheet, shown_size, to_colours
 from vlaecodec.inspection import (
     draw_texture,
@@ -23,6 +22,7 @@ from vlaecodec.latent_trace import trace_file
 from vlaecodec.layers import measure_file
 from vlaecodec.residual_coder import pop_correction
 from vlaecodec.texture import blend
+from vlaecodec.tiles import TILE_PX
 
 PHOTO = photo(73, 101)
 HEADER_BITS = 8 * 40

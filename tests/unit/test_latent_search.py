@@ -9,7 +9,6 @@ import torch
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec.errors import ParameterError
-from vlaecodec.header import TileBox
 from vlaecodec.latent_search import EFFORT_STEPS, _Canvas, _ms_ssim_error, anneal, plan_search
 from vlaecodec.metrics import psnr_db
 from vlaecodec.model import load_model
@@ -17,7 +16,7 @@ from vlaecodec.networks.global_decoder import PIXEL_UNITS
 from vlaecodec.networks.rate_distortion import LAMBDA_MAX, LAMBDA_MIN, rate_weight
 from vlaecodec.registry import MS_SSIM, PSNR, find_model
 from vlaecodec.thaw import load_float_twin
-from vlaecodec.tiling import latent_window
+from vlaecodec.tiles import TileBox, latent_window
 
 
 def test_annealing_ends_at_whole_steps_and_stays_between_neighbours() -> None:

@@ -13,18 +13,21 @@ PACKAGE = Path(__file__).parents[2] / "vlaecodec"
 # Each module may import only from the ones above it in this list, or its own folder.
 ORDER = [
     "errors",
+    "tiles",
     "header",
     "container",
+    "payload",
     "shard",
     "metadata",
-    "region",
     "alpha",
     "sample_depth",
     "image",
     "saving",
+    "scales",
     "tables",
     "metrics",
     "realism",
+    "measures",
     "rivals",
     "registry",
     "info",
@@ -52,7 +55,8 @@ ORDER = [
     "sections",
     "small_coder",
     "small_codec",
-    "codec",
+    "encoder",
+    "decoder",
     "thumbnail",
     "layers",
     "latent_trace",
@@ -74,7 +78,12 @@ FORBIDDEN = {
     "shard": {"torch", "numpy", "constriction", "PIL"},
     "metadata": {"torch", "numpy", "constriction", "PIL"},
     "networks": {"constriction", "PIL", "vlaecodec.entropy"},
-    "training": {"constriction", "vlaecodec.entropy", "vlaecodec.codec", "vlaecodec.latent_coder"},
+    "training": {
+        "constriction",
+        "vlaecodec.entropy",
+        "vlaecodec.encoder",
+        "vlaecodec.latent_coder",
+    },
 }
 
 

@@ -7,8 +7,8 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec import mixing
-from vlaecodec.codec import decode_pixels
 from vlaecodec.container import Tile, read_container, write_container
+from vlaecodec.decoder import decode_pixels
 from vlaecodec.errors import ParameterError, ReproductionError
 from vlaecodec.latent_trace import FileTrace, trace_file
 from vlaecodec.metrics import psnr_db

@@ -11,11 +11,11 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec import latent_coder
 from vlaecodec.averages import choose_factor
-from vlaecodec.codec import decode_pixels
 from vlaecodec.container import Tile, read_container, write_container
+from vlaecodec.decoder import decode_pixels
 from vlaecodec.errors import DamagedError, LossWarning, ParameterError, ReproductionError
-from vlaecodec.header import TILE_PX, read_header
-from vlaecodec.region import view_of
+from vlaecodec.header import read_header
+from vlaecodec.tiles import TILE_PX, view_of
 
 CROP = Path(__file__).parents[2] / "benchmarks" / "data" / "regression" / "kodim23-crop.webp"
 REGIONS = [

@@ -10,7 +10,8 @@ from vlaecodec.errors import DamagedError
 from vlaecodec.local_kernel import LocalKernel
 from vlaecodec.networks.local_decoder import COLOURS, RESIDUAL_UNITS, local_conditions
 from vlaecodec.residual import LOW_BITS, ROWS, ResidualGrid
-from vlaecodec.tables import RESIDUAL_ROWS, residual_tables
+from vlaecodec.scales import RESIDUAL_ROWS
+from vlaecodec.tables import residual_tables
 
 
 def sample(model, height: int, width: int, seed: int = 0):

@@ -25,10 +25,10 @@ from vlaecodec.networks.small.causal_decoder import MIDDLE_GREY
 from vlaecodec.networks.small.posterior import network_image
 from vlaecodec.networks.small.preset import PRESETS
 from vlaecodec.networks.small.small_vlae import SmallVLAE
+from vlaecodec.scales import MEAN_UNITS
 from vlaecodec.small_codec import draw_bitmaps
 from vlaecodec.small_coder import posterior_means
 from vlaecodec.small_model import read_small_model
-from vlaecodec.tables import MEAN_UNITS
 from vlaecodec.training.local_loss import residual_bits
 from vlaecodec.training.small.datasets import Dataset
 from vlaecodec.training.small.likelihood import importance_nll, measure_bounds

@@ -3,14 +3,12 @@ import math
 import numpy as np
 import pytest
 
+from vlaecodec.scales import FRACTIONS, SCALES, latent_scale
 from vlaecodec.tables import (
-    FRACTIONS,
     FREQUENCY_SUM,
-    SCALES,
     FrequencyTables,
     flag_tables,
     gaussian_masses,
-    latent_scale,
     latent_tables,
     posterior_tables,
     to_frequencies,

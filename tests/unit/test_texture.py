@@ -9,7 +9,7 @@ import vlaecodec
 from tests.conftest import photo
 from tests.unit.test_pixel_coder import sample
 from vlaecodec import texture
-from vlaecodec.codec import decode_pixels
+from vlaecodec.decoder import decode_pixels
 from vlaecodec.errors import ParameterError
 from vlaecodec.header import read_header
 from vlaecodec.metrics import psnr_db

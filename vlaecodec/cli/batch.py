@@ -1,4 +1,4 @@
-"""Many files: handed to an engine; what fails does not stop the rest, and is listed at the end."""
+"""Plans carried out. Of many files, what fails does not stop the rest and is listed at the end."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from itertools import chain
 
 from vlaecodec.cli import local_engine, ray_engine
-from vlaecodec.cli.jobs import Outcome
+from vlaecodec.cli.files import check_output
+from vlaecodec.cli.jobs import LOCAL, Outcome, say_outcome
 from vlaecodec.cli.plan import Plan
-from vlaecodec.cli.progress import total_bar
+from vlaecodec.cli.progress import progress_bar, total_bar
 from vlaecodec.cli.reporting import say
 from vlaecodec.cli.shards import Shards
 from vlaecodec.cli.worker import Result, Work
+from vlaecodec.errors import ParameterError
 
 Engine = Callable[..., Generator[Result, None, None]]
 """Called with jobs, their work, a number of processes or None, and force: does the jobs somewhere,
@@ -28,6 +30,34 @@ ENGINES: dict[str, tuple[Engine, Callable[[], AbstractContextManager[None]]]] = 
 
 TABLE_ROWS = 40
 """Beyond so many files the table shows only those that failed."""
+
+
+def carry_out(
+    plan: Plan,
+    work: Callable[..., Outcome],
+    *,
+    engine: str,
+    processes: int | None,
+    title: str,
+    force: bool,
+    quiet: bool,
+    origin: str = "",
+) -> None:
+    """Do the jobs of a command, many at a time or its only one. origin: as in `say_outcome`.
+
+    work: called with a job and `force`, and for one alone with `progress`.
+    """
+    if plan.many:
+        run_many(plan, work, engine, processes, title=title, force=force, quiet=quiet)
+        return
+    if engine != LOCAL:
+        raise ParameterError(f"--engine {engine} is for many files: give --output-dir")
+    (job,) = plan.jobs
+    check_output(job.output, job.input, force=force)
+    with progress_bar(title, quiet=quiet) as progress:
+        outcome = work(job, force=force, progress=progress)
+    if not quiet:
+        say_outcome(job, outcome, origin=origin)
 
 
 def run_many(

@@ -108,7 +108,7 @@ def _read_pixels(path: str, texture: float | None) -> Pixels:
     data = read_input(path)
     with naming(path):
         if data.startswith(MAGIC):
-            from vlaecodec.codec import decode_pixels
+            from vlaecodec.decoder import decode_pixels
 
             return decode_pixels(data, texture=texture)
         from vlaecodec.image import read_image, to_picture
@@ -124,7 +124,7 @@ def _find_candidates(original: Pixels, file: str, rivals: list[Rival]) -> list[C
 
 
 def _print_measures(first: str, second: str, texture: float | None, *, as_json: bool) -> None:
-    from vlaecodec.comparison import MEASURES, measure_all
+    from vlaecodec.measures import MEASURES, measure_all
 
     original, decoded = (_read_pixels(path, texture) for path in (first, second))
     if original.shape != decoded.shape:
@@ -146,7 +146,7 @@ def _print_candidates(candidates: list[Candidate]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from vlaecodec.comparison import MEASURES
+    from vlaecodec.measures import MEASURES
     from vlaecodec.page.comparer import format_measure
 
     table = Table(box=None, pad_edge=False, collapse_padding=True)

@@ -11,13 +11,14 @@ from typing import Any
 
 import click
 
+from vlaecodec.cli.batch import carry_out
 from vlaecodec.cli.files import STDIO, write_output
 from vlaecodec.cli.jobs import PATH, Job, Outcome, many_options
-from vlaecodec.cli.plan import carry_out, is_shard, is_vlae, plan_jobs, show_plan
+from vlaecodec.cli.plan import is_shard, is_vlae, plan_jobs, show_plan
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.errors import OutputError, ParameterError
 from vlaecodec.header import MAX_PIXELS, SEED_MAX
-from vlaecodec.region import Region
+from vlaecodec.tiles import Region
 
 SUFFIXES = ("png", "tif", "webp", "bmp", "ppm", "jpg")
 FORMATS = {
@@ -193,7 +194,7 @@ def decode_file(
     """Decode one file to another; `options` are those of `vlaecodec.decode`."""
     data = job.read()
 
-    from vlaecodec.codec import decode as decode_image
+    from vlaecodec.decoder import decode as decode_image
     from vlaecodec.thumbnail import decode_thumbnail
 
     start = time.perf_counter()

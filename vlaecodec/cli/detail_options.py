@@ -13,7 +13,7 @@ import click
 from vlaecodec.cli.files import check_input, is_same_file, read_input
 from vlaecodec.cli.reporting import naming
 from vlaecodec.errors import ImageError, OutputError
-from vlaecodec.region import Region
+from vlaecodec.tiles import Region
 
 if TYPE_CHECKING:
     from vlaecodec.detail import Roi

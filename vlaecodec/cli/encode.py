@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from vlaecodec.cli.batch import carry_out
 from vlaecodec.cli.detail_options import KeepType, RoiOption, RoiType, check_masks, read_rois
 from vlaecodec.cli.files import write_output
 from vlaecodec.cli.jobs import PATH, Job, Outcome, many_options
-from vlaecodec.cli.plan import carry_out, is_picture, plan_jobs, show_plan
+from vlaecodec.cli.plan import is_picture, plan_jobs, show_plan
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.errors import ImageError, ParameterError
 from vlaecodec.header import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
@@ -266,7 +267,7 @@ def encode_file(
     """Encode one file to another; `options` are those of `vlaecodec.encode`."""
     data = job.read()
 
-    from vlaecodec.codec import encode as encode_image
+    from vlaecodec.encoder import encode as encode_image
     from vlaecodec.image import read_image
 
     roi = read_rois(rois)

@@ -66,7 +66,7 @@ def mix(structure: str, other: str, output: str, take: str, html: str | None, fo
     if html is not None:
         import numpy as np
 
-        from vlaecodec.codec import decode_pixels
+        from vlaecodec.decoder import decode_pixels
         from vlaecodec.page.comparer import ShownPicture, render_comparer
         from vlaecodec.page.document import render_document
 

@@ -1,4 +1,4 @@
-"""Plans: which input goes to which output, worked out before any is written; and doing it."""
+"""Plans: which input goes to which output, worked out before any is written."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pathlib import Path
 import click
 
 from vlaecodec.cli.files import STDIO, check_input, check_output, output_path
-from vlaecodec.cli.jobs import LOCAL, Job, Outcome, say_outcome
-from vlaecodec.cli.progress import progress_bar
+from vlaecodec.cli.jobs import Job
 from vlaecodec.cli.reporting import say
 from vlaecodec.errors import InputError, ParameterError, VlaeError
 from vlaecodec.shard import list_members
@@ -82,36 +81,6 @@ def is_shard(path: Path) -> bool:
 def is_vlae(path: Path) -> bool:
     """Whether a name looks like one of our own files."""
     return path.suffix.lower() == ".vlae"
-
-
-def carry_out(
-    plan: Plan,
-    work: Callable[..., Outcome],
-    *,
-    engine: str,
-    processes: int | None,
-    title: str,
-    force: bool,
-    quiet: bool,
-    origin: str = "",
-) -> None:
-    """Do the jobs of a command, many at a time or its only one. origin: as in `say_outcome`.
-
-    work: called with a job and `force`, and for one alone with `progress`.
-    """
-    if plan.many:
-        from vlaecodec.cli.batch import run_many
-
-        run_many(plan, work, engine, processes, title=title, force=force, quiet=quiet)
-        return
-    if engine != LOCAL:
-        raise ParameterError(f"--engine {engine} is for many files: give --output-dir")
-    (job,) = plan.jobs
-    check_output(job.output, job.input, force=force)
-    with progress_bar(title, quiet=quiet) as progress:
-        outcome = work(job, force=force, progress=progress)
-    if not quiet:
-        say_outcome(job, outcome, origin=origin)
 
 
 def show_plan(plan: Plan, *, force: bool) -> None:

@@ -26,7 +26,7 @@ def verify(file: str) -> None:
     """
     data = read_input(file)
 
-    from vlaecodec.codec import verify as verify_file
+    from vlaecodec.decoder import verify as verify_file
 
     header = verify_file(data)
     click.echo(f"{file}: intact, {header.width} x {header.height}, decodes here exactly")

@@ -12,12 +12,7 @@ from torch.nn import functional as F
 
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.quality import KNOTS, interpolate_knots
-
-FOLD = 8
-"""The image is folded FOLD x FOLD into channels before anything else."""
-
-LATENT_FACTOR = 16
-"""Pixels per latent, along each side."""
+from vlaecodec.tiles import FOLD
 
 
 class FloatBlock(nn.Module):

@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.blocks import Upsample, residual_blocks
-from vlaecodec.networks.encoder import FOLD
 from vlaecodec.networks.fixed_point import (
     LATENT,
     SIGNED,
@@ -18,6 +17,7 @@ from vlaecodec.networks.fixed_point import (
     requantise,
 )
 from vlaecodec.networks.quality import QualityBias
+from vlaecodec.tiles import FOLD
 
 PIXEL = Format(frac_bits=10, low=0, high=4080)
 """Sixteenths of a grey level; one unit of value is 64 grey levels."""

@@ -27,10 +27,10 @@ from torch.nn import functional as F
 
 from vlaecodec.header import MAX_ERROR
 from vlaecodec.networks.architecture import Architecture
-from vlaecodec.networks.encoder import FOLD
 from vlaecodec.networks.fixed_point import POSITIVE, SIGNED, ExactConv2d, ExactLinear, Format
 from vlaecodec.networks.window import Window
-from vlaecodec.tables import SCALE_UNITS, TAIL_UNITS
+from vlaecodec.scales import SCALE_UNITS, TAIL_UNITS
+from vlaecodec.tiles import FOLD
 
 COLOURS = (1, 0, 2)
 """The order in which a pixel's colours are coded."""

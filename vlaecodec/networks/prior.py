@@ -21,7 +21,7 @@ from vlaecodec.networks.architecture import Architecture
 from vlaecodec.networks.blocks import Downsample, Head, Upsample, residual_blocks
 from vlaecodec.networks.fixed_point import LATENT, STREAM, ExactConv2d, Format
 from vlaecodec.networks.quality import SCALE_FRAC_BITS, QualityBias
-from vlaecodec.tables import TOP_LIMIT, TOP_SCALES
+from vlaecodec.scales import TOP_LIMIT, TOP_SCALES
 
 PASSES = 4
 ORDER = (0, 3, 1, 2)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vlaecodec.header import QUALITY_UNIT
 from vlaecodec.networks.fixed_point import LATENT, STREAM, ste_round
-from vlaecodec.tables import SCALE_RATIO
+from vlaecodec.scales import SCALE_RATIO
 
 KNOTS = 9
 """Trained tensors are linear between this many evenly spaced qualities."""

@@ -19,7 +19,7 @@ from vlaecodec.networks.prior import (
     gather_pass,
     scatter_pass,
 )
-from vlaecodec.tables import SCALE_MIN, SCALE_RATIO, SCALES, TOP_SCALE_OCTAVE
+from vlaecodec.scales import SCALE_MIN, SCALE_RATIO, SCALES, TOP_SCALE_OCTAVE
 
 LAMBDA_MIN = 0.0005
 LAMBDA_MAX = 0.25

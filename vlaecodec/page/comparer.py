@@ -10,8 +10,9 @@ from html import escape
 
 from PIL import Image
 
-from vlaecodec.comparison import MEASURES, Candidate
+from vlaecodec.comparison import Candidate
 from vlaecodec.image import Pixels
+from vlaecodec.measures import MEASURES
 from vlaecodec.page.document import render_table
 
 ORIGINAL = "original"

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vlaecodec.networks.blocks import ResidualBlock
-from vlaecodec.networks.encoder import FOLD, LATENT_FACTOR, FloatBlock
+from vlaecodec.networks.encoder import FloatBlock
 from vlaecodec.networks.fixed_point import ExactConv2d
 from vlaecodec.networks.photo_vlae import PhotoVLAE
 from vlaecodec.networks.prior import AnchorPrior, PassPrior
 from vlaecodec.networks.quality import KNOTS
 from vlaecodec.networks.rate_distortion import rate_weight
-from vlaecodec.tables import SCALE_MIN, SCALE_RATIO
+from vlaecodec.scales import SCALE_MIN, SCALE_RATIO
+from vlaecodec.tiles import FOLD, LATENT_FACTOR
 from vlaecodec.training.data import Photo
 
 _SMALL = 0.05

@@ -16,7 +16,7 @@ from vlaecodec.networks.local_decoder import (
     STEP_CONDITIONS,
     LocalDecoder,
 )
-from vlaecodec.tables import (
+from vlaecodec.scales import (
     MEAN_UNITS,
     RESIDUAL_INDICES,
     SCALE_UNITS,

@@ -23,7 +23,7 @@ from vlaecodec.networks.fixed_point import (
 from vlaecodec.networks.local_decoder import DISTRIBUTION, RESIDUAL_UNITS, ColourHead
 from vlaecodec.networks.small.preset import Preset
 from vlaecodec.networks.window import Window
-from vlaecodec.tables import LOGIT_LIMIT
+from vlaecodec.scales import LOGIT_LIMIT
 
 LOGIT = Format(frac_bits=4, low=-LOGIT_LIMIT, high=LOGIT_LIMIT)
 """The logit of a pixel's being 1: LOGIT_UNITS per unit."""

@@ -10,7 +10,7 @@ from vlaecodec.networks.blocks import Downsample, ResidualBlock, residual_blocks
 from vlaecodec.networks.fixed_point import LATENT, SIGNED, STREAM, ExactConv2d, Format, requantise
 from vlaecodec.networks.small.causal_decoder import MIDDLE_GREY
 from vlaecodec.networks.small.preset import Preset
-from vlaecodec.tables import CODE_SCALE_OCTAVE, CODE_SCALES
+from vlaecodec.scales import CODE_SCALE_OCTAVE, CODE_SCALES
 
 CODE_SCALE_INDEX = Format(frac_bits=4, low=0, high=(CODE_SCALES - 1) << 4)
 """Scale j stands for a deviation of 2**(j / CODE_SCALE_OCTAVE) LATENT units."""

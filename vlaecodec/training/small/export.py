@@ -16,8 +16,9 @@ from vlaecodec.networks.fixed_point import LATENT
 from vlaecodec.networks.small.posterior import network_image
 from vlaecodec.networks.small.preset import Preset
 from vlaecodec.networks.small.small_vlae import SmallVLAE
+from vlaecodec.scales import SCALE_MIN, SCALE_RATIO, SCALES
 from vlaecodec.small_model import LEVELS, SMALL_MODEL_KIND, level_step, read_small_model
-from vlaecodec.tables import SCALE_MIN, SCALE_RATIO, SCALES, small_model_tables
+from vlaecodec.tables import small_model_tables
 from vlaecodec.thaw import thaw_layers
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 from vlaecodec.training.model_folder import read_progress_of, write_model_folder

@@ -1,11 +1,81 @@
-"""The part of a picture that is asked for, and the tiles that it takes."""
+"""Tiles and regions: which rectangles of a picture, of its latents and of the decoder's features.
+
+Pure arithmetic, without networks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vlaecodec.errors import ParameterError
-from vlaecodec.header import TILE_PX, TileBox, tile_boxes
+
+TILE_PX = 1024
+"""Tiles are this many pixels square, smaller at the right and bottom edges."""
+
+FOLD = 8
+"""The image is folded FOLD x FOLD into channels before anything else."""
+
+LATENT_FACTOR = 16
+"""Pixels per latent, along each side."""
+
+
+@dataclass(frozen=True)
+class TileBox:
+    """A tile's place in the picture, pixels; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+def tile_boxes(width: int, height: int) -> Iterator[TileBox]:
+    """The tiles of a picture in the order they are stored: rows from the top, left to right."""
+    for top in range(0, height, TILE_PX):
+        for left in range(0, width, TILE_PX):
+            yield TileBox(left, top, min(left + TILE_PX, width), min(top + TILE_PX, height))
+
+
+def tile_count(width: int, height: int) -> int:
+    """How many tiles a picture has."""
+    return -(-width // TILE_PX) * -(-height // TILE_PX)
+
+
+def boxes_of(shape: tuple[int, ...]) -> Iterator[TileBox]:
+    """The tiles of a picture [H, W, ...]."""
+    return tile_boxes(shape[1], shape[0])
+
+
+def pixel_window(box: TileBox) -> tuple[slice, slice]:
+    """A tile's place in the picture."""
+    return slice(box.top, box.bottom), slice(box.left, box.right)
+
+
+def latent_window(box: TileBox) -> tuple[slice, slice, slice]:
+    """A tile's place in the latents."""
+    return slice(None), *_divided(box, LATENT_FACTOR)
+
+
+def trunk_window(box: TileBox) -> tuple[slice, slice, slice]:
+    """A tile's place in the trunk."""
+    return slice(None), *_divided(box, FOLD)
+
+
+def _divided(box: TileBox, factor: int) -> tuple[slice, slice]:
+    rows = slice(box.top // factor, -(-box.bottom // factor))
+    return rows, slice(box.left // factor, -(-box.right // factor))
+
+
+def touch(first: TileBox, second: TileBox) -> bool:
+    """Whether two tiles share an edge or a corner."""
+    return (
+        first.left <= second.right
+        and second.left <= first.right
+        and first.top <= second.bottom
+        and second.top <= first.bottom
+    )
+
 
 Region = tuple[int, int, int, int]
 """Left, top, width, height, pixels."""
