@@ -16,15 +16,15 @@ from PIL import Image
 from benchmarks.bd_rate import bd_rate_percent
 from benchmarks.pictures import find_images
 from benchmarks.record import check_output, describe_run, write_record
-from vlaecodec.header import quality_to_code
-from vlaecodec.latent_coder import encode_latent
-from vlaecodec.model import PhotoModel, load_model
-from vlaecodec.networks.architecture import Architecture
-from vlaecodec.networks.fixed_point import set_quantised
-from vlaecodec.networks.photo_vlae import PhotoVLAE
-from vlaecodec.registry import find_model
+from vlaecodec.bitstream.header import quality_to_code
+from vlaecodec.latents.coder import encode_latent
+from vlaecodec.model.frozen import PhotoModel, load_model
+from vlaecodec.model.registry import find_model
+from vlaecodec.networks.common.fixed_point import set_quantised
+from vlaecodec.networks.photo.architecture import Architecture
+from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.training.checkpoint import load_weights, read_progress
-from vlaecodec.training.loss import forward_losses
+from vlaecodec.training.photo.loss import forward_losses
 
 QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90)
 

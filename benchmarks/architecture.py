@@ -20,12 +20,12 @@ from torch import nn
 
 from benchmarks.lossy_tables import architecture_table
 from benchmarks.record import check_output, describe_run, print_table, write_record
-from vlaecodec.networks.architecture import ARCHITECTURES, Architecture
-from vlaecodec.networks.fixed_point import LATENT, ExactConv2d
-from vlaecodec.networks.photo_vlae import PhotoVLAE
-from vlaecodec.networks.rate_distortion import add_noise, code_latent
-from vlaecodec.tiles import LATENT_FACTOR
-from vlaecodec.training.loop import TrainingConfig, train
+from vlaecodec.bitstream.tiles import LATENT_FACTOR
+from vlaecodec.networks.common.fixed_point import LATENT, ExactConv2d
+from vlaecodec.networks.photo.architecture import ARCHITECTURES, Architecture
+from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.rate_distortion import add_noise, code_latent
+from vlaecodec.training.photo.loop import TrainingConfig, train
 
 SMALL = ARCHITECTURES["small"]
 

@@ -17,12 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.paper import read_pairs
 from benchmarks.record import check_output, describe_run, print_table, write_record
-from vlaecodec.cli.progress import progress_bar
-from vlaecodec.entropy import ESCAPE_BITS, AnsStack
-from vlaecodec.networks.fixed_point import LATENT
-from vlaecodec.registry import find_model
-from vlaecodec.scales import FRACTIONS
-from vlaecodec.small_coder import (
+from vlaecodec.binary.coder import (
     Bitmaps,
     Latents,
     dequantise_latents,
@@ -36,9 +31,14 @@ from vlaecodec.small_coder import (
     reservoir_bits,
     symbol_bits,
 )
-from vlaecodec.small_model import LEVELS, SmallModel, level_step, load_small_model
-from vlaecodec.training.small.datasets import read_dataset
-from vlaecodec.training.small.likelihood import measure_bounds
+from vlaecodec.binary.model import LEVELS, SmallModel, level_step, load_small_model
+from vlaecodec.cli.progress import progress_bar
+from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
+from vlaecodec.entropy.scales import FRACTIONS
+from vlaecodec.model.registry import find_model
+from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.training.binary.datasets import read_dataset
+from vlaecodec.training.binary.likelihood import measure_bounds
 
 GROUP = 100
 """Images coded side by side, once the stack holds enough for all their latents."""

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 import vlaecodec
-from vlaecodec.header import VERSION
-from vlaecodec.registry import MS_SSIM, find_model
-from vlaecodec.rivals import Rival, list_rivals, set_decoder_threads
+from vlaecodec.analysis.codecs import Rival, list_rivals, set_decoder_threads
+from vlaecodec.bitstream.header import VERSION
+from vlaecodec.model.registry import MS_SSIM, find_model
 
 OURS = "vlaecodec"
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)

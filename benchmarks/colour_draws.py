@@ -11,11 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaecodec.networks.local_decoder import RESIDUAL_UNITS
-from vlaecodec.networks.small.causal_decoder import MIDDLE_GREY, ColourDecoder
-from vlaecodec.networks.small.posterior import network_image
-from vlaecodec.networks.small.small_vlae import SmallVLAE
-from vlaecodec.scales import (
+from vlaecodec.entropy.scales import (
     MEAN_UNITS,
     RESIDUAL_INDICES,
     SCALE_UNITS,
@@ -25,6 +21,10 @@ from vlaecodec.scales import (
     residual_scale,
     tail_logit,
 )
+from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY, ColourDecoder
+from vlaecodec.networks.binary.posterior import network_image
+from vlaecodec.networks.binary.small_vlae import SmallVLAE
+from vlaecodec.networks.photo.local_decoder import RESIDUAL_UNITS
 
 
 @torch.inference_mode()

@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from benchmarks.bd_rate import Curve, bd_rate
-from vlaecodec.metrics import ms_ssim_db
+from vlaecodec.metrics.distortion import ms_ssim_db
 
 Row = dict[str, Any]
 

@@ -20,12 +20,12 @@ import vlaecodec
 from benchmarks.pictures import open_pictures, parse_size
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.texture import draw_sheet
+from vlaecodec.bitstream.header import read_header
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.detail import AUTO_KEEP, ROI_GAIN
-from vlaecodec.header import read_header
-from vlaecodec.metrics import MS_SSIM_MIN_PX, ms_ssim, psnr_db
-from vlaecodec.rate_control import encode_to_target
-from vlaecodec.realism import sliced_wasserstein, spectrum_distance
+from vlaecodec.codec.rate_control import encode_to_target
+from vlaecodec.latents.importance import AUTO_KEEP, ROI_GAIN
+from vlaecodec.metrics.distortion import MS_SSIM_MIN_PX, ms_ssim, psnr_db
+from vlaecodec.metrics.texture import sliced_wasserstein, spectrum_distance
 
 QUALITY = 40.0
 MEASURES = {

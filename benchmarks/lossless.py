@@ -19,8 +19,8 @@ import vlaecodec
 from benchmarks.pictures import open_pictures
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.timing import median_seconds
+from vlaecodec.analysis.codecs import list_rivals
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.rivals import list_rivals
 
 MAX_ERRORS = (1, 2, 4)
 LOSSLESS = "vlaecodec"

@@ -10,7 +10,7 @@ from scipy.interpolate import PchipInterpolator
 from benchmarks.codecs import OURS, TUNED
 from benchmarks.curves import BD_MEASURES, points_of
 from benchmarks.tables import Record, Table, count, format_cell, made_at, made_with
-from vlaecodec.measures import MEASURES
+from vlaecodec.metrics.measures import MEASURES
 
 RATES_BPP = (0.15, 0.25, 0.5, 1.0)
 LIKENESS_BPP = 0.25

@@ -17,10 +17,8 @@ from PIL import Image
 from benchmarks.colour_draws import redraw
 from benchmarks.paper import read_pairs
 from benchmarks.paper_ablations import read_contexts, read_windows
-from vlaecodec.networks.fixed_point import LATENT
-from vlaecodec.registry import find_model
-from vlaecodec.small_codec import draw_bitmaps
-from vlaecodec.small_coder import (
+from vlaecodec.binary.codec import draw_bitmaps
+from vlaecodec.binary.coder import (
     Bitmaps,
     Latents,
     dequantise_latents,
@@ -29,8 +27,10 @@ from vlaecodec.small_coder import (
     posterior_means,
     quantise_latents,
 )
-from vlaecodec.small_model import SmallModel, load_small_model
-from vlaecodec.training.small.datasets import Dataset, read_dataset
+from vlaecodec.binary.model import SmallModel, load_small_model
+from vlaecodec.model.registry import find_model
+from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.training.binary.datasets import Dataset, read_dataset
 
 COLUMNS = 12
 RECONSTRUCTION_LEVELS = (3, 4, 5)

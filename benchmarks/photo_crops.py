@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaecodec.training.data import read_photos
+from vlaecodec.training.photo.data import read_photos
 
 SIDE_PX = 32
 

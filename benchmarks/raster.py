@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.correction import Correction
-from vlaecodec.local_kernel import Floats, LocalKernel
-from vlaecodec.networks.local_decoder import RESIDUAL_UNITS, LocalDecoder
-from vlaecodec.wavefront import ChooseSamples, Residuals
+from vlaecodec.networks.photo.local_decoder import RESIDUAL_UNITS, LocalDecoder
+from vlaecodec.pixels.correction import Correction
+from vlaecodec.pixels.kernel import Floats, LocalKernel
+from vlaecodec.pixels.wavefront import ChooseSamples, Residuals
 
 
 def raster_steps(height: int, width: int, slope: int) -> Iterator[slice]:

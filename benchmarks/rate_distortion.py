@@ -50,9 +50,9 @@ from benchmarks.stored_rows import StoredRows
 from benchmarks.tables import read_record
 from benchmarks.timing import timed
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.measures import MEASURES as TITLES
-from vlaecodec.measures import measure_distortion, measure_realism, measure_ssimulacra2
-from vlaecodec.metrics import psnr_db
+from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.metrics.measures import MEASURES as TITLES
+from vlaecodec.metrics.measures import measure_distortion, measure_realism, measure_ssimulacra2
 
 MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...]]] = {
     "distortion": (measure_distortion, ("psnr_db", "psnr_yuv_db", "ms_ssim")),

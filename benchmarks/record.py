@@ -20,8 +20,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vlaecodec.header import VERSION
-from vlaecodec.registry import find_model
+from vlaecodec.bitstream.header import VERSION
+from vlaecodec.model.registry import find_model
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

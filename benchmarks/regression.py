@@ -30,7 +30,7 @@ from benchmarks.curves import curve_of, mean_rows
 from benchmarks.pictures import open_pictures
 from benchmarks.record import RESULTS, ROOT, describe_run, write_record
 from benchmarks.tables import Record, made_with, read_record
-from vlaecodec.metrics import psnr_db
+from vlaecodec.metrics.distortion import psnr_db
 
 PICTURES = ROOT / "benchmarks" / "data" / "regression"
 STORED = RESULTS / "regression.json"

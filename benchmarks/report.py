@@ -24,12 +24,12 @@ from benchmarks.pictures import open_pictures
 from benchmarks.record import RESULTS, ROOT, check_output, write_text
 from benchmarks.tables import Record, Table, count, made_at, made_with, read_record
 from benchmarks.texture import encode_near
+from vlaecodec.analysis.codecs import list_rivals
+from vlaecodec.analysis.comparison import compare_at_bytes
+from vlaecodec.analysis.html.comparer import render_comparison
+from vlaecodec.analysis.html.document import render_document, render_table
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.comparison import compare_at_bytes
-from vlaecodec.metrics import ms_ssim_db
-from vlaecodec.page.comparer import render_comparison
-from vlaecodec.page.document import render_document, render_table
-from vlaecodec.rivals import list_rivals
+from vlaecodec.metrics.distortion import ms_ssim_db
 
 CHART_BPP = (0.08, 2.0)
 CHARTS = {

@@ -26,11 +26,11 @@ from benchmarks.record import check_output, describe_run, print_table, write_rec
 from benchmarks.serial_context import load_mbt2018, seconds_mbt2018
 from benchmarks.speed_tables import GROWING, WAYS
 from benchmarks.timing import timed
-from vlaecodec.averages import choose_factor
+from vlaecodec.analysis.codecs import largest_within, list_rivals, set_decoder_threads
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.model import load_model
-from vlaecodec.registry import find_model
-from vlaecodec.rivals import largest_within, list_rivals, set_decoder_threads
+from vlaecodec.model.frozen import load_model
+from vlaecodec.model.reduced import choose_factor
+from vlaecodec.model.registry import find_model
 
 MODE_SIZE = (768, 512)
 SIZES = ((384, 256), (768, 512), (1216, 832), (2400, 1600), (4000, 3000), (6000, 4000))

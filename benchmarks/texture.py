@@ -20,10 +20,10 @@ from PIL import Image, ImageDraw
 import vlaecodec
 from benchmarks.pictures import open_pictures
 from benchmarks.record import check_output, describe_run, print_table, write_record
+from vlaecodec.analysis.codecs import largest_within, list_rivals
+from vlaecodec.bitstream.header import read_header
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.header import read_header
-from vlaecodec.measures import measure_all
-from vlaecodec.rivals import largest_within, list_rivals
+from vlaecodec.metrics.measures import measure_all
 
 RATES_BPP = (0.1, 0.2, 0.4)
 RATE_TOLERANCE = 0.02

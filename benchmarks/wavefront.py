@@ -24,11 +24,11 @@ import vlaecodec
 from benchmarks.raster import raster_steps, run_raster
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.timing import median_seconds
-from vlaecodec import pixel_coder
-from vlaecodec.model import load_model
-from vlaecodec.networks.window import Window
-from vlaecodec.registry import find_model
-from vlaecodec.tiles import TILE_PX
+from vlaecodec.bitstream.tiles import TILE_PX
+from vlaecodec.model.frozen import load_model
+from vlaecodec.model.registry import find_model
+from vlaecodec.networks.common.window import Window
+from vlaecodec.pixels import coder as pixel_coder
 
 ROWS = (64,)
 FULL_SIZE = (768, 512)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from tests.small import TINY as SMALL
 from tests.small import export_untrained
-from vlaecodec.model import PhotoModel, freeze, whole_tensors
-from vlaecodec.networks.architecture import Architecture
-from vlaecodec.networks.photo_vlae import PhotoVLAE
-from vlaecodec.registry import find_model
-from vlaecodec.small_model import SmallModel, load_small_model
-from vlaecodec.tables import model_tables
+from vlaecodec.binary.model import SmallModel, load_small_model
+from vlaecodec.entropy.tables import model_tables
+from vlaecodec.model.frozen import PhotoModel, freeze, whole_tensors
+from vlaecodec.model.registry import find_model
+from vlaecodec.networks.photo.architecture import Architecture
+from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None)

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from vlaecodec.decoder import decode_pixels
-from vlaecodec.header import read_header
+from vlaecodec.bitstream.header import read_header
+from vlaecodec.codec.decode import decode_pixels
 
 FILES = Path(__file__).parent / "golden" / "decode"
 

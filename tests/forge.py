@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vlaecodec.container import Tile, read_container, write_container
-from vlaecodec.header import Section, read_header
+from vlaecodec.bitstream.container import Tile, read_container, write_container
+from vlaecodec.bitstream.header import Section, read_header
 
 
 def forge_header(data: bytes, offset: int, value: bytes) -> bytes:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vlaecodec.info import FileInfo, read_info
+from vlaecodec.codec.info import FileInfo, read_info
 
 if TYPE_CHECKING:
-    from vlaecodec.decoder import decode
-    from vlaecodec.encoder import encode
-    from vlaecodec.thumbnail import decode_thumbnail
+    from vlaecodec.codec.decode import decode
+    from vlaecodec.codec.encode import encode
+    from vlaecodec.codec.thumbnail import decode_thumbnail
 
 __version__ = "0.1.0"
 __all__ = ["FileInfo", "__version__", "decode", "decode_thumbnail", "encode", "read_info"]
@@ -24,15 +24,15 @@ __all__ = ["FileInfo", "__version__", "decode", "decode_thumbnail", "encode", "r
 
 def __getattr__(name: str) -> Any:
     if name == "encode":
-        from vlaecodec.encoder import encode
+        from vlaecodec.codec.encode import encode
 
         return encode
     if name == "decode":
-        from vlaecodec.decoder import decode
+        from vlaecodec.codec.decode import decode
 
         return decode
     if name == "decode_thumbnail":
-        from vlaecodec import thumbnail
+        from vlaecodec.codec import thumbnail
 
         return thumbnail.decode_thumbnail
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

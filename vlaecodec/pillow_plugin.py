@@ -15,11 +15,11 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from vlaecodec.container import read_sections
+from vlaecodec.bitstream.container import read_sections
+from vlaecodec.bitstream.header import MAGIC, MAX_SIDE_PX, Section, read_header
+from vlaecodec.codec.info import read_info
 from vlaecodec.errors import VlaeError
-from vlaecodec.header import MAGIC, MAX_SIDE_PX, Section, read_header
-from vlaecodec.info import read_info
-from vlaecodec.metadata import read_metadata
+from vlaecodec.picture.metadata import read_metadata
 
 FORMAT = "VLAE"
 MIME = "image/x-vlae"
@@ -57,7 +57,7 @@ class VlaeImageFile(ImageFile.ImageFile):
 
     def load(self) -> Any:
         if not self._decoded:
-            from vlaecodec.decoder import decode
+            from vlaecodec.codec.decode import decode
 
             try:
                 pixels = decode(self._data).tobytes()
@@ -89,7 +89,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
-    from vlaecodec.encoder import encode
+    from vlaecodec.codec.encode import encode
 
     options = getattr(image, "encoderinfo", {})
     try:

@@ -8,8 +8,8 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec.cli.main import main
-from vlaecodec.measures import MEASURES
-from vlaecodec.metrics import psnr_db
+from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.metrics.measures import MEASURES
 
 
 def run(*arguments: object) -> Result:

@@ -149,8 +149,8 @@ def test_two_arguments_are_input_and_output(album, monkeypatch) -> None:
 
 
 def test_a_process_that_dies_takes_only_its_own_file(album, tmp_path, monkeypatch) -> None:
-    from vlaecodec.cli import local_engine
-    from vlaecodec.cli.jobs import Job
+    from vlaecodec.cli.batch import local_engine
+    from vlaecodec.cli.batch.jobs import Job
 
     jobs = [
         Job(str(album / name), str(tmp_path / f"{n}"))
@@ -171,7 +171,7 @@ def test_a_process_that_dies_takes_only_its_own_file(album, tmp_path, monkeypatc
     [(8, 2, None, 4), (8, 3, None, 2), (2, 4, None, 1), (8, 2, "1", 1), (8, 2, "6", 4)],
 )
 def test_processes_share_out_the_cores(monkeypatch, cores, processes, asked, threads) -> None:
-    from vlaecodec.cli import local_engine
+    from vlaecodec.cli.batch import local_engine
 
     monkeypatch.setattr(local_engine, "count_cores", lambda: cores)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -185,7 +185,7 @@ def test_a_worker_has_the_threads_that_it_is_given() -> None:
     from concurrent.futures import ProcessPoolExecutor
     from functools import partial
 
-    from vlaecodec.cli import local_engine
+    from vlaecodec.cli.batch import local_engine
 
     context = multiprocessing.get_context("spawn")
     begin = partial(local_engine._begin_worker, 1)
@@ -206,8 +206,8 @@ def count_threads() -> tuple[int, int]:
 
 
 def die_on_b(job, *, force):  # a worker's work must be importable
+    from vlaecodec.cli.batch.jobs import Outcome
     from vlaecodec.cli.files import write_output
-    from vlaecodec.cli.jobs import Outcome
 
     marker = Path(job.output).with_name("c died")
     if job.input.endswith("b.jpg"):
@@ -230,8 +230,8 @@ def test_no_job_is_lost_when_the_pool_breaks_between_two(monkeypatch, tmp_path) 
     from concurrent.futures import Future
     from concurrent.futures.process import BrokenProcessPool
 
-    from vlaecodec.cli import local_engine
-    from vlaecodec.cli.jobs import Job
+    from vlaecodec.cli.batch import local_engine
+    from vlaecodec.cli.batch.jobs import Job
 
     class Pool:
         """Its first one does a job and breaks before the second."""

@@ -11,8 +11,8 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from tests.conftest import photo
+from vlaecodec.bitstream.header import read_header
 from vlaecodec.cli.main import main
-from vlaecodec.header import read_header
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>a packet</x:xmpmeta>"
@@ -199,7 +199,7 @@ def test_large_pictures_have_a_limit(tmp_path) -> None:
 
 
 def test_an_empty_profile_is_no_profile() -> None:
-    from vlaecodec.image import to_picture
+    from vlaecodec.picture.image import to_picture
 
     image = Image.open(io.BytesIO(encoded_png()))
     image.info["icc_profile"] = b""

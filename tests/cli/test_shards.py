@@ -127,7 +127,7 @@ def test_a_shard_needs_a_folder_to_go_to(shard, tmp_path) -> None:
 
 
 def test_an_interruption_leaves_nothing_behind(shard, tmp_path, monkeypatch) -> None:
-    from vlaecodec.cli import worker
+    from vlaecodec.cli.batch import worker
 
     def interrupted(job, *, force):
         if job.member.name == "s/1.jpg":

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from tests.conftest import photo
-from vlaecodec.cli.encode import encode
+from vlaecodec.cli.commands.encode import encode
 from vlaecodec.cli.main import main
-from vlaecodec.latent_search import DEFAULT_EFFORT, EFFORT_STEPS, OTHER_TUNE_EFFORT
+from vlaecodec.latents.search import DEFAULT_EFFORT, EFFORT_STEPS, OTHER_TUNE_EFFORT
 
 
 @pytest.fixture

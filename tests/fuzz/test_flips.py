@@ -12,11 +12,11 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from tests.forge import forge_section, forge_words
-from vlaecodec.container import read_container
-from vlaecodec.decoder import decode_pixels
+from vlaecodec.bitstream.container import read_container
+from vlaecodec.bitstream.header import Section, read_header
+from vlaecodec.codec.decode import decode_pixels
 from vlaecodec.errors import DamagedError, LossWarning, ReproductionError, VlaeError
-from vlaecodec.header import Section, read_header
-from vlaecodec.sections import read_sections
+from vlaecodec.picture.sections import read_sections
 
 PIXELS = photo(40, 56, seed=9)
 DATA = vlaecodec.encode(PIXELS, 30)

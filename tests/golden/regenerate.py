@@ -18,14 +18,14 @@ import vlaecodec
 from tests.conftest import photo
 from tests.exactness import digests_of
 from tests.forge import forge_header, forge_pixel_crc, forge_section, forge_words
-from vlaecodec import pixel_coder
-from vlaecodec.alpha import encode_alpha
-from vlaecodec.correction import CLASSES, Correction
-from vlaecodec.decoder import decode_pixels
-from vlaecodec.header import VERSION, Section, read_header
-from vlaecodec.model import load_model
-from vlaecodec.registry import find_model
-from vlaecodec.tiles import TILE_PX
+from vlaecodec.bitstream.header import VERSION, Section, read_header
+from vlaecodec.bitstream.tiles import TILE_PX
+from vlaecodec.codec.decode import decode_pixels
+from vlaecodec.model.frozen import load_model
+from vlaecodec.model.registry import find_model
+from vlaecodec.picture.alpha import encode_alpha
+from vlaecodec.pixels import coder as pixel_coder
+from vlaecodec.pixels.correction import CLASSES, Correction
 
 HERE = Path(__file__).parent
 DECODE, ERRORS = HERE / "decode", HERE / "errors"

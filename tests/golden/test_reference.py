@@ -7,10 +7,10 @@ import pytest
 
 import vlaecodec
 from tests.golden import reference_decoder
-from vlaecodec.decoder import decode_pixels
-from vlaecodec.header import read_header
-from vlaecodec.model import WEIGHTS_NAME
-from vlaecodec.registry import find_fingerprint
+from vlaecodec.bitstream.header import read_header
+from vlaecodec.codec.decode import decode_pixels
+from vlaecodec.model.frozen import WEIGHTS_NAME
+from vlaecodec.model.registry import find_fingerprint
 
 DECODE = Path(__file__).parent / "decode"
 PHOTOS = sorted(p for p in DECODE.glob("*.vlae") if not p.stem.startswith("digit"))

@@ -9,8 +9,8 @@ import vlaecodec
 from tests.golden import small_reference
 from tests.golden.regenerate import SMALL_MODEL
 from tests.small import black_and_white
-from vlaecodec.model import WEIGHTS_NAME
-from vlaecodec.registry import find_model
+from vlaecodec.model.frozen import WEIGHTS_NAME
+from vlaecodec.model.registry import find_model
 
 DECODE = Path(__file__).parent / "decode"
 MODELS = ("tiny", "odd", "plain")

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlaecodec.container import Tile, read_container, write_container
+from vlaecodec.bitstream.container import Tile, read_container, write_container
+from vlaecodec.bitstream.header import SEED_MAX, Header, Section, quality_to_code, read_header
+from vlaecodec.bitstream.tiles import TILE_PX, tile_boxes, tile_count
 from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
-from vlaecodec.header import SEED_MAX, Header, Section, quality_to_code, read_header
-from vlaecodec.tiles import TILE_PX, tile_boxes, tile_count
 
 HEADER = Header(768, 512, quality_to_code(50), b"\x01\x02\x03\x04")
 

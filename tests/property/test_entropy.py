@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlaecodec.entropy import ESCAPE_LIMIT, AnsStack, CodingTables
-from vlaecodec.errors import DamagedError
-from vlaecodec.tables import (
+from vlaecodec.entropy.ans import ESCAPE_LIMIT, AnsStack, CodingTables
+from vlaecodec.entropy.tables import (
     FREQUENCY_SUM,
     FrequencyTables,
     latent_tables,
     posterior_tables,
 )
+from vlaecodec.errors import DamagedError
 
 LATENT = CodingTables(latent_tables())
 POSTERIOR = CodingTables(posterior_tables())

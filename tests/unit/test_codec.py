@@ -7,7 +7,8 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec.decoder import decode_pixels
+from vlaecodec.bitstream.tiles import TILE_PX
+from vlaecodec.codec.decode import decode_pixels
 from vlaecodec.errors import (
     DamagedError,
     ImageError,
@@ -16,10 +17,9 @@ from vlaecodec.errors import (
     ParameterError,
     VlaeError,
 )
-from vlaecodec.metrics import psnr_db
-from vlaecodec.model import exactly
-from vlaecodec.registry import find_model
-from vlaecodec.tiles import TILE_PX
+from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.model.frozen import exactly
+from vlaecodec.model.registry import find_model
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,9 @@ from hypothesis import strategies as st
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec import pixel_coder
-from vlaecodec.correction import (
-    COEFFICIENT_LIMIT,
-    Correction,
-    correct,
-    fit_means,
-)
-from vlaecodec.networks.local_decoder import CLASS_BOUNDS, CLASSES, RESIDUAL_UNITS
+from vlaecodec.networks.photo.local_decoder import CLASS_BOUNDS, CLASSES, RESIDUAL_UNITS
+from vlaecodec.pixels import coder as pixel_coder
+from vlaecodec.pixels.correction import COEFFICIENT_LIMIT, Correction, correct, fit_means
 
 INPUTS = 75
 

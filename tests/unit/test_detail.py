@@ -7,16 +7,22 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec.deadzone import round_by_weight
-from vlaecodec.detail import AUTO_KEEP, find_texture, share_out, weigh_detail, weigh_latents
+from vlaecodec.bitstream.header import QUALITY_UNIT
 from vlaecodec.errors import ParameterError
-from vlaecodec.header import QUALITY_UNIT
-from vlaecodec.latent_coder import encode_latent
-from vlaecodec.metrics import psnr_db
-from vlaecodec.model import load_model
-from vlaecodec.networks.fixed_point import LATENT
-from vlaecodec.networks.rate_distortion import rate_weight
-from vlaecodec.registry import find_model
+from vlaecodec.latents.coder import encode_latent
+from vlaecodec.latents.importance import (
+    AUTO_KEEP,
+    find_texture,
+    share_out,
+    weigh_detail,
+    weigh_latents,
+)
+from vlaecodec.latents.rdo import round_by_weight
+from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.model.frozen import load_model
+from vlaecodec.model.registry import find_model
+from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.photo.rate_distortion import rate_weight
 
 GREY = np.full((64, 96, 3), 128, np.uint8)
 BOX = (16, 16, 48, 32)
@@ -108,7 +114,7 @@ def test_texture_is_neither_flat_nor_an_edge_nor_print() -> None:
 def test_texture_does_not_depend_on_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = photo(93, 61)
     whole = find_texture(pixels)
-    monkeypatch.setattr("vlaecodec.detail._BAND_ROWS", 32)
+    monkeypatch.setattr("vlaecodec.latents.importance._BAND_ROWS", 32)
     assert np.allclose(find_texture(pixels), whole, atol=1e-5)
 
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from tests.conftest import random_network
-from vlaecodec.model import freeze, whole_tensors
-from vlaecodec.networks.fixed_point import (
+from vlaecodec.model.frozen import freeze, whole_tensors
+from vlaecodec.networks.common.fixed_point import (
     EXACT_LIMIT,
     LATENT,
     POSITIVE,
@@ -14,7 +14,7 @@ from vlaecodec.networks.fixed_point import (
     Format,
     set_quantised,
 )
-from vlaecodec.networks.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 
 
 def whole_input(layer: ExactConv2d, channels: int, seed: int) -> torch.Tensor:

@@ -8,8 +8,8 @@ from PIL import Image
 
 from tests.conftest import photo
 from vlaecodec.errors import ImageError, LossWarning
-from vlaecodec.image import read_image, to_grey, to_image, to_picture
-from vlaecodec.sample_depth import is_cut
+from vlaecodec.picture.image import read_image, to_grey, to_image, to_picture
+from vlaecodec.picture.sample_depth import is_cut
 
 
 def test_rgb_is_taken_as_it_is() -> None:

@@ -5,24 +5,24 @@ import pytest
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec import pixel_coder
-from vlaecodec.container import read_container
-from vlaecodec.decoder import decode_pixels
-from vlaecodec.entropy import AnsStack
-from vlaecodec.errors import DamagedError, LossWarning
-from vlaecodec.heat_map import LONGEST_PX, draw_panels, draw_sheet, shown_size, to_colours
-from vlaecodec.inspection import (
+from vlaecodec.analysis.heat_map import LONGEST_PX, draw_panels, draw_sheet, shown_size, to_colours
+from vlaecodec.analysis.inspection import (
     draw_texture,
     inspect_file,
     mean_image,
     position_areas,
     root_mean_square,
 )
-from vlaecodec.latent_trace import trace_file
-from vlaecodec.layers import measure_file
-from vlaecodec.residual_coder import pop_correction
-from vlaecodec.texture import blend
-from vlaecodec.tiles import TILE_PX
+from vlaecodec.analysis.layers import measure_file
+from vlaecodec.analysis.trace import trace_file
+from vlaecodec.bitstream.container import read_container
+from vlaecodec.bitstream.tiles import TILE_PX
+from vlaecodec.codec.decode import decode_pixels
+from vlaecodec.entropy.ans import AnsStack
+from vlaecodec.errors import DamagedError, LossWarning
+from vlaecodec.pixels import coder as pixel_coder
+from vlaecodec.pixels.residual_coder import pop_correction
+from vlaecodec.pixels.texture import blend
 
 PHOTO = photo(73, 101)
 HEADER_BITS = 8 * 40

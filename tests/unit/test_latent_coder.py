@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from vlaecodec import latent_coder
 from vlaecodec.errors import DamagedError
-from vlaecodec.model import PhotoModel
-from vlaecodec.networks.fixed_point import ExactConv2d, exact_layers
-from vlaecodec.networks.prior import PASSES, gather_pass, pass_mask, scatter_pass
+from vlaecodec.latents import coder as latent_coder
+from vlaecodec.model.frozen import PhotoModel
+from vlaecodec.networks.common.fixed_point import ExactConv2d, exact_layers
+from vlaecodec.networks.photo.prior import PASSES, gather_pass, pass_mask, scatter_pass
 
 CODE = 50 * 256
 

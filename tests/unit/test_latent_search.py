@@ -8,15 +8,15 @@ import torch
 
 import vlaecodec
 from tests.conftest import photo
+from vlaecodec.bitstream.tiles import TileBox, latent_window
 from vlaecodec.errors import ParameterError
-from vlaecodec.latent_search import EFFORT_STEPS, _Canvas, _ms_ssim_error, anneal, plan_search
-from vlaecodec.metrics import psnr_db
-from vlaecodec.model import load_model
-from vlaecodec.networks.global_decoder import PIXEL_UNITS
-from vlaecodec.networks.rate_distortion import LAMBDA_MAX, LAMBDA_MIN, rate_weight
-from vlaecodec.registry import MS_SSIM, PSNR, find_model
-from vlaecodec.thaw import load_float_twin
-from vlaecodec.tiles import TileBox, latent_window
+from vlaecodec.latents.search import EFFORT_STEPS, _Canvas, _ms_ssim_error, anneal, plan_search
+from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.model.float_weights import load_float_twin
+from vlaecodec.model.frozen import load_model
+from vlaecodec.model.registry import MS_SSIM, PSNR, find_model
+from vlaecodec.networks.photo.rate_distortion import LAMBDA_MAX, LAMBDA_MIN, rate_weight
+from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 
 
 def test_annealing_ends_at_whole_steps_and_stays_between_neighbours() -> None:

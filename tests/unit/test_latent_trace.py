@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from tests.unit.test_latent_coder import CODE, SIZES, latents
-from vlaecodec.latent_coder import decode_latent, encode_latent
-from vlaecodec.latent_trace import rebuild_latent, trace_latent
-from vlaecodec.networks.prior import PASSES, pass_mask
-from vlaecodec.tables import latent_tables
+from vlaecodec.analysis.trace import rebuild_latent, trace_latent
+from vlaecodec.entropy.tables import latent_tables
+from vlaecodec.latents.coder import decode_latent, encode_latent
+from vlaecodec.networks.photo.prior import PASSES, pass_mask
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec.decoder import decode_pixels, verify
+from vlaecodec.analysis.layers import measure_file, measure_picture
+from vlaecodec.bitstream.header import read_header
+from vlaecodec.bitstream.tiles import TILE_PX
+from vlaecodec.codec.decode import decode_pixels, verify
 from vlaecodec.errors import DamagedError, ImageError, LossWarning, ParameterError
-from vlaecodec.header import read_header
-from vlaecodec.layers import measure_file, measure_picture
-from vlaecodec.tiles import TILE_PX
 
 PHOTO = photo(64, 80, seed=2)
 

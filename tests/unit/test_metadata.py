@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 from tests.conftest import photo
-from vlaecodec.alpha import decode_alpha, encode_alpha
+from vlaecodec.bitstream.header import METADATA_MAX_BYTES, Section
 from vlaecodec.errors import DamagedError, ParameterError
-from vlaecodec.header import METADATA_MAX_BYTES, Section
-from vlaecodec.metadata import Metadata, metadata_of, read_metadata, write_metadata
+from vlaecodec.picture.alpha import decode_alpha, encode_alpha
+from vlaecodec.picture.metadata import Metadata, metadata_of, read_metadata, write_metadata
 
 
 def exif_block(orientation: int, order: str = ">") -> bytes:

@@ -6,13 +6,13 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec import mixing
-from vlaecodec.container import Tile, read_container, write_container
-from vlaecodec.decoder import decode_pixels
+from vlaecodec.analysis import mix as mixing
+from vlaecodec.analysis.mix import mix
+from vlaecodec.analysis.trace import FileTrace, trace_file
+from vlaecodec.bitstream.container import Tile, read_container, write_container
+from vlaecodec.codec.decode import decode_pixels
 from vlaecodec.errors import ParameterError, ReproductionError
-from vlaecodec.latent_trace import FileTrace, trace_file
-from vlaecodec.metrics import psnr_db
-from vlaecodec.mixing import mix
+from vlaecodec.metrics.distortion import psnr_db
 
 FIRST, SECOND = photo(80, 112, seed=1), photo(80, 112, seed=2)
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from tests.conftest import photo
 from vlaecodec import packaging
+from vlaecodec.bitstream.header import MAGIC, VERSION
 from vlaecodec.cli.main import COMMANDS, main
-from vlaecodec.header import MAGIC, VERSION
 from vlaecodec.packaging.man_page import MAN_PAGE, man_page
 
 FOLDER = Path(packaging.__file__).parent

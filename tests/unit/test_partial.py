@@ -9,13 +9,13 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec import latent_coder
-from vlaecodec.averages import choose_factor
-from vlaecodec.container import Tile, read_container, write_container
-from vlaecodec.decoder import decode_pixels
+from vlaecodec.bitstream.container import Tile, read_container, write_container
+from vlaecodec.bitstream.header import read_header
+from vlaecodec.bitstream.tiles import TILE_PX, view_of
+from vlaecodec.codec.decode import decode_pixels
 from vlaecodec.errors import DamagedError, LossWarning, ParameterError, ReproductionError
-from vlaecodec.header import read_header
-from vlaecodec.tiles import TILE_PX, view_of
+from vlaecodec.latents import coder as latent_coder
+from vlaecodec.model.reduced import choose_factor
 
 CROP = Path(__file__).parents[2] / "benchmarks" / "data" / "regression" / "kodim23-crop.webp"
 REGIONS = [

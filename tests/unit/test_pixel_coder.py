@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from tests.conftest import photo
-from vlaecodec import pixel_coder
+from vlaecodec.entropy.scales import RESIDUAL_ROWS
+from vlaecodec.entropy.tables import residual_tables
 from vlaecodec.errors import DamagedError
-from vlaecodec.local_kernel import LocalKernel
-from vlaecodec.networks.local_decoder import COLOURS, RESIDUAL_UNITS, local_conditions
-from vlaecodec.residual import LOW_BITS, ROWS, ResidualGrid
-from vlaecodec.scales import RESIDUAL_ROWS
-from vlaecodec.tables import residual_tables
+from vlaecodec.networks.photo.local_decoder import COLOURS, RESIDUAL_UNITS, local_conditions
+from vlaecodec.pixels import coder as pixel_coder
+from vlaecodec.pixels.kernel import LocalKernel
+from vlaecodec.pixels.residual import LOW_BITS, ROWS, ResidualGrid
 
 
 def sample(model, height: int, width: int, seed: int = 0):

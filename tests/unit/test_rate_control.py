@@ -7,9 +7,9 @@ import pytest
 
 import vlaecodec
 from tests.conftest import photo
+from vlaecodec.codec.rate_control import TRIES, Target, _capped, encode_to_target, find_quality
 from vlaecodec.errors import ParameterError
-from vlaecodec.metrics import psnr_db
-from vlaecodec.rate_control import TRIES, Target, _capped, encode_to_target, find_quality
+from vlaecodec.metrics.distortion import psnr_db
 
 PIXELS = photo(128, 192)
 

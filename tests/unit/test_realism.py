@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from tests.conftest import photo
-from vlaecodec.realism import MIN_SIDE_PX, sliced_wasserstein, spectrum_distance
+from vlaecodec.metrics.texture import MIN_SIDE_PX, sliced_wasserstein, spectrum_distance
 
 Picture = NDArray[np.uint8]
 

@@ -7,8 +7,8 @@ from safetensors.torch import load_file, save_file
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec.errors import ModelError
-from vlaecodec.model import MODEL_KIND, WEIGHTS_NAME, load_model, read_model
-from vlaecodec.registry import find_fingerprint, find_model, models_folder
+from vlaecodec.model.frozen import MODEL_KIND, WEIGHTS_NAME, load_model, read_model
+from vlaecodec.model.registry import find_fingerprint, find_model, models_folder
 
 
 @pytest.fixture

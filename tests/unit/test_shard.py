@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vlaecodec import shard
+from vlaecodec.cli.batch import tar as shard
+from vlaecodec.cli.batch.tar import add_member, list_members, read_member
 from vlaecodec.errors import InputError
-from vlaecodec.shard import add_member, list_members, read_member
 
 
 def write_tar(path: Path, members: list[tarfile.TarInfo | tuple[str, bytes]], **options) -> Path:

@@ -20,18 +20,18 @@ from benchmarks.paper_sheets import (
 from benchmarks.photo_crops import crop
 from benchmarks.representation import linear_probe_accuracy, neighbours_accuracy
 from tests.small import SIZES, TINY, black_and_white, export_untrained, lively
-from vlaecodec.model import WEIGHTS_NAME
-from vlaecodec.networks.small.causal_decoder import MIDDLE_GREY
-from vlaecodec.networks.small.posterior import network_image
-from vlaecodec.networks.small.preset import PRESETS
-from vlaecodec.networks.small.small_vlae import SmallVLAE
-from vlaecodec.scales import MEAN_UNITS
-from vlaecodec.small_codec import draw_bitmaps
-from vlaecodec.small_coder import posterior_means
-from vlaecodec.small_model import read_small_model
-from vlaecodec.training.local_loss import residual_bits
-from vlaecodec.training.small.datasets import Dataset
-from vlaecodec.training.small.likelihood import importance_nll, measure_bounds
+from vlaecodec.binary.codec import draw_bitmaps
+from vlaecodec.binary.coder import posterior_means
+from vlaecodec.binary.model import read_small_model
+from vlaecodec.entropy.scales import MEAN_UNITS
+from vlaecodec.model.frozen import WEIGHTS_NAME
+from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY
+from vlaecodec.networks.binary.posterior import network_image
+from vlaecodec.networks.binary.preset import PRESETS
+from vlaecodec.networks.binary.small_vlae import SmallVLAE
+from vlaecodec.training.binary.datasets import Dataset
+from vlaecodec.training.binary.likelihood import importance_nll, measure_bounds
+from vlaecodec.training.photo.local_loss import residual_bits
 
 
 def test_the_chain_costs_what_it_says(small_model) -> None:

@@ -12,12 +12,8 @@ from PIL import Image
 
 import vlaecodec
 from tests.small import TINY, black_and_white, export_untrained
-from vlaecodec.cli.main import main
-from vlaecodec.entropy import AnsStack
-from vlaecodec.errors import DamagedError, ImageError, LossWarning, ParameterError
-from vlaecodec.model import WEIGHTS_NAME
-from vlaecodec.small_codec import draw_bitmaps
-from vlaecodec.small_coder import (
+from vlaecodec.binary.codec import draw_bitmaps
+from vlaecodec.binary.coder import (
     level_quality_code,
     pixel_logits,
     pop_images,
@@ -26,8 +22,12 @@ from vlaecodec.small_coder import (
     reservoir_bits,
     run_pixels,
 )
-from vlaecodec.small_model import LEVELS, read_small_model
-from vlaecodec.training.small.bound import draw_latent, reconstruction_nats
+from vlaecodec.binary.model import LEVELS, read_small_model
+from vlaecodec.cli.main import main
+from vlaecodec.entropy.ans import AnsStack
+from vlaecodec.errors import DamagedError, ImageError, LossWarning, ParameterError
+from vlaecodec.model.frozen import WEIGHTS_NAME
+from vlaecodec.training.binary.bound import draw_latent, reconstruction_nats
 
 
 def digit(seed: int = 0) -> Image.Image:

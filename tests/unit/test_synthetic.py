@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from vlaecodec.training.data import Crops
-from vlaecodec.training.synthetic import draw_pictures
+from vlaecodec.training.photo.data import Crops
+from vlaecodec.training.photo.synthetic import draw_pictures
 
 
 def test_drawings_are_repeatable_and_differ() -> None:

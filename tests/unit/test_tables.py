@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from vlaecodec.scales import FRACTIONS, SCALES, latent_scale
-from vlaecodec.tables import (
+from vlaecodec.entropy.scales import FRACTIONS, SCALES, latent_scale
+from vlaecodec.entropy.tables import (
     FREQUENCY_SUM,
     FrequencyTables,
     flag_tables,

@@ -8,12 +8,12 @@ import pytest
 import vlaecodec
 from tests.conftest import photo
 from tests.unit.test_pixel_coder import sample
-from vlaecodec import texture
-from vlaecodec.decoder import decode_pixels
+from vlaecodec.bitstream.header import read_header
+from vlaecodec.codec.decode import decode_pixels
 from vlaecodec.errors import ParameterError
-from vlaecodec.header import read_header
-from vlaecodec.metrics import psnr_db
-from vlaecodec.noise import noise_at
+from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.pixels import texture
+from vlaecodec.pixels.noise import noise_at
 
 PHOTO = photo(96, 112, seed=4)
 

@@ -12,19 +12,19 @@ from PIL import Image
 import vlaecodec
 from benchmarks import architecture
 from tests.conftest import TINY, photo
-from vlaecodec.metrics import psnr_db
-from vlaecodec.networks.architecture import Architecture
-from vlaecodec.networks.photo_vlae import PhotoVLAE
-from vlaecodec.networks.rate_distortion import gaussian_bits
-from vlaecodec.training import loop
+from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.networks.photo.architecture import Architecture
+from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.rate_distortion import gaussian_bits
 from vlaecodec.training.__main__ import main
 from vlaecodec.training.checkpoint import load_weights, read_progress
-from vlaecodec.training.data import Crops, center_crops, read_photos
-from vlaecodec.training.export import import_model
-from vlaecodec.training.initialise import initialise_as_transform
-from vlaecodec.training.loop import TrainingConfig, train
-from vlaecodec.training.loss import forward_losses
-from vlaecodec.training.run import learning_rate_at
+from vlaecodec.training.config import learning_rate_at
+from vlaecodec.training.photo import loop
+from vlaecodec.training.photo.data import Crops, center_crops, read_photos
+from vlaecodec.training.photo.export import import_model
+from vlaecodec.training.photo.initialise import initialise_as_transform
+from vlaecodec.training.photo.loop import TrainingConfig, train
+from vlaecodec.training.photo.loss import forward_losses
 
 
 @pytest.fixture

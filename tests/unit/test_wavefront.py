@@ -8,13 +8,18 @@ from torch import Tensor
 
 from benchmarks.raster import raster_steps, run_raster
 from tests.conftest import TINY
-from vlaecodec.correction import Correction
-from vlaecodec.local_kernel import Floats, Ints
-from vlaecodec.model import PhotoModel, freeze, whole_tensors
-from vlaecodec.networks.fixed_point import SIGNED
-from vlaecodec.networks.local_decoder import CLASSES, RESIDUAL_UNITS, LocalDecoder, local_conditions
-from vlaecodec.networks.photo_vlae import PhotoVLAE
-from vlaecodec.wavefront import ChooseSamples, Residuals, run_wavefronts, wavefronts
+from vlaecodec.model.frozen import PhotoModel, freeze, whole_tensors
+from vlaecodec.networks.common.fixed_point import SIGNED
+from vlaecodec.networks.photo.local_decoder import (
+    CLASSES,
+    RESIDUAL_UNITS,
+    LocalDecoder,
+    local_conditions,
+)
+from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.pixels.correction import Correction
+from vlaecodec.pixels.kernel import Floats, Ints
+from vlaecodec.pixels.wavefront import ChooseSamples, Residuals, run_wavefronts, wavefronts
 
 SIZES = [(1, 1), (1, 11), (11, 1), (2, 2), (9, 2), (9, 3), (7, 9), (8, 4), (3, 24)]
 CONDITIONS = [local_conditions(drawing=True), local_conditions(drawing=False, max_error=3)]

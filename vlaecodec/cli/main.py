@@ -32,7 +32,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"vlaecodec.cli.{name}"), name)
+        command: click.Command = getattr(
+            importlib.import_module(f"vlaecodec.cli.commands.{name}"), name
+        )
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -9,13 +9,13 @@ from typing import Any
 import click
 from safetensors import SafetensorError
 
-from vlaecodec.networks.architecture import ARCHITECTURES
-from vlaecodec.registry import PSNR, TUNES
+from vlaecodec.model.registry import PSNR, TUNES
+from vlaecodec.networks.photo.architecture import ARCHITECTURES
+from vlaecodec.training.binary.command import export_preset, train_preset
 from vlaecodec.training.checkpoint import read_progress
-from vlaecodec.training.export import export_model
-from vlaecodec.training.loop import PARTS, TrainingConfig, train
-from vlaecodec.training.run import run_options
-from vlaecodec.training.small.command import export_preset, train_preset
+from vlaecodec.training.config import run_options
+from vlaecodec.training.photo.export import export_model
+from vlaecodec.training.photo.loop import PARTS, TrainingConfig, train
 
 PATH = click.Path(path_type=Path)
 

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vlaecodec.model import WEIGHTS_NAME
-from vlaecodec.registry import PSNR
+from vlaecodec.model.frozen import WEIGHTS_NAME
+from vlaecodec.model.registry import PSNR
 from vlaecodec.training.checkpoint import Progress
 
 PROGRESS_NAME = "training.json"

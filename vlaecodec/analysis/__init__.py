@@ -1,0 +1,1 @@
+"""What a file tells of itself: where its bits went, mixing files, comparing codecs."""

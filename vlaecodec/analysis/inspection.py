@@ -1,0 +1,143 @@
+"""Looking inside a file: where its bits went, and what each of its layers tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vlaecodec.analysis.trace import FileTrace, trace_file
+from vlaecodec.bitstream.payload import to_words
+from vlaecodec.bitstream.tiles import LATENT_FACTOR, boxes_of, pixel_window, trunk_window
+from vlaecodec.codec.decode import decode_pixels
+from vlaecodec.codec.info import FileInfo, read_info
+from vlaecodec.errors import DamagedError
+from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.model.tiled import synthesise
+from vlaecodec.picture.image import Pixels, to_grey
+from vlaecodec.pixels import texture
+from vlaecodec.pixels.coder import sample_bits
+from vlaecodec.pixels.wavefront import Residuals
+
+Map = NDArray[np.float64]
+"""One number for each latent position, 16 x 16 pixels: float64 [ceil(H / 16), ceil(W / 16)]."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A part of a file, as true code lengths."""
+
+    name: str
+    bits: Map = field(repr=False)
+    """At each latent position. The top latent's are net of what bits-back coding returned."""
+    shown: Pixels = field(repr=False)
+    """What the file's layers up to this one tell, later ones at their predicted means."""
+    psnr_db: float
+    """Of that, to the exact picture where the file holds it, otherwise to the whole mean image."""
+
+    @property
+    def total_bits(self) -> float:
+        """Over the whole picture."""
+        return float(self.bits.sum())
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is inside a file."""
+
+    info: FileInfo
+    picture: Pixels = field(repr=False)
+    """As `decode` shows it, uint8 [H, W, 3]."""
+    layers: list[Layer]
+    """The top latent, the anchor, the rest; and the pixels, where the file holds them."""
+    texture_rms: Map = field(repr=False)
+    """The energy of a full draw of texture: its root mean square, grey levels."""
+
+    @property
+    def beside_bits(self) -> float:
+        """What the file holds beside its layers: header, checksums, sections, whole words,
+        and where pixels have a correction of their predicted means, its coefficients."""
+        return 8 * self.info.size_bytes - sum(layer.total_bits for layer in self.layers)
+
+
+def inspect_file(data: bytes) -> Inspection:
+    """Decode a file, layer by layer. Raises what `decode` raises."""
+    info = read_info(data)
+    exact = info.max_error is not None
+    # This compares with all checksums; texture is blended in below, where its draw is at hand.
+    aim = decode_pixels(data, texture=None if exact else 0)
+    trace = trace_file(data)
+    full, trunk = mean_image(trace)
+    top, _ = mean_image(trace, 0)
+    anchor, _ = mean_image(trace, 1)
+    layers = [
+        Layer("top latent", trace.top_bits(), top, psnr_db(aim, top)),
+        Layer("anchor", trace.bits(slice(0, 1)), anchor, psnr_db(aim, anchor)),
+        Layer("rest", trace.bits(slice(1, None)), full, psnr_db(aim, full)),
+    ]
+    drawn = draw_texture(trace, full, trunk)
+    picture = aim if exact else texture.blend(full, drawn, trace.header.texture_code)
+    if exact:
+        bits = _pixel_bits(trace, picture, full, trunk)
+        layers.append(Layer("pixels", bits, picture, psnr_db(aim, picture)))
+    return Inspection(info, picture, layers, root_mean_square(drawn))
+
+
+def mean_image(
+    trace: FileTrace, passes: int | None = None, tops: FileTrace | None = None
+) -> tuple[Pixels, Tensor]:
+    """The mean image and its trunk (see tiling.synthesise), from the first passes alone.
+
+    Later passes are as predicted; top latents are those of `tops`.
+    """
+    latent = trace.latent(tops=tops) if passes is None else trace.latent(passes, tops)
+    mean, trunk = synthesise(trace.model, latent, trace.header.quality_code, trace.shape)
+    return (to_grey(mean) if trace.header.grey else mean), trunk
+
+
+def draw_texture(trace: FileTrace, mean: Pixels, trunk: Tensor) -> Residuals:
+    """A full draw with the file's seed: int16 [H, W, 3], colours in coding order."""
+    colours = 1 if trace.header.grey else 3
+    return texture.draw_residual(trace.model, mean, trunk, trace.header.seed, colours=colours)
+
+
+def root_mean_square(residual: NDArray[np.integer]) -> Map:
+    """Of [H, W, 3], in blocks of a latent position; grey levels."""
+    energy = (residual.astype(np.float32) ** 2).mean(-1, dtype=np.float64)
+    rms: Map = np.sqrt(_sum_positions(energy) / position_areas(*energy.shape))
+    return rms
+
+
+def position_areas(height: int, width: int) -> Map:
+    """How many of the picture's pixels lie at each latent position."""
+    rows, columns = (np.bincount(np.arange(side) // LATENT_FACTOR) for side in (height, width))
+    return np.outer(rows, columns).astype(np.float64)
+
+
+def _sum_positions(values: NDArray[np.float64]) -> Map:
+    """Sums of [H, W] over latent positions."""
+    rows = np.add.reduceat(values, range(0, values.shape[0], LATENT_FACTOR), 0)
+    return np.add.reduceat(rows, range(0, values.shape[1], LATENT_FACTOR), 1)
+
+
+def _pixel_bits(trace: FileTrace, decoded: Pixels, mean: Pixels, trunk: Tensor) -> Map:
+    """What the exact pixels cost."""
+    bits = np.empty(decoded.shape[:2])
+    error, colours = trace.header.max_error or 0, 1 if trace.header.grey else 3
+    for tile, box in zip(trace.container.pixels, boxes_of(trace.shape), strict=True):
+        if tile is None:
+            raise DamagedError("the exact pixels of a tile are damaged: nothing tells their cost")
+        part = pixel_window(box)
+        samples = sample_bits(
+            trace.model,
+            to_words(tile),
+            decoded[part],
+            mean[part],
+            trunk[trunk_window(box)],
+            error,
+            colours=colours,
+        )
+        bits[part] = samples[:, :colours].sum(1).reshape(bits[part].shape)
+    return _sum_positions(bits)

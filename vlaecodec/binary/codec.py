@@ -1,0 +1,208 @@
+"""From a black and white image to a file and back, with one of the paper's models.
+
+The same container as photos'. The latents are eps = f^-1(mean of q(z | x)) on a grid that quality
+chooses; a lossy file ends there, and decoding draws an image from p(x | z). A lossless one goes on
+with the pixels.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlaecodec.binary.coder import (
+    Bitmaps,
+    Latents,
+    dequantise_latents,
+    level_quality_code,
+    pop_pixels,
+    pop_symbols,
+    push_pixels,
+    push_symbols,
+    quality_level,
+    quantise_latents,
+    run_pixels,
+)
+from vlaecodec.binary.model import LEVELS, SmallModel, load_small_model
+from vlaecodec.bitstream.container import Container, Tile, write_container
+from vlaecodec.bitstream.header import (
+    SEED_MAX,
+    TEXTURE_UNIT,
+    Header,
+    check_seed,
+    quality_to_code,
+    texture_to_code,
+)
+from vlaecodec.bitstream.payload import not_reproduced, to_payload, to_words, warn_of_lost_pixels
+from vlaecodec.entropy.ans import AnsStack
+from vlaecodec.entropy.scales import LOGIT_LIMIT
+from vlaecodec.errors import DamagedError, ImageError, ParameterError
+from vlaecodec.model.registry import ModelEntry, find_fingerprint
+from vlaecodec.picture.image import Picture, Pixels
+from vlaecodec.picture.sections import write_sections
+from vlaecodec.pixels.noise import noise_at
+
+WHITE = 255
+
+VOTES = 31
+"""Draws that vote on what is shown without texture."""
+
+
+def encode_small(
+    picture: Picture,
+    entry: ModelEntry,
+    quality: float | None,
+    *,
+    error: int | None,
+    texture: float | None,
+    seed: int | None,
+    strip: bool,
+) -> bytes:
+    """Encode a picture of the size that a model is for; the bytes are a whole .vlae file.
+
+    quality: how finely the latent is held; of lossless files, by default, what is smallest.
+    error: 0 for lossless, None for lossy. texture: the temperature 0..1 that decoders draw at by
+    default. Raises ImageError or ParameterError.
+    """
+    model = load_small_model(entry)
+    bitmap = to_bitmap(picture, entry.name, model)
+    if error:
+        raise ParameterError(f"model {entry.name!r} has no near-lossless files: lossless or lossy")
+    levels: Sequence[int] = range(LEVELS)
+    if quality is not None or error is None:
+        levels = [quality_level(quality_to_code(50.0 if quality is None else quality))]
+    written = [_encode_level(model, bitmap, level, exact=error is not None) for level in levels]
+    latents, pixels, code = min(written, key=lambda w: sum(len(t.payload) for t in w[0] + w[1]))
+    payload = latents[0].payload
+    header = Header(
+        width=bitmap.shape[2],
+        height=bitmap.shape[1],
+        quality_code=code,
+        fingerprint=entry.fingerprint,
+        texture_code=texture_to_code(1.0 if texture is None else texture) * (error is None),
+        seed=zlib.crc32(payload) % (SEED_MAX + 1) if seed is None else check_seed(seed),
+        max_error=error,
+        grey=picture.grey,
+    )
+    return write_container(header, latents, pixels, write_sections(picture, strip=strip))
+
+
+def decode_small(
+    container: Container, texture: float | None, seed: int | None, *, preview: bool
+) -> Pixels:
+    """The picture in a file, uint8 [H, W, 3] of 0 and 255.
+
+    Raises DamagedError, ModelError, ParameterError or ReproductionError.
+    """
+    header = container.header
+    model = load_small_model(find_fingerprint(header.fingerprint))
+    side = model.preset.image_px
+    if (header.width, header.height) != (side, side):
+        raise DamagedError("the picture is not of the size that its model is for")
+    if header.max_error:
+        raise DamagedError("a file of a small model cannot be near-lossless")
+    z = _decode_latents(model, container)
+    if container.pixels and not preview and container.pixels[0] is not None:
+        bitmap = _decode_pixels(model, container.pixels[0], z)
+    else:
+        if container.pixels and not preview:
+            warn_of_lost_pixels(1, 1)
+        code = header.texture_code if texture is None else texture_to_code(texture)
+        bitmap = draw_bitmaps(model, z, code, header.seed if seed is None else check_seed(seed))
+    return np.repeat(bitmap[0][:, :, None] * np.uint8(WHITE), 3, axis=2)
+
+
+def draw_bitmaps(model: SmallModel, z: Latents, texture_code: int, seed: int) -> Bitmaps:
+    """Images from p(x | z), uint8 [N, H, W] of 0 and 1; the n-th with seed + n.
+
+    texture_code: the temperature, 1..TEXTURE_UNIT: logits are divided by it before drawing. At 0 it
+    is what most of VOTES full draws show, whatever the seed: the likeliest pixel one by one would
+    be an empty image, where no stroke ever begins.
+    """
+    if texture_code == 0:
+        every = np.repeat(z, VOTES, axis=0)
+        votes = draw_bitmaps(model, every, TEXTURE_UNIT, 0).reshape(len(z), VOTES, *_size(model))
+        return (votes.sum(1) > VOTES // 2).astype(np.uint8)
+    height, width = _size(model)
+    noise = np.stack([noise_at(seed + lane, 0, height, width)[..., 0] for lane in range(len(z))])
+    noise = (noise.reshape(len(z), -1) >> np.uint32(8)).astype(np.int64)
+    # The first entry of each table is how often a pixel is black.
+    black = model.tables["logit"].frequencies[::2].astype(np.int64)
+
+    def choose(pixels: slice, logits: NDArray[np.int64]) -> NDArray[np.uint8]:
+        sharp = np.clip(logits * TEXTURE_UNIT // texture_code, -LOGIT_LIMIT, LOGIT_LIMIT)
+        return (noise[:, pixels] >= black[sharp + LOGIT_LIMIT]).astype(np.uint8)
+
+    return run_pixels(model, z, choose)
+
+
+def _size(model: SmallModel) -> tuple[int, int]:
+    return model.preset.image_px, model.preset.image_px
+
+
+def to_bitmap(picture: Picture, name: str, model: SmallModel) -> Bitmaps:
+    """The picture as 0 and 1, uint8 [1, H, W]. Raises ImageError if it is none of the model's."""
+    side, shape = model.preset.image_px, picture.pixels.shape
+    if model.preset.colours != 1:
+        raise ImageError(f"model {name!r} is for experiments; it cannot code files")
+    if shape[:2] != (side, side):
+        raise ImageError(
+            f"model {name!r} codes images of {side} x {side} pixels; this one has "
+            f"{shape[1]} x {shape[0]}"
+        )
+    pixels = picture.pixels
+    if not np.isin(pixels, (0, WHITE)).all() or (pixels != pixels[..., :1]).any():
+        raise ImageError(
+            f"model {name!r} codes black and white; this image has other colours: reduce it first"
+        )
+    return (pixels[None, :, :, 0] // WHITE).astype(np.uint8)
+
+
+def _encode_level(
+    model: SmallModel, bitmap: Bitmaps, level: int, *, exact: bool
+) -> tuple[list[Tile], list[Tile], int]:
+    """Latents, pixels and quality code of a file that holds latents as finely as a level."""
+    symbols = quantise_latents(model, bitmap, level)
+    z = dequantise_latents(model, symbols, level)
+    stack = AnsStack()
+    push_symbols(model, stack, symbols, level)
+    latents, pixels = [Tile(to_payload(stack.words()), _latent_crc(z))], []
+    if exact:
+        stack = AnsStack()
+        push_pixels(model, stack, bitmap, z)
+        pixels = [Tile(to_payload(stack.words()), zlib.crc32(bitmap.tobytes()))]
+    return latents, pixels, level_quality_code(level)
+
+
+def _decode_latents(model: SmallModel, container: Container) -> Latents:
+    tile = container.latents[0]
+    if tile is None:
+        raise DamagedError("every tile is damaged")
+    level = quality_level(container.header.quality_code)
+    try:
+        stack = AnsStack(to_words(tile))
+        z = dequantise_latents(model, pop_symbols(model, stack, 1, level), level)
+    except DamagedError as problem:
+        raise not_reproduced(0, str(problem)) from problem
+    if not stack.is_empty() or tile.pixel_crc != _latent_crc(z):
+        raise not_reproduced(0, "other latents than the encoder saw")
+    return z
+
+
+def _decode_pixels(model: SmallModel, tile: Tile, z: Latents) -> Bitmaps:
+    try:
+        stack = AnsStack(to_words(tile))
+        bitmap = pop_pixels(model, stack, z)
+    except DamagedError as problem:
+        raise not_reproduced(0, str(problem)) from problem
+    if not stack.is_empty() or tile.pixel_crc != zlib.crc32(bitmap.tobytes()):
+        raise not_reproduced(0, "other pixels than the encoder saw")
+    return bitmap
+
+
+def _latent_crc(z: Latents) -> int:
+    """CRC-32 of latents, 16 bits each, little-endian."""
+    return zlib.crc32(z.astype("<i2").tobytes())

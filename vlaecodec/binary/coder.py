@@ -1,0 +1,243 @@
+"""Black and white images and their latents to entropy-coded words and back, many at once.
+
+Two ways. A *chain* codes a data set: every image draws its latent from what the images before it
+left on the stack (bits-back coding, arXiv 1901.04866), so that each costs its ELBO:
+
+    encode:  pop z ~ q(z | x)  ->  push x | z  ->  push eps under p(z)
+    decode:  pop eps  ->  pop x | z  ->  push z ~ q(z | x)
+
+A single image has nothing to draw from: its eps = f^-1(mean of q(z | x)) is rounded to a grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vlaecodec.binary.model import LEVELS, SmallModel, level_step
+from vlaecodec.bitstream.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN
+from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack, CodingTables
+from vlaecodec.entropy.scales import FRACTIONS, LOGIT_LIMIT
+from vlaecodec.model.frozen import exactly
+from vlaecodec.networks.binary.causal_decoder import BinaryDecoder
+from vlaecodec.networks.binary.posterior import CODE_SCALE_INDEX, network_image
+from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.pixels.wavefront import wavefronts
+
+Bitmaps = NDArray[np.uint8]
+"""Black and white images as 0 and 1, uint8 [N, H, W]."""
+
+Latents = NDArray[np.int64]
+"""LATENT units, [N, C, side, side]."""
+
+ChooseBits = Callable[[slice, NDArray[np.int64]], NDArray[np.uint8]]
+"""Called with pixels, a slice of rows * columns, and their logits, LOGIT units [N, n]; returns the
+bits [N, n]."""
+
+
+@lru_cache(maxsize=4)
+def _coding_tables(model: SmallModel) -> dict[str, CodingTables]:
+    return {kind: CodingTables(tables) for kind, tables in model.tables.items()}
+
+
+def quality_level(quality_code: int) -> int:
+    """The level 0..LEVELS - 1 that a quality code stands for."""
+    span = QUALITY_CODE_MAX - QUALITY_CODE_MIN
+    return ((quality_code - QUALITY_CODE_MIN) * (LEVELS - 1) + span // 2) // span
+
+
+def level_quality_code(level: int) -> int:
+    """A quality code that stands for a level."""
+    span = QUALITY_CODE_MAX - QUALITY_CODE_MIN
+    return QUALITY_CODE_MIN + level * span // (LEVELS - 1)
+
+
+# Chains.
+
+
+def push_images(model: SmallModel, stack: AnsStack, images: Bitmaps) -> None:
+    """Put images on the stack, drawing their latents from what is there already."""
+    mean, scale = _posterior(model, images)
+    z = mean + _pop(model, stack, "posterior", scale)
+    push_pixels(model, stack, images, z)
+    eps = invert_latents(model, z)
+    _push(model, stack, "code", eps, np.zeros_like(eps))
+
+
+def pop_images(model: SmallModel, stack: AnsStack, count: int) -> Bitmaps:
+    """Take images off the stack, and leave it as it was before `push_images`."""
+    eps = _pop(model, stack, "code", np.zeros((count, *model.latent_shape), np.int64))
+    z = draw_latents(model, eps)
+    images = pop_pixels(model, stack, z)
+    mean, scale = _posterior(model, images)
+    _push(model, stack, "posterior", z - mean, scale)
+    return images
+
+
+def reservoir_bits(model: SmallModel, images: Bitmaps) -> float:
+    """About how much drawing the latents of these images takes off the stack."""
+    _, scale = _posterior(model, images)
+    lengths = model.tables["posterior"].code_lengths(np.zeros_like(scale), scale)
+    # The middle of a Gaussian is half a nat shorter than the average.
+    return float((lengths + 0.72).sum())
+
+
+# Single images.
+
+
+def quantise_latents(model: SmallModel, images: Bitmaps, level: int) -> Latents:
+    """Symbols of eps on the grid of a level."""
+    eps = invert_latents(model, posterior_means(model, images))
+    return (2 * eps + level_step(level)) // (2 * level_step(level))
+
+
+def dequantise_latents(model: SmallModel, symbols: Latents, level: int) -> Latents:
+    """z of the symbols."""
+    eps = np.clip(symbols * level_step(level), LATENT.low, LATENT.high)
+    return draw_latents(model, eps)
+
+
+def push_symbols(model: SmallModel, stack: AnsStack, symbols: Latents, level: int) -> None:
+    """Put the symbols of latents on the stack."""
+    _push(model, stack, "latent", symbols, _symbol_indices(model, symbols.shape, level))
+
+
+def pop_symbols(model: SmallModel, stack: AnsStack, count: int, level: int) -> Latents:
+    """Take the symbols of latents off the stack."""
+    indices = _symbol_indices(model, (count, *model.latent_shape), level)
+    return _pop(model, stack, "latent", indices)
+
+
+def symbol_bits(model: SmallModel, symbols: Latents, level: int) -> NDArray[np.float64]:
+    """What symbols cost, bits, of their shape."""
+    indices = _symbol_indices(model, symbols.shape, level)
+    return model.tables["latent"].code_lengths(symbols, indices, ESCAPE_BITS)
+
+
+def push_pixels(model: SmallModel, stack: AnsStack, images: Bitmaps, z: Latents) -> None:
+    """Put images on the stack, given their latents; the first wavefront on top."""
+    logits = pixel_logits(model, images, z).reshape(len(images), -1)
+    bits = images.reshape(len(images), -1).astype(np.int64)
+    height, width = images.shape[1:]
+    fronts = list(wavefronts(height, width, _decoder(model).window.slope))
+    for pixels in reversed(fronts):
+        _push(model, stack, "logit", bits[:, pixels], logits[:, pixels] + LOGIT_LIMIT)
+
+
+def pop_pixels(model: SmallModel, stack: AnsStack, z: Latents) -> Bitmaps:
+    """Take images off the stack, given their latents."""
+
+    def choose(_pixels: slice, logits: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return _pop(model, stack, "logit", logits + LOGIT_LIMIT).astype(np.uint8)
+
+    return run_pixels(model, z, choose)
+
+
+def pixel_bits(model: SmallModel, images: Bitmaps, z: Latents) -> NDArray[np.float64]:
+    """What each pixel costs given the latents, bits, [N, H, W]."""
+    indices = pixel_logits(model, images, z) + LOGIT_LIMIT
+    return model.tables["logit"].code_lengths(images.astype(np.int64), indices)
+
+
+# What the networks say.
+
+
+@exactly
+def draw_latents(model: SmallModel, eps: Latents) -> Latents:
+    """z = f(eps)."""
+    if model.network.prior is None:
+        return eps
+    return _whole(model.network.prior.draw(_tensor(eps)))
+
+
+@exactly
+def run_pixels(model: SmallModel, z: Latents, choose: ChooseBits) -> Bitmaps:
+    """Pixel by pixel, a wavefront at a time: what `choose` makes of each one's logit."""
+    decoder = _decoder(model)
+    features = decoder.latent_features(_tensor(z))
+    count, height, width = features.shape[:3]
+    window = decoder.window
+    # Windows reach beyond the borders, where nothing is: 0, neither black nor white.
+    room = torch.zeros(count, height + window.height, width + 2 * window.reach)
+    features = features.flatten(1, 2)
+    rows, columns = np.divmod(np.arange(height * width), width)
+    offsets = [(dy, dx) for dy in range(window.height) for dx in range(window.width)] + [
+        (window.height, dx) for dx in range(window.reach)
+    ]
+    # A plain VAE has no window at all.
+    down, right = torch.tensor(offsets, dtype=torch.int64).reshape(-1, 2).T
+    images = np.zeros((count, height * width), np.uint8)
+    for pixels in wavefronts(height, width, window.slope):
+        y, x = torch.from_numpy(rows[pixels]), torch.from_numpy(columns[pixels])
+        seen = room[:, y[:, None] + down, x[:, None] + right]
+        logits = _whole(decoder.logits(seen, features[:, pixels]))
+        images[:, pixels] = bits = choose(pixels, logits)
+        shown = decoder.context(torch.from_numpy(bits)[:, None, None])[:, 0, :, 0]
+        room[:, y + window.height, x + window.reach] = shown
+    return images.reshape(count, height, width)
+
+
+@exactly
+def pixel_logits(model: SmallModel, images: Bitmaps, z: Latents) -> NDArray[np.int64]:
+    """The logit of every pixel given those before it, LOGIT units [N, H, W]."""
+    decoder = _decoder(model)
+    context = decoder.context(torch.from_numpy(images)[:, None])
+    return _whole(
+        decoder.logits(decoder.window.gather(context), decoder.latent_features(_tensor(z)))
+    )
+
+
+def posterior_means(model: SmallModel, images: Bitmaps) -> Latents:
+    """The mean of q(z | x) of each image."""
+    return _posterior(model, images)[0]
+
+
+@exactly
+def _posterior(model: SmallModel, images: Bitmaps) -> tuple[Latents, Latents]:
+    """q(z | x): means in LATENT units, and table indices of the scales."""
+    mean, scale = model.network.posterior(network_image(torch.from_numpy(images)[:, None]))
+    half = int(CODE_SCALE_INDEX.scale) // 2
+    return _whole(mean), _whole(scale) + half >> CODE_SCALE_INDEX.frac_bits
+
+
+@exactly
+def invert_latents(model: SmallModel, z: Latents) -> Latents:
+    """eps = f^-1(z)."""
+    return z if model.network.prior is None else _whole(model.network.prior.invert(_tensor(z)))
+
+
+def _decoder(model: SmallModel) -> BinaryDecoder:
+    decoder = model.network.decoder
+    if not isinstance(decoder, BinaryDecoder):
+        raise TypeError("only models of black and white images can code them")
+    return decoder
+
+
+def _symbol_indices(model: SmallModel, shape: tuple[int, ...], level: int) -> NDArray[np.int64]:
+    """Table indices of symbols; their means are 0."""
+    spread = model.spread[level].astype(np.int64).reshape(1, *shape[1:])
+    return np.broadcast_to(spread * FRACTIONS, shape)
+
+
+def _push(
+    model: SmallModel, stack: AnsStack, kind: str, symbols: Latents, indices: Latents
+) -> None:
+    stack.push(symbols.astype(np.int32).ravel(), indices.ravel(), _coding_tables(model)[kind])
+
+
+def _pop(model: SmallModel, stack: AnsStack, kind: str, indices: Latents) -> Latents:
+    symbols = stack.pop(indices.ravel(), _coding_tables(model)[kind])
+    return symbols.reshape(indices.shape).astype(np.int64)
+
+
+def _tensor(latent: Latents) -> Tensor:
+    return torch.from_numpy(latent).float()
+
+
+def _whole(x: Tensor) -> NDArray[np.int64]:
+    return x.to(torch.int64).numpy()

@@ -1,0 +1,1 @@
+"""The bytes of a file: header, container, tiles, payloads. No torch."""

@@ -1,0 +1,123 @@
+"""The .vlae container: bytes to parts and back, as FORMAT.md says. Knows nothing of networks."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from vlaecodec.bitstream.header import (
+    CRC,
+    MAX_PIXELS,
+    TILE_CHECK_BYTES,
+    Header,
+    Layout,
+    Section,
+    read_header,
+    write_header,
+)
+from vlaecodec.errors import DamagedError
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile's entropy-coded latents, or pixels, and the checksum of what they decode to.
+
+    The CRC-32 is that of the mean image, or of the exact pixels.
+    """
+
+    payload: bytes
+    pixel_crc: int
+
+
+@dataclass(frozen=True)
+class Container:
+    """A whole file. A tile is None where its payload did not match its checksum."""
+
+    header: Header
+    latents: list[Tile | None]
+    pixels: list[Tile | None]
+    """Empty where the file has no pixel parts."""
+    sections: dict[Section, bytes | None] = field(default_factory=dict)
+    """As stored; None where the bytes did not match their checksum."""
+
+
+def write_container(
+    header: Header,
+    latents: list[Tile],
+    pixels: list[Tile] | None = None,
+    sections: dict[Section, bytes] | None = None,
+) -> bytes:
+    """Serialise a file. Payloads are whole 32-bit words; `pixels` goes with header.max_error.
+
+    Raises ParameterError for a section that is too large.
+    """
+    stored = dict(sorted((sections or {}).items()))
+    pixels = pixels or []
+    layout = Layout(
+        start=0,
+        latent_sizes=[len(tile.payload) for tile in latents],
+        pixel_sizes=[len(tile.payload) for tile in pixels],
+        section_sizes={section: len(body) for section, body in stored.items()},
+    )
+    parts = [write_header(header, layout)]
+    for body in stored.values():
+        parts += [body, CRC.pack(zlib.crc32(body))]
+    for tile in latents + pixels:
+        body = tile.payload + CRC.pack(tile.pixel_crc)
+        parts += [body, CRC.pack(zlib.crc32(body))]
+    return b"".join(parts)
+
+
+def read_sections(data: bytes, layout: Layout) -> dict[Section, bytes | None]:
+    """The sections as stored; None for those that are damaged or cut off."""
+    sections: dict[Section, bytes | None] = {}
+    offset = layout.start
+    for section, size in layout.section_sizes.items():
+        body = data[offset : offset + size]
+        check = data[offset + size : offset + size + CRC.size]
+        offset += size + CRC.size
+        intact = len(check) == CRC.size and CRC.unpack(check)[0] == zlib.crc32(body)
+        sections[section] = body if intact else None
+    return sections
+
+
+def read_container(
+    data: bytes, max_pixels: int = MAX_PIXELS, *, keep_going: bool = False
+) -> Container:
+    """Parse a whole file; data: bytes, bytearray or memoryview, else a ParameterError.
+
+    Damage to a tile's latents or to a section raises DamagedError, or with `keep_going` leaves
+    that tile or section None.
+    Damage to a tile's pixels, which refine what the latents tell, always leaves it None.
+    """
+    header, layout = read_header(data, max_pixels)
+    data = bytes(data)
+    sections = read_sections(data, layout)
+    latents = list(_read_tiles(data, layout.latents_start, layout.latent_sizes))
+    problem = next((p for _, p in latents if p), None)
+    if lost := [s.title for s, body in sections.items() if body is None]:
+        # Where tiles are lost too, they matter more.
+        problem = problem or f"the {' and the '.join(lost)} is damaged; --keep-going does without"
+    if layout.end < len(data):
+        problem = problem or f"{len(data) - layout.end} bytes follow the last tile"
+    if problem and not keep_going:
+        raise DamagedError(problem)
+    pixels = _read_tiles(data, layout.latents_end, layout.pixel_sizes)
+    return Container(header, [t for t, _ in latents], [t for t, _ in pixels], sections)
+
+
+def _read_tiles(
+    data: bytes, offset: int, sizes: list[int]
+) -> Iterator[tuple[Tile, None] | tuple[None, str]]:
+    """Each tile, or what is wrong with it."""
+    for index, size in enumerate(sizes):
+        body = data[offset : offset + size + CRC.size]
+        check = data[offset + len(body) : offset + size + TILE_CHECK_BYTES]
+        offset += size + TILE_CHECK_BYTES
+        if len(check) < CRC.size:
+            yield None, f"tile {index + 1} of {len(sizes)} is cut off"
+        elif CRC.unpack(check)[0] != zlib.crc32(body):
+            yield None, f"tile {index + 1} of {len(sizes)} is damaged"
+        else:
+            yield Tile(body[:size], CRC.unpack(body[size:])[0]), None

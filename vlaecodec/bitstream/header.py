@@ -1,0 +1,277 @@
+"""What a file says before its first part: bytes to fields and back, as FORMAT.md says."""
+
+from __future__ import annotations
+
+import binascii
+import struct
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from vlaecodec.bitstream.tiles import tile_count
+from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
+
+MAGIC = b"\x8bVLA"
+VERSION = 5
+
+MAX_SIDE_PX = 65536
+MAX_PIXELS = 2**28
+"""Default limit on width x height; decoding a larger file has to be asked for."""
+
+QUALITY_UNIT = 256
+"""Quality codes per unit of quality."""
+
+QUALITY_CODE_MIN, QUALITY_CODE_MAX = 1 * QUALITY_UNIT, 100 * QUALITY_UNIT
+
+WORD_BYTES = 4
+FINGERPRINT_BYTES = 4
+
+TEXTURE_UNIT = 128
+"""Codes per unit of texture strength."""
+
+SEED_MAX = 2**16 - 1
+"""Seeds of the texture's noise are 0..SEED_MAX."""
+
+MAX_ERROR = 15
+"""The coarsest near-lossless coding, grey levels."""
+
+_FIXED = struct.Struct(f"<4sBB{FINGERPRINT_BYTES}sHHHBH")
+_MAX_ERROR = struct.Struct("<B")
+_HEADER_CHECK = struct.Struct("<H")
+CRC = struct.Struct("<I")
+TILE_CHECK_BYTES = 2 * CRC.size
+"""Follow each payload: the CRC-32 of the decoded pixels, then that of all before it."""
+
+METADATA_MAX_BYTES = 2**24
+"""The most that a file keeps of a colour profile, of EXIF, of XMP: each, compressed or not."""
+
+_HAS_PIXELS, _IS_GREY, _HAS_SECTIONS = 0x01, 0x02, 0x04
+_RESERVED_FLAGS = 0x08
+
+_VARINT_MAX = 2**28 - 1
+
+
+class Section(IntEnum):
+    """What a file can hold beside its picture; the numbers are bits of the header's set."""
+
+    ALPHA = 0
+    ICC_PROFILE = 1
+    EXIF = 2
+    XMP = 3
+
+    @property
+    def title(self) -> str:
+        """What to call it in a message."""
+        return {0: "alpha channel", 1: "ICC profile", 2: "EXIF", 3: "XMP"}[self]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says before its first tile."""
+
+    width: int
+    height: int
+    quality_code: int
+    fingerprint: bytes
+    texture_code: int = 0
+    """Recommended strength of the texture, in units of 1 / TEXTURE_UNIT."""
+    seed: int = 0
+    """Of the texture's noise."""
+    max_error: int | None = None
+    """None: the file holds latents alone. Else pixel parts follow, exact to so many levels."""
+    grey: bool = False
+    """Whether the picture has one channel instead of three."""
+
+    @property
+    def quality(self) -> float:
+        """Quality, 1..100."""
+        return self.quality_code / QUALITY_UNIT
+
+    @property
+    def texture(self) -> float:
+        """Recommended strength of the texture, 0..1."""
+        return self.texture_code / TEXTURE_UNIT
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a file's parts are: the payload sizes, in bytes, of each tile's latents and pixels."""
+
+    start: int
+    """Where the first part begins."""
+    latent_sizes: list[int]
+    pixel_sizes: list[int]
+    """Empty where the file has no pixel parts."""
+    section_sizes: dict[Section, int] = field(default_factory=dict)
+
+    @property
+    def latents_start(self) -> int:
+        """Where the latents begin, behind the sections."""
+        return self.start + sum(size + CRC.size for size in self.section_sizes.values())
+
+    @property
+    def latents_end(self) -> int:
+        """How long a file is that is cut after its latents."""
+        tiles = len(self.latent_sizes)
+        return self.latents_start + sum(self.latent_sizes) + tiles * TILE_CHECK_BYTES
+
+    @property
+    def end(self) -> int:
+        """How long the whole file is."""
+        return self.latents_end + sum(self.pixel_sizes) + len(self.pixel_sizes) * TILE_CHECK_BYTES
+
+
+def quality_to_code(quality: float) -> int:
+    """The code that stands for a quality in 1..100. Raises ParameterError outside that range."""
+    if not isinstance(quality, int | float) or not 1 <= quality <= 100:
+        raise ParameterError(f"quality must be a number from 1 to 100, not {quality!r}")
+    return round(quality * QUALITY_UNIT)
+
+
+def texture_to_code(texture: float) -> int:
+    """The code that stands for a strength in 0..1. Raises ParameterError outside that range."""
+    if not isinstance(texture, int | float) or not 0 <= texture <= 1:
+        raise ParameterError(f"texture must be a number from 0 to 1, not {texture!r}")
+    return round(texture * TEXTURE_UNIT)
+
+
+def check_seed(seed: int) -> int:
+    """The seed itself. Raises ParameterError unless it is a whole number that a file can hold."""
+    if not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
+        raise ParameterError(f"seed must be a whole number from 0 to {SEED_MAX}, not {seed!r}")
+    return seed
+
+
+def check_max_error(max_error: int) -> int:
+    """The largest error itself. Raises ParameterError outside 0..MAX_ERROR."""
+    if not isinstance(max_error, int) or not 0 <= max_error <= MAX_ERROR:
+        raise ParameterError(f"max_error must be a whole number from 0 to {MAX_ERROR}")
+    return max_error
+
+
+def write_header(header: Header, layout: Layout) -> bytes:
+    """Serialise a header, and the sizes of the parts that follow it. layout.start is not looked at.
+
+    Raises ParameterError for a section that is too large.
+    """
+    for section, size in layout.section_sizes.items():
+        _check_section_size(section, size, ParameterError)
+    flags = _HAS_PIXELS * (header.max_error is not None) | _IS_GREY * header.grey
+    head = _FIXED.pack(
+        MAGIC,
+        VERSION,
+        flags | _HAS_SECTIONS * bool(layout.section_sizes),
+        header.fingerprint,
+        header.width - 1,
+        header.height - 1,
+        header.quality_code,
+        header.texture_code,
+        header.seed,
+    )
+    if header.max_error is not None:
+        head += _MAX_ERROR.pack(header.max_error)
+    if layout.section_sizes:
+        head += bytes([sum(1 << section for section in layout.section_sizes)])
+        head += b"".join(_write_varint(size) for size in layout.section_sizes.values())
+    sizes = layout.latent_sizes + layout.pixel_sizes
+    head += b"".join(_write_varint(size // WORD_BYTES) for size in sizes)
+    return head + _HEADER_CHECK.pack(binascii.crc_hqx(head, 0xFFFF))
+
+
+def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layout]:
+    """Parse the header, and where the parts lie that it announces.
+
+    Raises DamagedError, or UnsupportedError for a version or feature that is not known here, or
+    ParameterError if the picture has more than max_pixels.
+    """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ParameterError(f"expected the bytes of a file, not {type(data).__name__}")
+    data = bytes(data)
+    if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
+        raise DamagedError("not a .vlae file")
+    # Other versions may have other headers: say so before anything else is read.
+    if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
+        version = data[len(MAGIC)]
+        cure = "a newer vlaecodec" if version > VERSION else "the vlaecodec that wrote it"
+        raise UnsupportedError(
+            f"format version {version}; this vlaecodec reads version {VERSION}: use {cure}"
+        )
+    if len(data) < _FIXED.size:
+        raise DamagedError("the file ends within its header")
+    _, _, flags, fingerprint, width, height, quality_code, texture_code, seed = _FIXED.unpack_from(
+        data
+    )
+    width, height, offset = width + 1, height + 1, _FIXED.size
+    max_error = None
+    if flags & _HAS_PIXELS:
+        max_error = data[offset] if offset < len(data) else 0
+        offset += _MAX_ERROR.size
+    section_sizes: dict[Section, int] = {}
+    section_set = 0
+    if flags & _HAS_SECTIONS:
+        section_set = data[offset] if offset < len(data) else 0
+        offset += 1
+        for section in Section:
+            if section_set >> section & 1:
+                section_sizes[section], offset = _read_varint(data, offset)
+    tiles = tile_count(width, height)
+    sizes = []
+    for _ in range(tiles if max_error is None else 2 * tiles):
+        words, offset = _read_varint(data, offset)
+        sizes.append(words * WORD_BYTES)
+    if len(data) < offset + _HEADER_CHECK.size:
+        raise DamagedError("the file ends within its header")
+    if _HEADER_CHECK.unpack_from(data, offset)[0] != binascii.crc_hqx(data[:offset], 0xFFFF):
+        raise DamagedError("the header is damaged")
+    if flags & _RESERVED_FLAGS or section_set >> len(Section):
+        raise UnsupportedError(f"the file uses features not known here (flags {flags:#04x})")
+    if not QUALITY_CODE_MIN <= quality_code <= QUALITY_CODE_MAX:
+        raise DamagedError("the quality is out of range")
+    if texture_code > TEXTURE_UNIT or (max_error or 0) > MAX_ERROR:
+        raise DamagedError("the texture's strength or the largest error is out of range")
+    for section, size in section_sizes.items():
+        _check_section_size(section, size, DamagedError)
+    if width * height > max_pixels:
+        raise ParameterError(
+            f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}"
+        )
+    header = Header(
+        width,
+        height,
+        quality_code,
+        fingerprint,
+        texture_code,
+        seed,
+        max_error,
+        grey=bool(flags & _IS_GREY),
+    )
+    start = offset + _HEADER_CHECK.size
+    return header, Layout(start, sizes[:tiles], sizes[tiles:], section_sizes)
+
+
+def _check_section_size(section: Section, size: int, error: type[VlaeError]) -> None:
+    """The alpha channel is bounded by the picture's size, when it is decoded."""
+    limit = _VARINT_MAX if section == Section.ALPHA else METADATA_MAX_BYTES
+    if size > limit:
+        raise error(f"the {section.title} takes {size} bytes, more than the limit of {limit}")
+
+
+def _write_varint(value: int) -> bytes:
+    """Little-endian base 128; the high bit says that another byte follows."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_varint(data: bytes, offset: int) -> tuple[int, int]:
+    value = 0
+    for index in range(4):
+        if offset + index >= len(data):
+            raise DamagedError("the file ends within its header")
+        byte = data[offset + index]
+        value |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return value, offset + index + 1
+    raise DamagedError("the header is damaged")

@@ -1,0 +1,229 @@
+"""`vlaecodec decode`."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vlaecodec.bitstream.header import MAX_PIXELS, SEED_MAX
+from vlaecodec.bitstream.tiles import Region
+from vlaecodec.cli.batch.jobs import PATH, Job, Outcome, many_options
+from vlaecodec.cli.batch.plan import is_shard, is_vlae, plan_jobs, show_plan
+from vlaecodec.cli.batch.run import carry_out
+from vlaecodec.cli.files import STDIO, write_output
+from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.errors import OutputError, ParameterError
+
+SUFFIXES = ("png", "tif", "webp", "bmp", "ppm", "jpg")
+FORMATS = {
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".pnm": "PPM",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+}
+"""Suffixes that `decode` writes, and Pillow's names for them."""
+
+
+class RegionType(click.ParamType[Region]):
+    """Four whole numbers with commas between them."""
+
+    name = "X,Y,W,H"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Region:
+        try:
+            left, top, width, height = (int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not like 100,50,640,480", param, ctx)
+        return left, top, width, height
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
+@many_options
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(SUFFIXES),
+    help="Of the output, whatever its suffix.  [default: what its suffix says, or png]",
+)
+@click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
+@click.option(
+    "--texture",
+    type=click.FloatRange(0, 1),
+    metavar="S",
+    help="Strength of regenerated texture: 0 is the smooth mean image, and fast; 1 a full draw.  "
+    "[default: what the file recommends]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, SEED_MAX),
+    metavar="N",
+    help="Draw another texture.  [default: the file's]",
+)
+@click.option("--preview", is_flag=True, help="Of a lossless file, show what its latents tell.")
+@click.option(
+    "--region",
+    type=RegionType(),
+    help="Decode only this part: left, top, width, height in pixels. The same pixels as in the "
+    "whole picture, from the tiles that it touches; with texture, from all rows down to it.",
+)
+@click.option(
+    "--thumbnail",
+    type=click.IntRange(1),
+    metavar="N",
+    help="A small picture, its longer side N pixels, without decoding the large one.",
+)
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Show damaged tiles grey, and do without a damaged alpha channel or EXIF.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    metavar="N",
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger pictures.",
+)
+@click.option("--strip", is_flag=True, help="Do not write the ICC profile, EXIF and XMP.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+@reports_errors
+def decode(
+    inputs: tuple[str, ...],
+    option: str | None,
+    output_dir: str | None,
+    recursive: bool,
+    processes: int | None,
+    engine: str,
+    dry_run: bool,
+    format_name: str | None,
+    force: bool,
+    texture: float | None,
+    seed: int | None,
+    preview: bool,
+    region: Region | None,
+    thumbnail: int | None,
+    keep_going: bool,
+    max_pixels: int,
+    strip: bool,
+    quiet: bool,
+) -> None:
+    """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
+
+    OUTPUT is INPUT with the suffix .png unless given. "-" is standard input or output.
+
+    Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
+    FOLDER/INPUT with the suffix that --format says. Two arguments without a folder are INPUT and
+    OUTPUT, unless the second is a .vlae file that exists. A file that fails does not stop the
+    others; the exit code is 1 then. A .tar shard becomes a shard of pictures.
+
+    \b
+    Examples:
+      vlaecodec decode photo.vlae
+      vlaecodec decode --texture 0 photo.vlae smooth.png
+      vlaecodec decode --preview exact.vlae preview.png
+      vlaecodec decode -j 4 *.vlae --output-dir pictures --format jpg
+      vlaecodec decode --region 100,50,640,480 photo.vlae part.png
+      vlaecodec decode --thumbnail 256 photo.vlae small.png
+      vlaecodec decode --keep-going damaged.vlae rescued.png
+    """
+    plan = plan_jobs(
+        inputs,
+        option,
+        output_dir,
+        recursive=recursive,
+        suffix="." + (format_name or "png"),
+        is_input=is_vlae,
+    )
+    for job in plan.jobs:
+        if not is_shard(Path(job.output)):
+            pillow_format(job.output, format_name)
+    lossy = texture is not None or seed is not None or preview
+    if thumbnail is not None and (lossy or region is not None):
+        raise ParameterError("--thumbnail goes without --texture, --seed, --preview and --region")
+    if dry_run:
+        show_plan(plan, force=force)
+        return
+    work = partial(
+        decode_file,
+        thumbnail=thumbnail,
+        format_name=format_name,
+        texture=texture,
+        seed=seed,
+        preview=preview,
+        region=region,
+        keep_going=keep_going,
+        max_pixels=max_pixels,
+        strip=strip,
+    )
+    carry_out(
+        plan,
+        work,
+        engine=engine,
+        processes=processes,
+        title="decoding",
+        force=force,
+        quiet=quiet,
+        origin="from ",
+    )
+
+
+def decode_file(
+    job: Job,
+    *,
+    force: bool,
+    strip: bool,
+    thumbnail: int | None,
+    format_name: str | None,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> Outcome:
+    """Decode one file to another; `options` are those of `vlaecodec.decode`."""
+    data = job.read()
+
+    from vlaecodec.codec.decode import decode as decode_image
+    from vlaecodec.codec.thumbnail import decode_thumbnail
+
+    start = time.perf_counter()
+    with naming(job.source):
+        if thumbnail is None:
+            image = decode_image(data, progress=progress, **options)
+        else:
+            kept = {name: options[name] for name in ("keep_going", "max_pixels")}
+            image = decode_thumbnail(data, thumbnail, progress=progress, **kept)
+    seconds = time.perf_counter() - start
+    from vlaecodec.picture.saving import save_image
+
+    name = pillow_format(job.output, format_name)
+    buffer = io.BytesIO()
+    try:
+        save_image(image, buffer, name, strip=strip)
+    except Exception as error:  # Pillow's writers raise whatever they meet
+        raise OutputError(f"{job.output}: {name} cannot hold it: {error}") from error
+    write_output(job.output, buffer.getvalue(), force=force)
+    return Outcome(image.width, image.height, len(data), seconds)
+
+
+def pillow_format(target: str, format_name: str | None) -> str:
+    """Pillow's name for the format of an output: the one asked for, or that of its suffix."""
+    if format_name is not None:
+        return FORMATS["." + format_name]
+    if target == STDIO:
+        return "PNG"
+    suffix = Path(target).suffix.lower()
+    if suffix not in FORMATS:
+        raise OutputError(f"{target}: cannot write pictures with the suffix {suffix or '(none)'!r}")
+    return FORMATS[suffix]

@@ -1,0 +1,287 @@
+"""`vlaecodec encode`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import click
+
+from vlaecodec.bitstream.header import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
+from vlaecodec.cli.batch.jobs import PATH, Job, Outcome, many_options
+from vlaecodec.cli.batch.plan import is_picture, plan_jobs, show_plan
+from vlaecodec.cli.batch.run import carry_out
+from vlaecodec.cli.commands.roi_options import KeepType, RoiOption, RoiType, check_masks, read_rois
+from vlaecodec.cli.files import write_output
+from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.errors import ImageError, ParameterError
+from vlaecodec.model.registry import PSNR, TUNES
+
+EXACT_OPTIONS = ("quality", "lossless", "max_error")
+"""Options that a target takes the place of."""
+
+
+class ByteCount(click.ParamType[Any]):
+    """A number of bytes: 40000, 40k (thousand) or 1.5M (million)."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        factor = {"k": 1000, "m": 1000**2}.get(value[-1:].lower(), 1)
+        try:
+            count = round(float(value[:-1] if factor > 1 else value) * factor)
+        except (ValueError, OverflowError):
+            count = 0
+        if count < 1:
+            self.fail(f"{value!r} is not a number of bytes, as 40000, 40k or 1.5M", param, ctx)
+        return count
+
+
+def check_targets(targets: dict[str, float], *, quality: float | None, exact: bool) -> None:
+    """Raise ParameterError unless there is at most one target, and nothing that contradicts it."""
+    names = ["--" + name.replace("_", "-") for name in targets]
+    if len(names) > 1:
+        raise ParameterError(f"give one target: {' or '.join(names)}")
+    if names and quality is not None:
+        raise ParameterError(f"{names[0]} finds the quality: leave out --quality")
+    if names and exact:
+        raise ParameterError(f"{names[0]} is for lossy files, not --lossless or --max-error")
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
+@many_options
+@click.option(
+    "-q",
+    "--quality",
+    type=click.FloatRange(1, 100),
+    metavar="Q",
+    help="1 is the smallest file, 100 the best picture.  [default: 50; with --lossless or "
+    "--max-error 30, and then it is the preview's]",
+)
+@click.option("--target-size", type=ByteCount(), help="Largest file that fits, as 40k or 1.5M.")
+@click.option(
+    "--target-bpp",
+    type=click.FloatRange(0, min_open=True),
+    metavar="BPP",
+    help="The same in bits per pixel.",
+)
+@click.option(
+    "--target-psnr",
+    type=float,
+    metavar="DB",
+    help="Smallest file with this PSNR at least, dB, at texture 0.",
+)
+@click.option(
+    "--target-ms-ssim",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="S",
+    help="The same for MS-SSIM, above 0 and below 1.",
+)
+@click.option(
+    "--target-ssimulacra2",
+    type=float,
+    metavar="S",
+    help="The same for SSIMULACRA2; needs that package.",
+)
+@click.option("--lossless", is_flag=True, help="Keep every sample exactly.")
+@click.option(
+    "--max-error",
+    type=click.IntRange(1, MAX_ERROR),
+    metavar="N",
+    help=f"Keep every sample to within N grey levels of 255, 1 to {MAX_ERROR}.",
+)
+@click.option(
+    "-e",
+    "--effort",
+    type=click.IntRange(1, 9),
+    metavar="N",
+    help="How long to search for a smaller lossy file of equal quality: 2 takes seconds, 9 "
+    "minutes.  [default: 1, no search; 5 where --tune asks for what the model is not tuned for]",
+)
+@click.option(
+    "--tune",
+    type=click.Choice(TUNES),
+    help="The likeness to aim for: chooses the model, and what --effort searches for. ms-ssim "
+    "spends more where contrast is low.  [default: psnr, or what the model is tuned for]",
+)
+@click.option(
+    "--roi",
+    "rois",
+    type=RoiType(),
+    multiple=True,
+    help="Spend bits here: X,Y,W,H in pixels, or a grey PNG of the picture's size, white where it "
+    "matters. :GAIN is how much more errors count there, 1/64 to 64: twice is 11 steps of -q.  "
+    "[default gain: 4] Several may be given.",
+)
+@click.option(
+    "--keep",
+    type=KeepType(),
+    default=1.0,
+    help="How much errors count in pure texture, which decoders regenerate: above 0 to 1, or auto."
+    "  [default: 1, as much as elsewhere]",
+)
+@click.option(
+    "--texture",
+    type=click.FloatRange(0, 1),
+    metavar="S",
+    help="Strength of regenerated texture that decoders use.  [default: measured on the picture]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, SEED_MAX),
+    metavar="N",
+    help="Of the texture.  [default: from the picture]",
+)
+@click.option("--strip", is_flag=True, help="Leave out the ICC profile, EXIF and XMP.")
+@click.option("--to-8-bit", is_flag=True, help="Reduce deeper samples to 8 bits; else refused.")
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    metavar="N",
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger pictures.",
+)
+@click.option("-m", "--model", metavar="NAME", help="A name from `vlaecodec models`.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+@reports_errors
+def encode(
+    inputs: tuple[str, ...],
+    option: str | None,
+    output_dir: str | None,
+    recursive: bool,
+    processes: int | None,
+    engine: str,
+    dry_run: bool,
+    quality: float | None,
+    target_size: int | None,
+    target_bpp: float | None,
+    target_psnr: float | None,
+    target_ms_ssim: float | None,
+    target_ssimulacra2: float | None,
+    lossless: bool,
+    max_error: int | None,
+    effort: int | None,
+    tune: str | None,
+    rois: tuple[RoiOption, ...],
+    keep: float | str,
+    texture: float | None,
+    seed: int | None,
+    model: str | None,
+    strip: bool,
+    to_8_bit: bool,
+    max_pixels: int,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Encode INPUT, any picture that Pillow reads, to OUTPUT.
+
+    OUTPUT is INPUT with the suffix .vlae unless given. "-" is standard input or output.
+
+    Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
+    FOLDER/INPUT with the suffix .vlae. Two arguments without a folder are INPUT and OUTPUT, unless
+    the second is a picture that exists. A file that fails does not stop the others; the exit code
+    is 1 then.
+
+    A .tar shard, as webdataset has them, becomes FOLDER/INPUT: the same members in the same order,
+    .vlae in place of pictures.
+
+    \b
+    Examples:
+      vlaecodec encode photo.png
+      vlaecodec encode -q 25 photo.jpg tiny.vlae
+      vlaecodec encode --lossless photo.png exact.vlae
+      vlaecodec encode -q 30 --roi 420,80,200,240 photo.png face.vlae
+      vlaecodec encode --target-size 40k --roi mask.png:8 photo.png
+      vlaecodec encode --keep auto --target-size 40k photo.png
+      vlaecodec encode --tune ms-ssim -q 30 photo.png
+      vlaecodec encode -j 4 *.png --output-dir small
+      vlaecodec encode -r album --output-dir small --dry-run
+      vlaecodec encode --engine ray shards/*.tar --output-dir small
+      cat photo.webp | vlaecodec encode - - > photo.vlae
+    """
+    plan = plan_jobs(
+        inputs, option, output_dir, recursive=recursive, suffix=".vlae", is_input=is_picture
+    )
+    every_target = {
+        "target_size": target_size,
+        "target_bpp": target_bpp,
+        "target_psnr": target_psnr,
+        "target_ms_ssim": target_ms_ssim,
+        "target_ssimulacra2": target_ssimulacra2,
+    }
+    targets = {name: value for name, value in every_target.items() if value is not None}
+    check_targets(targets, quality=quality, exact=lossless or max_error is not None)
+    if (rois or keep != 1) and (lossless or max_error is not None):
+        raise ParameterError("--roi and --keep are for lossy files, not --lossless or --max-error")
+    if tune not in (None, PSNR) and (lossless or max_error is not None):
+        raise ParameterError("--tune is for lossy files, not --lossless or --max-error")
+    check_masks(rois, (job.output for job in plan.jobs))
+    if dry_run:
+        show_plan(plan, force=force)
+        return
+    work = partial(
+        encode_file,
+        targets=targets,
+        quality=quality,
+        lossless=lossless,
+        max_error=max_error,
+        effort=effort,
+        tune=tune,
+        rois=rois,
+        keep=keep,
+        texture=texture,
+        seed=seed,
+        model=model,
+        strip=strip,
+        to_8_bit=to_8_bit,
+        max_pixels=max_pixels,
+    )
+    carry_out(
+        plan,
+        work,
+        engine=engine,
+        processes=processes,
+        title="encoding",
+        force=force,
+        quiet=quiet,
+    )
+
+
+def encode_file(
+    job: Job,
+    *,
+    force: bool,
+    max_pixels: int,
+    targets: dict[str, Any],
+    rois: tuple[RoiOption, ...] = (),
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> Outcome:
+    """Encode one file to another; `options` are those of `vlaecodec.encode`."""
+    data = job.read()
+
+    from vlaecodec.codec.encode import encode as encode_image
+    from vlaecodec.picture.image import read_image
+
+    roi = read_rois(rois)
+    with naming(job.source, (ImageError, ParameterError)):
+        image = read_image(data, to_8_bit=options["to_8_bit"], max_pixels=max_pixels)
+        start = time.perf_counter()
+        if targets:
+            from vlaecodec.codec.rate_control import encode_to_target
+
+            lossy = {k: v for k, v in options.items() if k not in EXACT_OPTIONS}
+            encoded = encode_to_target(image, progress=progress, roi=roi, **targets, **lossy)
+        else:
+            encoded = encode_image(image, progress=progress, roi=roi, **options)
+        seconds = time.perf_counter() - start
+    write_output(job.output, encoded, force=force)
+    header, _ = read_header(encoded, max_pixels)
+    return Outcome(header.width, header.height, len(encoded), seconds)

@@ -1,0 +1,90 @@
+"""`vlaecodec mix`."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import click
+
+from vlaecodec.bitstream.container import read_container
+from vlaecodec.cli.batch.jobs import PATH
+from vlaecodec.cli.commands.decode import pillow_format
+from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
+from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.errors import OutputError, ParameterError
+from vlaecodec.model.registry import find_fingerprint
+
+
+@click.command()
+@click.argument("structure", type=PATH, metavar="A")
+@click.argument("other", type=PATH, metavar="B")
+@click.option("-o", "output", type=PATH, metavar="OUTPUT", required=True, help="The picture.")
+@click.option(
+    "--take",
+    type=click.Choice(["top", "texture"]),
+    default="texture",
+    show_default=True,
+    help="What of B: its top latent, or how strong its texture is where.",
+)
+@click.option("--html", type=PATH, metavar="PAGE", help="Also write a page: A, B and the mixture.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite the outputs.")
+@reports_errors
+def mix(structure: str, other: str, output: str, take: str, html: str | None, force: bool) -> None:
+    """Make a picture with the structure of A and the texture, or the top latent, of B.
+
+    Both are .vlae files of one size and model. With --take texture, A's own texture is drawn and
+    then made as strong at each place as what B shows there beyond its mean image. With --take top,
+    what A's file says of its latents relative to what its top latent predicts is added to what B's
+    predicts: large, smooth differences, such as colour and light, come from B.
+
+    \b
+    Examples:
+      vlaecodec mix wall.vlae meadow.vlae -o rough.png
+      vlaecodec mix --take top noon.vlae dusk.vlae -o mixed.png
+      vlaecodec mix noon.vlae dusk.vlae -o mixed.png --html page.html
+    """
+    name = pillow_format(output, None)
+    for path in filter(None, (output, html)):
+        for source in (structure, other):
+            check_output(path, source, force=force)
+    if html is not None and (html == output or Path(html).resolve() == Path(output).resolve()):
+        raise ParameterError("-o and --html name the same file: give them different names")
+    if structure == other == STDIO:
+        raise ParameterError("only one of A and B can be standard input")
+    first, second = (_read_file(path) for path in (structure, other))
+
+    from vlaecodec.analysis.mix import mix as mix_files
+    from vlaecodec.picture.saving import save_image
+
+    image = mix_files(first, second, take)
+    buffer = io.BytesIO()
+    try:
+        save_image(image, buffer, name)
+    except Exception as error:  # Pillow's writers raise whatever they meet
+        raise OutputError(f"{output}: {name} cannot hold it: {error}") from error
+    if html is not None:
+        import numpy as np
+
+        from vlaecodec.analysis.html.comparer import ShownPicture, render_comparer
+        from vlaecodec.analysis.html.document import render_document
+        from vlaecodec.codec.decode import decode_pixels
+
+        pictures = [
+            ShownPicture("A", decode_pixels(first)),
+            ShownPicture(f"A with the {take} of B", np.asarray(image.convert("RGB"))),
+            ShownPicture("B", decode_pixels(second)),
+        ]
+        title = f"{Path(structure).stem} with the {take} of {Path(other).stem}"
+        page = render_document(title, [render_comparer(title, pictures)])
+    write_output(output, buffer.getvalue(), force=force)
+    if html is not None:
+        write_output(html, page.encode(), force=force)
+
+
+def _read_file(path: str) -> bytes:
+    """A .vlae file that can be decoded; what is wrong with one is said with its name."""
+    data = read_input(path)
+    with naming(path):
+        find_fingerprint(read_container(data).header.fingerprint)
+    return data

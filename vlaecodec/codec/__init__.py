@@ -1,0 +1,1 @@
+"""The whole way from a picture to a file, and back."""

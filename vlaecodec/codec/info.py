@@ -1,0 +1,66 @@
+"""What a file says about itself, from its header alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vlaecodec.bitstream.header import MAX_SIDE_PX, VERSION, Section, read_header
+from vlaecodec.errors import ModelError
+from vlaecodec.model.registry import find_fingerprint
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """A file's header, and what follows from it."""
+
+    width: int
+    height: int
+    mode: str
+    """Pillow's name for the channels: RGB, RGBA, L or LA."""
+    quality: float
+    tiles: int
+    size_bytes: int
+    complete: bool
+    """Whether the file has the size that its header says."""
+    max_error: int | None
+    """0: lossless; more: near-lossless; None: the file holds no pixels, only latents."""
+    latents_size_bytes: int
+    """How long the file is that is cut after its latents."""
+    texture: float
+    """Recommended strength of the texture, 0..1."""
+    seed: int
+    """Of the texture."""
+    rate_bpp: float
+    format_version: int
+    model_fingerprint: str
+    sections: dict[str, int]
+    """What the file holds beside the picture (alpha, icc_profile, exif, xmp): bytes of each."""
+    model: str | None
+    """The model's name, or None if it is not installed."""
+
+
+def read_info(data: bytes) -> FileInfo:
+    """Read a file's header. Raises DamagedError or UnsupportedError; decodes nothing."""
+    header, layout = read_header(data, max_pixels=MAX_SIDE_PX**2)
+    try:
+        model = find_fingerprint(header.fingerprint).name
+    except ModelError:
+        model = None
+    return FileInfo(
+        width=header.width,
+        height=header.height,
+        mode=("L" if header.grey else "RGB") + "A" * (Section.ALPHA in layout.section_sizes),
+        quality=header.quality,
+        tiles=len(layout.latent_sizes),
+        size_bytes=len(data),
+        complete=len(data) == layout.end,
+        max_error=header.max_error,
+        latents_size_bytes=layout.latents_end,
+        texture=header.texture,
+        seed=header.seed,
+        rate_bpp=8 * len(data) / (header.width * header.height),
+        format_version=VERSION,
+        model_fingerprint=header.fingerprint.hex(),
+        sections={section.name.lower(): n for section, n in layout.section_sizes.items()},
+        model=model,
+    )

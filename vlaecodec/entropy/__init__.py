@@ -1,0 +1,1 @@
+"""Probability tables and the ANS stack."""

@@ -1,0 +1,226 @@
+"""Search for latents that cost less: what `encode --effort` buys. Decoders know nothing of it.
+
+The analysis network guesses a good y in one pass. Here y descends on rate + lambda * distortion of
+the very picture, squared error or MS-SSIM, through stochastic Gumbel annealing: each latent is
+drawn from its two nearest whole steps, at a temperature that falls until only one is left (Yang,
+Bamler and Mandt 2020, arXiv 2006.04240, section 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vlaecodec.bitstream.header import QUALITY_UNIT
+from vlaecodec.bitstream.tiles import LATENT_FACTOR, TileBox, boxes_of, latent_window, pixel_window
+from vlaecodec.errors import ParameterError
+from vlaecodec.latents.importance import Weights
+from vlaecodec.metrics.distortion import MS_SSIM_MIN_PX
+from vlaecodec.model.registry import MS_SSIM, TUNES, ModelEntry
+from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.common.ms_ssim import MS_SSIM_GAIN, ms_ssim_loss
+from vlaecodec.networks.common.quality import QUALITIES
+from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.rate_distortion import Rounding, code_latent, rate_weight
+from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
+from vlaecodec.picture.image import Pixels
+
+EFFORT_STEPS = {1: 0, 2: 15, 3: 25, 4: 40, 5: 65, 6: 100, 7: 160, 8: 250, 9: 400}
+"""Descent steps for each effort."""
+
+DEFAULT_EFFORT = 1
+"""One pass; rounding by rate alone, which would cost no time, gained 0.3 % and is left out."""
+
+OTHER_TUNE_EFFORT = 5
+"""The default where the networks were trained for another likeness: only search brings it then."""
+
+LEARNING_RATE = 0.01
+"""Of Adam, in quantisation steps."""
+
+OTHER_TUNE_LEARNING_RATE = 0.015
+"""What the networks were not trained for lies further away."""
+
+DISTORTION_GAIN = 1.4
+"""What bits buy along q, in lambda: rate over distortion, measured on the validation photos."""
+
+TEMPERATURE_START = 0.5
+TEMPERATURE_END = 0.05
+
+_EDGE = 1e-4
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search, and for what."""
+
+    steps: int
+    """Of descent; 0: the analysis network's guess is taken."""
+    tune: str
+    """One of TUNES."""
+    learning_rate: float
+
+
+def plan_search(effort: int | None, tune: str, entry: ModelEntry) -> Search:
+    """The search of an effort; None is the default one. Raises ParameterError.
+
+    tune: the likeness to descend on. entry: the model, which was trained for it or not.
+    """
+    if tune not in TUNES:
+        raise ParameterError(f"tune must be {' or '.join(TUNES)}, not {tune!r}")
+    trained = tune == entry.tuned_for
+    if effort is None:
+        effort = DEFAULT_EFFORT if trained else OTHER_TUNE_EFFORT
+    if not isinstance(effort, int) or effort not in EFFORT_STEPS:
+        raise ParameterError(f"effort must be a whole number from 1 to 9, not {effort!r}")
+    if not (trained or EFFORT_STEPS[effort]):
+        raise ParameterError(
+            f"{entry.name} is tuned for {entry.tuned_for}: tuning for {tune} takes effort 2 or more"
+        )
+    learning_rate = LEARNING_RATE if trained else OTHER_TUNE_LEARNING_RATE
+    return Search(EFFORT_STEPS[effort], tune, learning_rate)
+
+
+def search_tiles(
+    network: PhotoVLAE,
+    targets: Iterable[Tensor],
+    pixels: Pixels,
+    quality_code: int,
+    search: Search,
+    after_step: Callable[[], None],
+    weights: Weights | None = None,
+) -> Iterator[Tensor]:
+    """For each tile of a picture a y that costs less than the analysis network's.
+
+    targets: those, float [1, C, rows, columns] each, in the tiles' order. pixels: uint8 [H, W, 3].
+    weights: of the squared errors, [H, W]; all 1 by default. Tuned for MS-SSIM there are none.
+    The same on every call on one machine: the noise has a generator of its own.
+    """
+    targets = list(targets)
+    boxes = list(boxes_of(pixels.shape))
+    canvas = _Canvas(network, pixels.shape)
+    for box, y in zip(boxes, targets, strict=True):
+        canvas.put(box, y)
+    for box, y in zip(boxes, targets, strict=True):
+        part = pixel_window(box)
+        squared_error = partial(_squared_error, None if weights is None else weights[part])
+        searched = _search_tile(
+            network,
+            y,
+            pixels[part],
+            box,
+            canvas,
+            quality_code,
+            search,
+            after_step,
+            _ms_ssim_error if search.tune == MS_SSIM else squared_error,
+        )
+        canvas.put(box, searched)
+        yield searched
+
+
+def _search_tile(
+    network: PhotoVLAE,
+    y: Tensor,
+    pixels: Pixels,
+    box: TileBox,
+    canvas: _Canvas,
+    quality_code: int,
+    search: Search,
+    after_step: Callable[[], None],
+    measure: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """One tile's y. The distortion is that of the tile's own pixels, uint8 [height, width, 3].
+
+    measure: called with the mean image and the picture, float [1, 3, height, width]; the distortion
+    in squared grey levels.
+    """
+    quality = torch.tensor([(quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)])
+    weight = DISTORTION_GAIN * float(rate_weight(quality)) * pixels[..., 0].size
+    image = torch.tensor(pixels).permute(2, 0, 1)[None].float()
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
+        torch.manual_seed(0)
+        step = network.step.step(quality)
+        position = (y / step).clone(memory_format=torch.channels_last).requires_grad_(True)
+        optimizer = torch.optim.Adam([position])
+        for done in range(search.steps):
+            optimizer.param_groups[0]["lr"] = search.learning_rate * (1 - 0.9 * done / search.steps)
+            rounding = anneal(done / max(1, search.steps - 1))
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_has_fast_bfloat16()):
+                coded = code_latent(network, position * step, quality, rounding, quantised=False)
+                mean_image = canvas.mean_image(network, box, coded.known, quality)
+            cost = coded.latent_bits + coded.top_bits + weight * measure(mean_image, image)
+            optimizer.zero_grad(set_to_none=True)
+            cost.backward()
+            optimizer.step()
+            after_step()
+        return (position * step).detach()
+
+
+def _squared_error(weights: Weights | None, mean_image: Tensor, image: Tensor) -> Tensor:
+    squared = (mean_image - image).square()
+    return (squared if weights is None else squared * torch.from_numpy(weights)).mean()
+
+
+def _ms_ssim_error(mean_image: Tensor, image: Tensor) -> Tensor:
+    """What 1 - MS-SSIM is worth. A tile too small for five scales goes on as its edges are."""
+    height, width = image.shape[-2:]
+    edges = (0, max(0, MS_SSIM_MIN_PX - width), 0, max(0, MS_SSIM_MIN_PX - height))
+    first, second = (F.pad(x.float(), edges, "replicate") for x in (mean_image, image))
+    grown = first.shape[-2] * first.shape[-1] / (height * width)
+    return MS_SSIM_GAIN * grown * ms_ssim_loss(first, second).mean()
+
+
+def _has_fast_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16: twice as fast, and exact enough to find a direction."""
+    supported: Callable[[], bool] | None = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return supported is not None and supported()
+
+
+class _Canvas:
+    """The latents of the whole picture as they are now; pixels of a tile see its neighbours'."""
+
+    def __init__(self, network: PhotoVLAE, shape: tuple[int, ...]) -> None:
+        rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
+        self.latent = torch.zeros((1, network.arch.latent_channels, rows, columns))
+        self.halo = network.decoder.halo
+
+    def put(self, box: TileBox, y: Tensor) -> None:
+        """Set a tile's latents, float [1, C, rows, columns] in units of value."""
+        self.latent[:, *latent_window(box)] = LATENT.clamp(y * LATENT.scale)
+
+    def mean_image(
+        self, network: PhotoVLAE, box: TileBox, known: Tensor, quality: Tensor
+    ) -> Tensor:
+        """A tile's mean image, float [1, 3, height, width] in grey levels, of its own latents."""
+        _, rows, columns = latent_window(box)
+        top, left = max(0, rows.start - self.halo), max(0, columns.start - self.halo)
+        window = self.latent[
+            ..., top : rows.stop + self.halo, left : columns.stop + self.halo
+        ].clone(memory_format=torch.channels_last)
+        row, column = rows.start - top, columns.start - left
+        window[..., row : row + known.shape[-2], column : column + known.shape[-1]] = known
+        picture = network.decoder(window, quality) / PIXEL_UNITS
+        y, x = row * LATENT_FACTOR, column * LATENT_FACTOR
+        return picture[..., y : y + box.bottom - box.top, x : x + box.right - box.left]
+
+
+def anneal(progress: float) -> Rounding:
+    """Stochastic Gumbel rounding at a part 0..1 of the way down in temperature."""
+    temperature = TEMPERATURE_START * (TEMPERATURE_END / TEMPERATURE_START) ** progress
+
+    def draw(x: Tensor) -> tuple[Tensor, Tensor]:
+        below = torch.floor(x).detach()
+        fraction = (x - below).clamp(_EDGE, 1 - _EDGE)
+        # The difference of two Gumbel variables is logistic.
+        uniform = torch.rand_like(x).clamp(1e-6, 1 - 1e-6)
+        logit = (torch.atanh(fraction) - torch.atanh(1 - fraction)) / temperature
+        above = torch.sigmoid((logit + torch.logit(uniform)) / temperature)
+        drawn = below + above
+        return drawn, drawn
+
+    return draw

@@ -1,0 +1,1 @@
+"""Models: which there are, loading them, running them on pictures of any size."""

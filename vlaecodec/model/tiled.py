@@ -1,0 +1,88 @@
+"""Networks on pictures of any size, piece by piece, with halos that leave no trace of that."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlaecodec.bitstream.tiles import FOLD, LATENT_FACTOR, TileBox, latent_window
+from vlaecodec.model.frozen import LatentArray, PhotoModel
+from vlaecodec.picture.image import Pixels
+
+SYNTHESIS_BLOCK_PX = 1024
+"""Mean images are computed in blocks of this size; any size gives the same picture.
+
+Smaller blocks cost more halo, larger ones more time in the memory allocator."""
+
+_TRUNK_PER_LATENT = LATENT_FACTOR // FOLD
+
+
+def analyse_tile(model: PhotoModel, padded: Pixels, box: TileBox, code: int) -> Tensor:
+    """y of one tile, float32 [1, C, rows, columns], seeing the pixels around it."""
+    halo = model.analysis_halo_px
+    top, left = max(0, box.top - halo), max(0, box.left - halo)
+    y = model.analyse(padded[top : box.bottom + halo, left : box.right + halo], code)
+    row, column = (box.top - top) // LATENT_FACTOR, (box.left - left) // LATENT_FACTOR
+    _, rows, columns = latent_window(box)
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    return y[..., row : row + height, column : column + width]
+
+
+def synthesise(
+    model: PhotoModel,
+    latent: LatentArray,
+    code: int,
+    shape: tuple[int, ...],
+    block_px: int = SYNTHESIS_BLOCK_PX,
+    window: TileBox | None = None,
+) -> tuple[Pixels, Tensor]:
+    """The mean image, uint8 [H, W, 3], and the trunk behind it, int16 [C, 2 rows, 2 columns].
+
+    Block by block, each with the halo that hides its edges. block_px: a multiple of LATENT_FACTOR.
+    window: only this part of the picture, beginning at whole latents.
+    """
+    window = window or TileBox(0, 0, shape[1], shape[0])
+    block, halo = block_px // LATENT_FACTOR, model.synthesis_halo
+    _, rows, columns = latent_window(window)
+    channels = model.network.arch.eighth_channels
+    scale = _TRUNK_PER_LATENT
+    mean = np.empty((window.bottom - window.top, window.right - window.left, 3), np.uint8)
+    trunk = torch.empty(
+        (channels, scale * (rows.stop - rows.start), scale * (columns.stop - columns.start)),
+        dtype=torch.int16,
+    )
+    for row in range(rows.start, rows.stop, block):
+        for column in range(columns.start, columns.stop, block):
+            top, left = max(0, row - halo), max(0, column - halo)
+            below, right = min(row + block, rows.stop), min(column + block, columns.stop)
+            part = latent[:, top : below + halo, left : right + halo]
+            picture, features = model.synthesise(part, code)
+            inside = (row - top, column - left)
+            target = mean[_span(row, below, rows, LATENT_FACTOR)]
+            target = target[:, _span(column, right, columns, LATENT_FACTOR)]
+            y, x = (LATENT_FACTOR * side for side in inside)
+            target[:] = picture[y : y + target.shape[0], x : x + target.shape[1]]
+            inner = trunk[:, _span(row, below, rows, scale)]
+            inner = inner[:, :, _span(column, right, columns, scale)]
+            y, x = (scale * side for side in inside)
+            inner[:] = features[:, y : y + inner.shape[1], x : x + inner.shape[2]]
+    return mean, trunk
+
+
+def _span(start: int, stop: int, window: slice, factor: int) -> slice:
+    """A range of latents, counted from the window's start in units of a finer grid."""
+    return slice(factor * (start - window.start), factor * (stop - window.start))
+
+
+def pad_edges(pixels: Pixels) -> Pixels:
+    """Repeat the last row and column up to whole latents."""
+    height, width = pixels.shape[:2]
+    below, right = -height % LATENT_FACTOR, -width % LATENT_FACTOR
+    return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
+
+
+def empty_latent(model: PhotoModel, shape: tuple[int, ...]) -> LatentArray:
+    """Zeros for the latents of a picture: int16 [C, ceil(H / 16), ceil(W / 16)]."""
+    rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
+    return np.zeros((model.network.arch.latent_channels, rows, columns), np.int16)

@@ -1,0 +1,150 @@
+"""p(x | z): a causal window and what the latent says of each pixel, to a distribution.
+
+One masked window, then 1x1 layers, as the photo model's local decoder; all exact.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vlaecodec.entropy.scales import LOGIT_LIMIT
+from vlaecodec.networks.binary.preset import Preset
+from vlaecodec.networks.common.blocks import ResidualBlock, Upsample, residual_blocks
+from vlaecodec.networks.common.fixed_point import (
+    LATENT,
+    POSITIVE,
+    SIGNED,
+    STREAM,
+    ExactConv2d,
+    ExactLinear,
+    Format,
+    requantise,
+)
+from vlaecodec.networks.common.window import Window
+from vlaecodec.networks.photo.local_decoder import DISTRIBUTION, RESIDUAL_UNITS, ColourHead
+
+LOGIT = Format(frac_bits=4, low=-LOGIT_LIMIT, high=LOGIT_LIMIT)
+"""The logit of a pixel's being 1: LOGIT_UNITS per unit."""
+
+MIDDLE_GREY = 128
+"""Samples of eight bits are coded as differences to this."""
+
+_CONTEXT_GAIN = 2.0
+
+
+class LatentFeatures(nn.Module):
+    """From the latent to features of every pixel."""
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self.quantised = False
+        self.side = preset.image_px // 4
+        quarter, half, full = preset.quarter_channels, preset.half_channels, preset.full_channels
+        spread = 1 if preset.latent_px > 1 else self.side**2
+        self.enter = ExactConv2d(preset.latent_channels, quarter * spread, LATENT, STREAM)
+        self.trunk = nn.Sequential(
+            residual_blocks(quarter, preset.blocks),
+            Upsample(quarter, half),
+            ResidualBlock(half),
+            Upsample(half, full),
+            ResidualBlock(full),
+        )
+        self.leave = ExactConv2d(full, preset.local_features, SIGNED, SIGNED)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z: LATENT [B, C, side, side]. Returns SIGNED [B, H, W, local_features]."""
+        stream = self.enter(z)
+        if stream.shape[-1] != self.side:
+            stream = stream.reshape(len(z), -1, self.side, self.side)
+        stream = self.trunk(stream.contiguous(memory_format=torch.channels_last))
+        trunk = requantise(stream, STREAM, SIGNED, rounding=self.quantised)
+        features: Tensor = self.leave(trunk).permute(0, 2, 3, 1)
+        return features
+
+
+class CausalDecoder(nn.Module):
+    """p(x | z), pixel by pixel in raster order."""
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self.conditional = preset.conditional
+        self.grey_context = preset.grey_context
+        self.window = Window(preset.window_width, preset.window_height)
+        self.features = LatentFeatures(preset)
+        shown = 1 if preset.grey_context else preset.colours
+        window_inputs, width = shown * self.window.size, preset.local_channels
+        self.enter = ExactLinear((window_inputs, preset.local_features), width, SIGNED, POSITIVE)
+        self.hidden = nn.ModuleList(
+            ExactLinear((width,), width, POSITIVE, POSITIVE) for _ in range(preset.local_layers - 1)
+        )
+        with torch.no_grad():
+            self.enter.weight.mul_(_CONTEXT_GAIN)
+            for layer in self.hidden:
+                layer.weight.mul_(2**0.5)  # type: ignore[operator]
+
+    def hidden_units(self, window: Tensor, features: Tensor) -> Tensor:
+        """POSITIVE [..., local_channels], of SIGNED windows and features [..., channels]."""
+        hidden: Tensor = self.enter(window, features)
+        for layer in self.hidden:
+            hidden = layer(hidden)
+        return hidden
+
+    def latent_features(self, z: Tensor) -> Tensor:
+        """Features of every pixel; without condition those of no latent at all."""
+        return self.features(z if self.conditional else torch.zeros_like(z))
+
+
+class BinaryDecoder(CausalDecoder):
+    """Black and white: the logit of each pixel's being 1."""
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__(preset)
+        self.leave = ExactLinear((preset.local_channels,), 1, POSITIVE, LOGIT)
+        with torch.no_grad():
+            self.leave.weight.mul_(0.1)
+
+    def logits(self, window: Tensor, features: Tensor) -> Tensor:
+        """LOGIT units [...]."""
+        logit: Tensor = self.leave(self.hidden_units(window, features))[..., 0]
+        return logit
+
+    def context(self, image: Tensor) -> Tensor:
+        """What windows show of pixels 0 and 1, [B, 1, H, W]: SIGNED [B, H, W, 1]."""
+        return (image.permute(0, 2, 3, 1).float() * 2 - 1) * SIGNED.scale
+
+    def nats(self, image: Tensor, features: Tensor, places: Tensor | None = None) -> Tensor:
+        """-log p(x | z) of every pixel, float [B, pixels]; image: [B, 1, H, W] of 0 and 1.
+
+        places: int64 [n], the pixels to look at, counted as row * W + column; all by default.
+        """
+        rows = [self.window.gather(self.context(image)), features, image.permute(0, 2, 3, 1)]
+        rows = [x.flatten(1, 2) if places is None else x.flatten(1, 2)[:, places] for x in rows]
+        logit = self.logits(rows[0], rows[1]).float() / LOGIT.scale
+        return F.binary_cross_entropy_with_logits(logit, rows[2][..., 0].float(), reduction="none")
+
+
+class ColourDecoder(CausalDecoder):
+    """Eight bits and three colours: a discretised mixture of two logistics for each sample."""
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__(preset)
+        self.narrow = ExactLinear((preset.local_channels,), preset.local_channels, POSITIVE, SIGNED)
+        width, merged = preset.local_channels, preset.colour_channels
+        self.heads = nn.ModuleList(ColourHead(width, merged, known) for known in range(3))
+
+    def context(self, image: Tensor) -> Tensor:
+        """What windows show of samples 0..255, [B, 3, H, W]: SIGNED [B, H, W, 3 or 1]."""
+        shown = (image.float() - MIDDLE_GREY) * RESIDUAL_UNITS
+        if self.grey_context:
+            shown = torch.floor((shown * torch.tensor([1, 2, 1]).view(3, 1, 1)).sum(1, True) / 4)
+        return shown.permute(0, 2, 3, 1)
+
+    def distributions(self, image: Tensor, features: Tensor) -> Tensor:
+        """DISTRIBUTION [B, H, W, 3 colours, 3 outputs] of samples 0..255, [B, 3, H, W]."""
+        hidden = self.narrow(self.hidden_units(self.window.gather(self.context(image)), features))
+        known = ((image.float() - MIDDLE_GREY) * RESIDUAL_UNITS).permute(0, 2, 3, 1)
+        known = known.to(hidden.dtype)
+        outputs = [head(hidden, known[..., :number]) for number, head in enumerate(self.heads)]
+        return DISTRIBUTION.clamp(torch.stack(outputs, dim=-2))

@@ -1,0 +1,24 @@
+"""A small VLAE: posterior, AF prior and causal decoder in one module."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from vlaecodec.networks.binary.causal_decoder import BinaryDecoder, ColourDecoder
+from vlaecodec.networks.binary.flow import Flow
+from vlaecodec.networks.binary.posterior import Posterior
+from vlaecodec.networks.binary.preset import Preset
+
+
+class SmallVLAE(nn.Module):
+    """q(z | x), p(z) and p(x | z) (arXiv 1611.02731)."""
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self.preset = preset
+        self.posterior = Posterior(preset)
+        self.prior = Flow(preset) if preset.prior == "flow" else None
+        # The inverse flow takes the posterior's means as what it is conditioned on.
+        inverse = preset.posterior == "flow"
+        self.posterior_flow = Flow(preset, preset.latent_channels) if inverse else None
+        self.decoder = (BinaryDecoder if preset.colours == 1 else ColourDecoder)(preset)

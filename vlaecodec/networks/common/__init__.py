@@ -1,0 +1,1 @@
+"""What the networks of all models are built of."""

@@ -1,0 +1,69 @@
+"""The global decoder (synthesis network): from y to the mean image, exactly."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vlaecodec.bitstream.tiles import FOLD
+from vlaecodec.networks.common.blocks import Upsample, residual_blocks
+from vlaecodec.networks.common.fixed_point import (
+    LATENT,
+    SIGNED,
+    STREAM,
+    ExactConv2d,
+    Format,
+    requantise,
+)
+from vlaecodec.networks.common.quality import QualityBias
+from vlaecodec.networks.photo.architecture import Architecture
+
+PIXEL = Format(frac_bits=10, low=0, high=4080)
+"""Sixteenths of a grey level; one unit of value is 64 grey levels."""
+
+PIXEL_UNITS = 16
+"""PIXEL units per grey level."""
+
+
+class GlobalDecoder(nn.Module):
+    """g_s: y and quality to the mean image, and features for a local decoder."""
+
+    def __init__(self, arch: Architecture) -> None:
+        super().__init__()
+        eighth, sixteenth = arch.eighth_channels, arch.sixteenth_channels
+        self.quantised = False
+        self.enter = ExactConv2d(arch.latent_channels, sixteenth, LATENT, STREAM)
+        self.sixteenth_bias = QualityBias(sixteenth)
+        self.sixteenth = residual_blocks(sixteenth, arch.decoder_sixteenth_blocks)
+        self.up = Upsample(sixteenth, eighth)
+        self.eighth_bias = QualityBias(eighth)
+        self.eighth = residual_blocks(eighth, arch.decoder_eighth_blocks)
+        # 3x3, so that the blocks of pixels it makes overlap.
+        self.leave = ExactConv2d(eighth, 3 * FOLD**2, SIGNED, PIXEL, kernel_size=3)
+        with torch.no_grad():
+            self.leave.bias.fill_(128 / 64)
+        # In latents, along each side: how far the mean image can depend on y.
+        self.halo = arch.decoder_sixteenth_blocks + -(-(arch.decoder_eighth_blocks + 1) // 2)
+
+    def features(self, latent: Tensor, quality: Tensor) -> Tensor:
+        """latent: LATENT [B, C, H, W]. Returns SIGNED [B, eighth_channels, 2H, 2W]."""
+        stream = self.sixteenth(self.sixteenth_bias(self.enter(latent), quality))
+        stream = self.eighth(self.eighth_bias(self.up(stream), quality))
+        return requantise(stream, STREAM, SIGNED, rounding=self.quantised)
+
+    def coarse_features(self, latent: Tensor, quality: Tensor, eighth_blocks: int | None) -> Tensor:
+        """Like `features`, for averages of pixels: what the blocks left out add is mostly detail.
+
+        Leaves out all blocks at 1/16, and those at 1/8 after the first `eighth_blocks`; None: none.
+        """
+        stream = self.up(self.sixteenth_bias(self.enter(latent), quality))
+        stream = self.eighth[:eighth_blocks](self.eighth_bias(stream, quality))
+        return requantise(stream, STREAM, SIGNED, rounding=self.quantised)
+
+    def mean_image(self, features: Tensor) -> Tensor:
+        """The mean image in sixteenths of a grey level: PIXEL [B, 3, 16H, 16W]."""
+        return F.pixel_shuffle(self.leave(features), FOLD)
+
+    def forward(self, latent: Tensor, quality: Tensor) -> Tensor:
+        return self.mean_image(self.features(latent, quality))

@@ -1,0 +1,1 @@
+"""Pictures in and out, and what comes along with them: alpha, profile, EXIF, XMP."""

@@ -1,0 +1,242 @@
+"""Pictures in and out: whatever Pillow reads, to samples and what comes along, and back."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from vlaecodec.bitstream.header import MAX_PIXELS, MAX_SIDE_PX
+from vlaecodec.errors import ImageError, LossWarning
+from vlaecodec.picture.alpha import Alpha, fill_hidden
+from vlaecodec.picture.metadata import Metadata, metadata_of
+from vlaecodec.picture.sample_depth import is_cut
+
+Pixels = NDArray[np.uint8]
+"""uint8 [H, W, 3], RGB."""
+
+EXACT_MODES = {"RGB", "RGBX", "L", "P", "1", "RGBA", "LA", "PA"}
+"""Pillow modes that a file can hold exactly."""
+
+_GREY_MODES = {"1", "L", "LA", "La"}
+_TIFF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
+"""Those tags of a TIFF that tell about the picture, not about the file: description, camera, ..."""
+_TIFF_FOLDERS = (0x8769, 0x8825)
+"""EXIF and GPS."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a file holds it."""
+
+    pixels: Pixels
+    """R = G = B where it is grey."""
+    grey: bool = False
+    alpha: Alpha | None = None
+    """None where all is opaque."""
+    metadata: Metadata = field(default_factory=Metadata)
+
+
+def read_image(data: bytes, *, to_8_bit: bool = False, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Open and fully decode an image file.
+
+    Raises ImageError if it is none, is damaged, is larger than max_pixels, is an animation or has
+    several pages, or has samples of more than 8 bits that Pillow would cut, unless `to_8_bit`.
+    """
+    try:
+        with _our_limits():
+            image = Image.open(io.BytesIO(data))
+        _check_size(*image.size)
+        if image.width * image.height > max_pixels:
+            raise ImageError(
+                f"{image.width} x {image.height} pixels, more than the limit of {max_pixels}"
+            )
+        # A phone's JPEG may hold a second picture that is no frame of an animation.
+        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+            raise ImageError(
+                f"an animation or several pages ({getattr(image, 'n_frames', 2)}): only still "
+                "pictures can be encoded; save the one you want to a file of its own"
+            )
+        if is_cut(image, data) and not to_8_bit:
+            raise _sixteen_bits()
+        with _our_limits():
+            image.load()
+    except UnidentifiedImageError:
+        raise ImageError("not an image in a format that can be read here") from None
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # Pillow's readers raise whatever they meet
+        raise ImageError(f"the image cannot be read: {error}") from error
+    return image
+
+
+@contextmanager
+def _our_limits() -> Iterator[None]:
+    """Pillow has a limit of its own on pixels, below ours; sizes are checked here."""
+    theirs = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = theirs
+
+
+def to_picture(
+    image: Image.Image | NDArray[Any], *, exact: bool = False, to_8_bit: bool = False
+) -> Picture:
+    """A PIL image, or a uint8 array [H, W, 3] or [H, W], as a file will hold it.
+
+    A PIL image is turned as its EXIF orientation says. `exact` refuses what a file cannot hold
+    exactly, and keeps colours that do not show. Samples of 16 bits are refused, or reduced to 8
+    with `to_8_bit`. Raises ImageError.
+    """
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    if not isinstance(image, Image.Image):
+        raise ImageError(f"expected a PIL image or a uint8 array, not {type(image).__name__}")
+    _check_size(*image.size)
+    try:
+        return _from_pillow(image, exact=exact, to_8_bit=to_8_bit)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # Pillow raises whatever it meets in a file it reads lazily
+        raise ImageError(f"the image cannot be read: {error}") from error
+
+
+def to_image(picture: Picture) -> Image.Image:
+    """The inverse of to_picture: mode RGB, RGBA, L or LA, and what comes along in `info`."""
+    samples = picture.pixels[..., 0] if picture.grey else picture.pixels
+    image = Image.fromarray(np.ascontiguousarray(samples))
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(picture.alpha))
+    image.info.update(picture.metadata.as_info())
+    return image
+
+
+def to_grey(pixels: Pixels) -> Pixels:
+    """(R + 2 G + B) / 4, rounded, in all three channels. Leaves what is grey as it is."""
+    red, green, blue = (pixels[..., channel].astype(np.uint16) for channel in range(3))
+    return _repeat(((red + 2 * green + blue + 2) >> 2).astype(np.uint8))
+
+
+def _repeat(grey: NDArray[np.uint8]) -> Pixels:
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _check_size(width: int, height: int) -> None:
+    if not 1 <= width <= MAX_SIDE_PX or not 1 <= height <= MAX_SIDE_PX:
+        raise ImageError(f"{width} x {height} pixels: each side must be 1 to {MAX_SIDE_PX}")
+
+
+def _sixteen_bits() -> ImageError:
+    return ImageError(
+        "samples of more than 8 bits cannot be kept; --to-8-bit (to_8_bit=True) reduces them"
+    )
+
+
+def _from_array(array: NDArray[Any]) -> Picture:
+    if array.dtype != np.uint8:
+        raise ImageError(f"the array must be uint8, not {array.dtype}")
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)):
+        raise ImageError(f"the array must have shape [H, W, 3] or [H, W], not {list(array.shape)}")
+    _check_size(array.shape[1], array.shape[0])
+    if array.ndim == 2:
+        return Picture(_repeat(array), grey=True)
+    return Picture(np.ascontiguousarray(array))
+
+
+def _from_pillow(image: Image.Image, *, exact: bool, to_8_bit: bool) -> Picture:
+    image.load()
+    info = dict(image.info)
+    if image.format == "TIFF" and "exif" not in info:
+        info["exif"] = _tiff_exif(image)
+    image = _upright(image, info)
+    if image.mode == "F":
+        raise ImageError("floating-point samples cannot be encoded")
+    if exact and image.mode not in EXACT_MODES and not image.mode.startswith("I"):
+        raise ImageError(f"pixels of mode {image.mode} cannot be encoded exactly; convert to RGB")
+    if image.mode.startswith("I"):
+        image = _from_sixteen_bits(image, to_8_bit=to_8_bit)
+    elif image.mode in ("CMYK", "LAB"):
+        image = _convert_colours(image, info.pop("icc_profile", None))
+    elif image.mode in ("YCbCr", "HSV"):
+        info.pop("icc_profile", None)
+    grey = image.mode in _GREY_MODES
+    alpha = None
+    if image.has_transparency_data:
+        image = image.convert("LA" if grey else "RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            alpha = np.array(image.getchannel("A"))
+    if grey:
+        image = image.convert("L") if image.mode == "1" else image.getchannel(0)
+        pixels = _repeat(np.asarray(image))
+    else:
+        pixels = np.ascontiguousarray(np.asarray(_opaque(image))[..., :3])
+    if alpha is not None and not exact:
+        pixels = fill_hidden(pixels, alpha)
+    return Picture(pixels, grey, alpha, metadata_of(info))
+
+
+def _upright(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
+    """Turned as its EXIF says; EXIF that cannot be read is taken out of `info`."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except MemoryError:
+        raise
+    except Exception:  # Pillow's EXIF reader raises whatever it meets
+        warnings.warn("the EXIF cannot be read: left out", LossWarning, stacklevel=5)
+        info.pop("exif", None)
+        return image
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """RGB, or RGBA as it is: converting that would do arithmetic on colours that do not show."""
+    return image if image.mode == "RGBA" else image.convert("RGB")
+
+
+def _from_sixteen_bits(image: Image.Image, *, to_8_bit: bool) -> Image.Image:
+    samples = np.asarray(image)
+    if samples.min() < 0 or samples.max() > 65535:
+        raise ImageError("samples of more than 16 bits cannot be encoded")
+    if not to_8_bit:
+        raise _sixteen_bits()
+    rounded = (samples.astype(np.uint32) * 255 + 32767) // 65535
+    return Image.fromarray(rounded.astype(np.uint8))
+
+
+def _convert_colours(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """CMYK or LAB to sRGB: as the profile says, or as well as can be without one."""
+    try:
+        if image.mode == "LAB":
+            source: Any = ImageCms.createProfile("LAB")
+        elif profile:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        else:
+            return image.convert("RGB")
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError):
+        converted = None
+    if converted is None:
+        warnings.warn("the ICC profile cannot be used: left out", LossWarning, stacklevel=5)
+        return image.convert("RGB")
+    return converted
+
+
+def _tiff_exif(image: Image.Image) -> bytes | None:
+    """A TIFF's own tags, in as far as they are about the picture, as an EXIF block."""
+    source, kept = image.getexif(), Image.Exif()
+    for tag in _TIFF_TAGS:
+        if tag in source:
+            kept[tag] = source[tag]
+    for folder in _TIFF_FOLDERS:
+        kept.get_ifd(folder).update(source.get_ifd(folder))
+    return kept.tobytes() if len(kept) or any(kept.get_ifd(f) for f in _TIFF_FOLDERS) else None

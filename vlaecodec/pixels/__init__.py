@@ -1,0 +1,1 @@
+"""Photos' pixels given their latents: coded exactly, or drawn as texture."""

@@ -1,0 +1,83 @@
+"""From what the local decoder predicts of a sample to a probability table, and back to its value.
+
+A sample's residual, in steps of the coding grid, is k. Where its distribution is wide, k is coded
+as a coarse part k >> bits with a table, and `bits` low bits that are as good as uniform.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlaecodec.bitstream.header import MAX_ERROR
+from vlaecodec.entropy.scales import (
+    FRACTIONS,
+    MEAN_UNITS,
+    RESIDUAL_INDICES,
+    RESIDUAL_OCTAVE,
+    RESIDUAL_ROWS,
+    SCALE_UNITS,
+    TAIL_LEVELS,
+    TAIL_UNITS,
+)
+from vlaecodec.networks.photo.local_decoder import DISTRIBUTION
+
+Array = NDArray[np.int32]
+
+_EXCESS = np.maximum(np.arange(RESIDUAL_INDICES, dtype=np.int32) - (RESIDUAL_ROWS - 1), 0)
+LOW_BITS: Array = -(-_EXCESS // RESIDUAL_OCTAVE)
+"""How many low bits each scale index leaves to a uniform distribution."""
+
+ROWS: Array = np.arange(RESIDUAL_INDICES, dtype=np.int32) - RESIDUAL_OCTAVE * LOW_BITS
+"""The row of the tables for each scale index."""
+
+SCALE_OFFSETS = tuple(
+    round(SCALE_UNITS * RESIDUAL_OCTAVE * math.log2(2 * e + 1)) for e in range(MAX_ERROR + 1)
+)
+"""What a grid of 2 e + 1 grey levels takes off a scale, in SCALE_UNITS."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where samples' distributions lie: int32 arrays of one shape."""
+
+    table: Array
+    """Index into the residual tables."""
+    base: Array
+    """The coarse value that the table's symbol 0 stands for."""
+    bits: Array
+    """Low bits."""
+
+    def __getitem__(self, key: Any) -> Placement:
+        return Placement(self.table[key], self.base[key], self.bits[key])
+
+
+class ResidualGrid:
+    """Residuals in steps of 2 * max_error + 1 grey levels."""
+
+    def __init__(self, max_error: int = 0) -> None:
+        self.step = 2 * max_error + 1
+        # Everything about a scale or a tail level is looked up by what was predicted.
+        predicted = np.arange(DISTRIBUTION.low, DISTRIBUTION.high + 1, dtype=np.int32)
+        scale = predicted - SCALE_OFFSETS[max_error] + SCALE_UNITS // 2
+        index = np.clip(scale // SCALE_UNITS, 0, RESIDUAL_INDICES - 1)
+        level = np.clip((predicted + TAIL_UNITS // 2) // TAIL_UNITS, 0, TAIL_LEVELS - 1)
+        self._bits = LOW_BITS[index]
+        self._width = np.left_shift(self.step, self._bits)
+        # A coarse value stands for the middle of the 2**bits residuals that it covers.
+        self._shift = self._width // 2 - MEAN_UNITS // 2 * (self._width - self.step)
+        self._row = ROWS[index] * FRACTIONS
+        self._level = level * (RESIDUAL_ROWS * FRACTIONS)
+
+    def place(self, mean: Array, scale: Array, tail: Array) -> Placement:
+        """The tables for samples, from whole numbers in DISTRIBUTION units."""
+        scale = scale - DISTRIBUTION.low
+        position = (mean + self._shift.take(scale)) // self._width.take(scale)
+        table = self._row.take(scale) + self._level.take(tail - DISTRIBUTION.low)
+        return Placement(
+            table + position % FRACTIONS, position // FRACTIONS, self._bits.take(scale)
+        )

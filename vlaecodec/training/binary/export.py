@@ -1,0 +1,152 @@
+"""From a checkpoint of a small VLAE to a model folder that the codec can load."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from vlaecodec.binary.model import LEVELS, SMALL_MODEL_KIND, level_step, read_small_model
+from vlaecodec.entropy.scales import SCALE_MIN, SCALE_RATIO, SCALES
+from vlaecodec.entropy.tables import small_model_tables
+from vlaecodec.model.float_weights import thaw_layers
+from vlaecodec.model.frozen import WEIGHTS_NAME, read_metadata, table_tensors, whole_layers
+from vlaecodec.networks.binary.posterior import network_image
+from vlaecodec.networks.binary.preset import Preset
+from vlaecodec.networks.binary.small_vlae import SmallVLAE
+from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.training.binary.datasets import to_samples
+from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
+from vlaecodec.training.model_folder import read_progress_of, write_model_folder
+
+_SPREAD_IMAGES = 2000
+
+
+def export_small(checkpoint: Path, folder: Path, images: Tensor, summary: str, data: str) -> str:
+    """Write weights and model card to the folder, and list the model in the index beside it.
+
+    images: the training images, uint8 [N, 1, H, W], from which it is measured how the latents are
+    spread. `data` says what the model was trained on. Returns the weights' SHA-256.
+    """
+    sizes, progress = read_progress(checkpoint)
+    weights = whole_weights(checkpoint, images)
+    read_small_model(weights)  # refuses what the codec would refuse, before anything is replaced
+
+    def card(sha256: str) -> str:
+        return _card(folder.name, summary, data, sha256, len(weights), sizes, progress)
+
+    return write_model_folder(folder, weights, card, progress, summary, small=True)
+
+
+def whole_weights(checkpoint: Path, images: Tensor) -> bytes:
+    """A weights file's bytes: a checkpoint's average, rounded; images as in export_small."""
+    sizes, _ = read_progress(checkpoint)
+    network = SmallVLAE(Preset(**sizes))
+    load_weights(checkpoint, network, "average")
+    tensors = whole_layers(network)
+    tensors["spread"] = measure_spread(network, images[:: max(1, len(images) // _SPREAD_IMAGES)])
+    tensors |= table_tensors(small_model_tables())
+    metadata = {"kind": SMALL_MODEL_KIND, "preset": json.dumps(sizes)}
+    return save({n: t.contiguous() for n, t in tensors.items()}, metadata)
+
+
+def import_small(folder: Path) -> tuple[SmallVLAE, Progress]:
+    """The float network of an exported model, its weights rounded, for training to go on from.
+
+    Raises ValueError if it is none.
+    """
+    data = (folder / WEIGHTS_NAME).read_bytes()
+    try:
+        network = SmallVLAE(Preset(**json.loads(read_metadata(data)["preset"])))
+        network.load_state_dict(thaw_layers(network, load(data)))
+    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{folder} holds no small model: {error}") from error
+    return network, read_progress_of(folder)
+
+
+@torch.no_grad()
+def measure_spread(network: SmallVLAE, images: Tensor) -> Tensor:
+    """Scale indices of eps = f^-1(mean of q(z | x)) on the grid of each level.
+
+    images: uint8 [N, 1, H, W], brightness. Returns int16 [LEVELS, elements].
+    """
+    samples = to_samples(images, torch.Generator().manual_seed(0))
+    mean, _ = network.posterior(network_image(samples))
+    eps = mean if network.prior is None else network.prior.invert(mean)
+    deviation = eps.flatten(1).square().mean(0).sqrt().clamp_min(1.0)
+    steps = torch.tensor([float(level_step(level)) for level in range(LEVELS)])[:, None]
+    indices = torch.log(deviation / steps / SCALE_MIN) / math.log(SCALE_RATIO)
+    return indices.round().clamp(0, SCALES - 1).to(torch.int16)
+
+
+_CARD = """# {name}
+
+{summary}.
+
+| | |
+|---|---|
+| weights | SHA-256 `{sha256}`, {size_mb:.1f} MB |
+| fingerprint in files | `{fingerprint}` |
+| trained | {steps:,} steps, {images:,} images, {hours:.2f} hours |
+| sizes | {sizes} |
+
+## Data and training
+
+{data}
+
+The exported weights are the last Polyak average, rounded to whole numbers. Latents are in units of
+1/{units} of the prior's deviation.
+
+## Learning curve
+
+Validation images, which are not trained on; one draw of the bound each, averaged weights.
+
+| images seen | seconds | negative ELBO, nats | KL, nats |
+|---|---|---|---|
+{rows}
+
+## Figures
+
+`benchmarks/results/paper.json`, with the fingerprint they belong to.
+
+## Limits
+
+- Black and white images of this data set's kind and size only.
+- The bound was still falling when training stopped.
+"""
+
+
+def _card(
+    name: str,
+    summary: str,
+    data: str,
+    sha256: str,
+    size_bytes: int,
+    sizes: dict[str, object],
+    progress: Progress,
+) -> str:
+    pixels = Preset(**sizes).image_px ** 2  # type: ignore[arg-type]
+    rows = [
+        f"| {row['pixels'] // pixels:,} | {row['seconds']:.0f} | {row['loss']:.2f} "
+        f"| {row['kl_nats']:.2f} |"
+        for row in progress.curve
+    ]
+    return _CARD.format(
+        name=name,
+        summary=summary[:1].upper() + summary[1:],
+        sha256=sha256,
+        size_mb=size_bytes / 1e6,
+        fingerprint=sha256[:8],
+        steps=progress.steps,
+        images=progress.pixels // pixels,
+        hours=progress.seconds / 3600,
+        sizes=", ".join(f"{key} {value}" for key, value in sizes.items()),
+        data=data,
+        units=int(LATENT.scale),
+        rows="\n".join(rows),
+    )

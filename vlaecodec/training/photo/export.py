@@ -1,0 +1,73 @@
+"""From a checkpoint to a model folder that the codec can load, and back to train on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+
+from vlaecodec.entropy.tables import model_tables
+from vlaecodec.model.float_weights import thaw
+from vlaecodec.model.frozen import (
+    MODEL_KIND,
+    WEIGHTS_NAME,
+    read_model,
+    table_tensors,
+    whole_tensors,
+)
+from vlaecodec.model.registry import PSNR
+from vlaecodec.networks.photo.architecture import Architecture
+from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
+from vlaecodec.training.model_folder import read_progress_of, write_model_folder
+from vlaecodec.training.photo.card import model_card
+
+
+def export_model(
+    checkpoint: Path,
+    folder: Path,
+    summary: str,
+    data: str,
+    *,
+    default: bool,
+    tuned_for: str = PSNR,
+) -> str:
+    """Write weights and model card to the folder, and list the model in the index beside it.
+
+    The averaged weights are exported: whole numbers for the decoding path, float16 for the analysis
+    network. `data` says what the model was trained on, `tuned_for` for which of TUNES. Returns the
+    weights' SHA-256.
+    """
+    sizes, progress = read_progress(checkpoint)
+    architecture = Architecture(**sizes)
+    network = PhotoVLAE(architecture)
+    load_weights(checkpoint, network, "average")
+    tensors = {
+        f"analysis.{n}": p.detach().to(torch.float16)
+        for n, p in network.analysis.named_parameters()
+    }
+    tensors |= whole_tensors(network)
+    tensors |= table_tensors(model_tables())
+    metadata = {"kind": MODEL_KIND, "architecture": json.dumps(architecture.to_dict())}
+    weights = save({n: t.contiguous() for n, t in tensors.items()}, metadata)
+    read_model(weights)  # refuses what the codec would refuse, before anything is replaced
+
+    def card(sha256: str) -> str:
+        return model_card(
+            folder.name, summary, data, sha256, len(weights), architecture, progress, tuned_for
+        )
+
+    return write_model_folder(
+        folder, weights, card, progress, summary, default=default, tuned_for=tuned_for
+    )
+
+
+def import_model(folder: Path, network: PhotoVLAE) -> Progress:
+    """Give a float network the weights of an exported model, so that training can go on from it.
+
+    The optimiser's moments are not kept. Raises ValueError if the weights are not the network's.
+    """
+    thaw(network, load_file(folder / WEIGHTS_NAME))
+    return read_progress_of(folder)

@@ -1,0 +1,297 @@
+"""The training loop: time-boxed, resumable, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vlaecodec.networks.common.fixed_point import set_quantised
+from vlaecodec.networks.common.ms_ssim import ms_ssim_loss
+from vlaecodec.networks.photo.architecture import ARCHITECTURES, Architecture
+from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.training.checkpoint import (
+    Progress,
+    load_optimizer,
+    load_weights,
+    read_progress,
+    save_checkpoint,
+)
+from vlaecodec.training.config import RunConfig, follow, learning_rate_at
+from vlaecodec.training.photo.data import Crops, Photo, center_crops, read_photos
+from vlaecodec.training.photo.export import import_model
+from vlaecodec.training.photo.initialise import initialise_as_transform
+from vlaecodec.training.photo.local_loss import (
+    drawing_contexts,
+    exact_contexts,
+    local_bits,
+    split_image,
+)
+from vlaecodec.training.photo.loss import Losses, forward_losses, objective
+from vlaecodec.training.photo.report import Report
+from vlaecodec.training.photo.synthetic import draw_pictures
+
+CONTEXTS = {"local": exact_contexts, "texture": drawing_contexts}
+"""The local decoders, and what each is trained on."""
+
+PIXEL_MEASURES = {"local": "pixel_bpp", "texture": "texture_bpp"}
+"""What the learning curve calls their bits."""
+
+PARTS = ("global", *CONTEXTS)
+"""What can be frozen; "global" is all but the local decoders."""
+
+VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
+DRAWN_PICTURES = 200
+AVERAGE_DECAY = 0.999
+GRADIENT_LIMIT = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(RunConfig):
+    """What `bin/train run` can be told."""
+
+    train: list[Path]
+    validation: list[Path]
+    start_from: Path | None = None
+    architecture: Architecture = ARCHITECTURES["small"]
+    crop: int = 192
+    batch: int = 6
+    learning_rate: float = 1e-3
+    coarse_weight: float = 0.0
+    ms_ssim_part: float = 0.0
+    local_weight: float = 0.03
+    local_rate_gain: float = 4.0
+    local_sample: int = 8192
+    freeze: tuple[str, ...] = ()
+    synthetic: float = 0.0
+    validation_minutes: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.batch < len(self.local_decoders):
+            raise ValueError(f"a batch of {self.batch} leaves a local decoder without a crop")
+        if set(self.freeze) >= set(PARTS):
+            raise ValueError("everything is frozen")
+
+    @property
+    def local_decoders(self) -> list[str]:
+        """Those that are trained."""
+        return [name for name in CONTEXTS if name not in self.freeze]
+
+
+def train(config: TrainingConfig) -> Progress:
+    """Train until the time box is full, starting from the checkpoint if there is one.
+
+    Writes the checkpoint at every validation and at the end.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    device = torch.device(config.device)
+    photos = read_photos(config.train)
+    model, average, optimizer, progress = _start(config, photos, device)
+    torch.manual_seed(config.seed + progress.steps)
+    seed = config.seed + progress.steps
+    drawn = draw_pictures(DRAWN_PICTURES, seed) if config.synthetic else []
+    crops = Crops(photos, config.crop, config.batch, seed, drawn, config.synthetic)
+    validation = center_crops(read_photos(config.validation), 256)
+
+    begin, steps_before = time.monotonic(), progress.steps
+    seconds_before, last_validation = progress.seconds, begin
+    with Report(config.minutes * 60, config.report_seconds) as report:
+        try:
+            while (elapsed := time.monotonic() - begin) < config.minutes * 60:
+                fraction = elapsed / (config.minutes * 60)
+                rate = learning_rate_at(config, fraction, progress.steps - steps_before)
+                losses, loss = _step(model, optimizer, crops.draw(), config, device, rate)
+                follow(average, model, progress.steps, AVERAGE_DECAY)
+                progress.steps += 1
+                progress.pixels += config.batch * config.crop**2
+                progress.seconds = seconds_before + time.monotonic() - begin
+                report.add(loss, losses, rate, progress)
+                if time.monotonic() - last_validation > config.validation_minutes * 60:
+                    _validate(average, validation, config, device, progress, report)
+                    _save(config, model, average, optimizer, progress)
+                    last_validation = time.monotonic()
+            _validate(average, validation, config, device, progress, report)
+        finally:
+            # An interrupted run loses nothing but its last validation.
+            _save(config, model, average, optimizer, progress)
+    return progress
+
+
+def _save(
+    config: TrainingConfig,
+    model: PhotoVLAE,
+    average: PhotoVLAE,
+    optimizer: torch.optim.Adam,
+    progress: Progress,
+) -> None:
+    sizes = model.arch.to_dict()
+    save_checkpoint(config.checkpoint, model, average, optimizer, sizes, progress)
+
+
+def _start(
+    config: TrainingConfig, photos: list[Photo], device: torch.device
+) -> tuple[PhotoVLAE, PhotoVLAE, torch.optim.Adam, Progress]:
+    """The model in the checkpoint, else the exported one to start from, else a fresh one."""
+    resume = config.checkpoint.exists()
+    torch.manual_seed(config.seed)
+    if resume:
+        sizes, progress = read_progress(config.checkpoint)
+        architecture = Architecture(**sizes)
+        if architecture != config.architecture:
+            raise ValueError(f"{config.checkpoint} is of another architecture")
+    else:
+        architecture, progress = config.architecture, Progress()
+    model = PhotoVLAE(architecture)
+    if not resume and config.start_from is not None:
+        progress = import_model(config.start_from, model)
+    elif not resume:
+        initialise_as_transform(model, photos, config.seed)
+    average = copy.deepcopy(model)
+    if resume:
+        load_weights(config.checkpoint, model, "model")
+        load_weights(config.checkpoint, average, "average")
+    # What is frozen is what was last exported; else the average would drift to the latest step.
+    trained = {n: p for n, p in model.state_dict().items() if part_of(n) not in config.freeze}
+    model.load_state_dict(average.state_dict() | trained)
+    for module in (model, average):
+        module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average.requires_grad_(False)
+    set_quantised(model, config.quantised)
+    set_quantised(average, config.quantised)
+    optimizer = torch.optim.Adam(_groups(config, model), betas=(0.9, 0.99), fused=True)
+    if resume:
+        load_optimizer(config.checkpoint, model, optimizer)
+    return model, average, optimizer, progress
+
+
+def part_of(name: str) -> str:
+    """The one of PARTS that a parameter belongs to."""
+    module = name.partition(".")[0]
+    return module if module in CONTEXTS else "global"
+
+
+def _groups(config: TrainingConfig, model: PhotoVLAE) -> list[dict[str, Any]]:
+    """What is trained, and at which multiple of the learning rate.
+
+    Each part's likelihood has another scale: its gradient is clipped by itself.
+    """
+    groups = []
+    for part in PARTS:
+        if part not in config.freeze:
+            parameters = [p for name, p in model.named_parameters() if part_of(name) == part]
+            gain = 1.0 if part == "global" else config.local_rate_gain
+            groups.append({"params": parameters, "gain": gain})
+    return groups
+
+
+def _step(
+    model: PhotoVLAE,
+    optimizer: torch.optim.Adam,
+    crops: Tensor,
+    config: TrainingConfig,
+    device: torch.device,
+    rate: float,
+) -> tuple[Losses, Tensor]:
+    """One step on uint8 crops [B, 3, H, W]; left out if a gradient is not finite."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["gain"]
+    image = _to_network(crops, device)
+    quality = _stratified(len(crops), device)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
+        with torch.set_grad_enabled("global" not in config.freeze):
+            losses, mean_image, trunk = forward_losses(
+                model, image, quality, quantised=config.quantised
+            )
+            if config.ms_ssim_part:
+                losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)
+            loss = objective(losses, quality, config.coarse_weight, config.ms_ssim_part)
+        losses.pixel_bpp = _pixel_bits(model, config, image, mean_image, trunk)
+        for pixel_bpp in losses.pixel_bpp.values():
+            loss = loss + config.local_weight / len(losses.pixel_bpp) * pixel_bpp
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norms = [
+        torch.nn.utils.clip_grad_norm_(group["params"], GRADIENT_LIMIT)
+        for group in optimizer.param_groups
+    ]
+    if all(torch.isfinite(norm) for norm in norms):
+        optimizer.step()
+    return losses, loss
+
+
+def _pixel_bits(
+    model: PhotoVLAE, config: TrainingConfig, image: Tensor, mean_image: Tensor, trunk: Tensor
+) -> dict[str, Tensor]:
+    """Mean bits per pixel of each local decoder that is trained, on its share of the crops."""
+    residual, mean = split_image(image, mean_image)
+    bits = {}
+    for first, name in enumerate(config.local_decoders):
+        share = slice(first, None, len(config.local_decoders))
+        contexts = CONTEXTS[name](residual[share])
+        local = getattr(model, name)
+        sample = config.local_sample
+        bits[name] = local_bits(local, trunk[share], mean[share], contexts, sample).mean()
+    return bits
+
+
+def _to_network(image: Tensor, device: torch.device) -> Tensor:
+    return image.to(device).float().contiguous(memory_format=torch.channels_last)
+
+
+def _stratified(batch: int, device: torch.device) -> Tensor:
+    """Quality positions [batch], one at random in each of `batch` equal parts of [0, 1]."""
+    return (torch.arange(batch, device=device) + torch.rand(batch, device=device)) / batch
+
+
+@torch.no_grad()
+def _validate(
+    model: PhotoVLAE,
+    photos: Tensor,
+    config: TrainingConfig,
+    device: torch.device,
+    progress: Progress,
+    report: Report,
+) -> None:
+    """Add a point to the learning curve: the objective, bpp and PSNR on the validation photos."""
+    row: dict[str, float] = {"pixels": progress.pixels, "seconds": round(progress.seconds)}
+    clean = {
+        "local": partial(exact_contexts, near_lossless=0),
+        "texture": partial(drawing_contexts, corruption=0),
+    }
+    total = 0.0
+    for position in VALIDATION_POSITIONS:
+        found: dict[str, list[Tensor]] = defaultdict(list)
+        for image in photos.split(8):
+            quality = torch.full((len(image),), position, device=device)
+            image = _to_network(image, device)
+            losses, mean_image, trunk = forward_losses(
+                model, image, quality, quantised=config.quantised
+            )
+            residual, mean = split_image(image, mean_image)
+            for name in config.local_decoders:
+                contexts = clean[name](residual)
+                bits = local_bits(getattr(model, name), trunk, mean, contexts)
+                found[PIXEL_MEASURES[name]].append(bits.mean(1))
+            found["bpp"].append(losses.rate_bpp)
+            found["psnr_db"].append(_psnr_db(losses))
+            found["ms_ssim_loss"].append(ms_ssim_loss(mean_image, image))
+            total += float(objective(losses, quality)) * len(image) / len(photos)
+        means = {name: float(torch.cat(values).mean()) for name, values in found.items()}
+        means["ms_ssim_db"] = -10 * math.log10(means.pop("ms_ssim_loss"))
+        row |= {f"{name}@{position}": round(value, 4) for name, value in means.items()}
+    row["loss"] = round(total / len(VALIDATION_POSITIONS), 4)
+    progress.curve.append(row)
+    report.validation(row)
+
+
+def _psnr_db(losses: Losses) -> Tensor:
+    return 10 * torch.log10(255**2 / losses.mse)
