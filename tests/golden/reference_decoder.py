@@ -20,7 +20,7 @@ from PIL import Image
 
 Array = np.ndarray
 
-LATENT, STREAM, SIGNED, POSITIVE = (-2047, 2047), (-8191, 8191), (-1023, 1023), (0, 1023)
+LATENT, STREAM, SIGNED, POSITIVE = (-2040, 2040), (-8160, 8160), (-1020, 1020), (0, 1020)
 TOP, SCALE, TOP_SCALE, PIXEL = (-40, 40), (-1023, 1023), (0, 240), (0, 4080)
 DISTRIBUTION = (-2047, 2047)
 COLOURS = (1, 0, 2)
@@ -28,6 +28,12 @@ CONDITION = (0, 25, 37, 45, 51, 55, 59, 63, 65, 68, 70, 72, 74, 76, 78, 79)
 OFFSET = (0, 101, 149, 180, 203, 221, 237, 250, 262, 272, 281, 290, 297, 304, 311, 317)
 ORDER = (0, 3, 1, 2)
 TILE = 1024
+
+
+def operand(x: Array) -> Array:
+    """Eight significant bits, ties to even."""
+    mantissa, exponent = np.frexp(x.astype(np.float64))
+    return np.ldexp(np.rint(256 * mantissa), exponent - 8).astype(np.int64)
 
 
 class Model:
@@ -49,7 +55,7 @@ class Model:
                 self.tensors[name] = self.tensors[name].astype(np.int64)
 
     def convolve(self, x: Array, name: str, target: tuple[int, int]) -> Array:
-        weight = self.tensors[f"{name}.weight"]
+        weight, x = operand(self.tensors[f"{name}.weight"]), operand(x)
         bias, shift = self.tensors[f"{name}.bias"], self.tensors[f"{name}.shift"]
         taps, (rows, columns) = weight.shape[2], x.shape[1:]
         pad = taps // 2
@@ -72,6 +78,8 @@ class Model:
         return (table[row] + rise)[:, None, None]
 
     def bias(self, x: Array, name: str, quality: int) -> Array:
+        if f"{name}.gains" in self.tensors:
+            x = (x * self.table(f"{name}.gains", quality) + 512) >> 10
         return np.clip(x + self.table(f"{name}.table", quality), *STREAM)
 
     def block(self, x: Array, name: str) -> Array:

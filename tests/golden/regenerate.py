@@ -55,10 +55,10 @@ def main() -> None:
     crop = np.asarray(Image.open(HERE / "photo.png"))
     wild = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)
     files = {
-        "photo-q10": vlaecodec.encode(crop, 10),
+        "photo-q10": vlaecodec.encode(crop, 10, texture="auto"),
         "photo-q50": vlaecodec.encode(crop, 50),
         "photo-q87.5": vlaecodec.encode(crop, 87.5),
-        "tuned-for-ms-ssim": vlaecodec.encode(crop[:72, :88], 30, tune="ms-ssim"),
+        "tuned-for-psnr": vlaecodec.encode(crop[:72, :88], 30, tune="psnr"),
         "pixel": vlaecodec.encode(crop[:1, :1], 50),
         "odd": vlaecodec.encode(crop[:31, :17], 100),
         "two-tiles": vlaecodec.encode(photo(48, TILE_PX + 80), 20, texture=0.5),

@@ -9,7 +9,6 @@ from torch import Tensor
 from benchmarks.raster import raster_steps, run_raster
 from tests.conftest import TINY
 from vlaecodec.model.frozen import PhotoModel, freeze, whole_tensors
-from vlaecodec.networks.common.fixed_point import SIGNED
 from vlaecodec.networks.photo.local_decoder import (
     CLASSES,
     RESIDUAL_UNITS,
@@ -28,10 +27,10 @@ CONDITIONS = [local_conditions(drawing=True), local_conditions(drawing=False, ma
 def random_inputs(
     local: LocalDecoder, lanes: int, height: int, width: int
 ) -> tuple[NDArray[np.int16], Residuals]:
-    """What is given, and residuals of the rows above, both over all that their formats hold."""
+    """What is given, of eight significant bits, and residuals of the rows above."""
     rng = np.random.default_rng(height * 100 + width)
     shape = (lanes, height, width, _contrasts(local) + TINY.local_features)
-    given = rng.integers(SIGNED.low, SIGNED.high + 1, shape).astype(np.int16)
+    given = (4 * rng.integers(-255, 256, shape)).astype(np.int16)
     above = rng.integers(-255, 256, (lanes, local.window.height, width, 3)).astype(np.int16)
     return given, above
 

@@ -57,7 +57,7 @@ def encode_small(
     quality: float | None,
     *,
     error: int | None,
-    texture: float | None,
+    texture: float | str | None,
     seed: int | None,
     strip: bool,
 ) -> bytes:

@@ -11,7 +11,7 @@ from vlaecodec.bitstream.tiles import tile_count
 from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
 
 MAGIC = b"\x8bVLA"
-VERSION = 5
+VERSION = 6
 
 MAX_SIDE_PX = 65536
 MAX_PIXELS = 2**28
@@ -45,7 +45,7 @@ METADATA_MAX_BYTES = 2**24
 """The most that a file keeps of a colour profile, of EXIF, of XMP: each, compressed or not."""
 
 _HAS_PIXELS, _IS_GREY, _HAS_SECTIONS = 0x01, 0x02, 0x04
-_RESERVED_FLAGS = 0x08
+_RESERVED_FLAGS = 0xF8
 
 _VARINT_MAX = 2**28 - 1
 
@@ -127,7 +127,7 @@ def quality_to_code(quality: float) -> int:
     return round(quality * QUALITY_UNIT)
 
 
-def texture_to_code(texture: float) -> int:
+def texture_to_code(texture: float | str) -> int:
     """The code that stands for a strength in 0..1. Raises ParameterError outside that range."""
     if not isinstance(texture, int | float) or not 0 <= texture <= 1:
         raise ParameterError(f"texture must be a number from 0 to 1, not {texture!r}")

@@ -40,13 +40,17 @@ PIXELS_QUALITY = 30.0
 """The same for files that hold the pixels too: where latents and pixels together are smallest."""
 
 
+AUTO_TEXTURE = "auto"
+"""Asks `encode` to measure how much texture the picture wants."""
+
+
 def encode(
     image: Image.Image | NDArray[np.uint8],
     quality: float | None = None,
     *,
     lossless: bool = False,
     max_error: int | None = None,
-    texture: float | None = None,
+    texture: float | str | None = None,
     seed: int | None = None,
     model: str | None = None,
     effort: int | None = None,
@@ -62,7 +66,8 @@ def encode(
     image: a PIL image, or a uint8 array [H, W, 3] or [H, W].
     quality: 1 (smallest) to 100 (best); by default LOSSY_QUALITY or PIXELS_QUALITY.
     lossless: keep every sample. max_error: keep every sample to within so many grey levels, 1..15.
-    texture: the strength 0..1 that decoders use by default; measured on the picture if None.
+    texture: the strength 0..1 of drawn texture that decoders use by default; "auto" measures it on
+    the picture. By default 0 for photos.
     seed: of the texture's noise, 0..65535; derived from the picture if None.
     model: a name from `vlaecodec models`; by default the one for photos that is tuned for `tune`.
     effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents; of no
@@ -70,7 +75,8 @@ def encode(
     trained for another tune.
     tune: the likeness to aim for, "psnr" or "ms-ssim", which spends more where contrast is low: at
     one quality about as near by that measure, in three quarters of the bytes. It chooses the model
-    and what search descends on; by default "psnr", or what the chosen model was trained for.
+    and what search descends on; by default what the chosen model was trained for, "ms-ssim" for
+    lossy files and "psnr" for files with exact pixels.
     roi: regions of interest, one or a list: each (left, top, width, height) or a mask, a grey PIL
     image or uint8 array [H, W] of the picture's size (white counts in full, black not at all), or
     a tuple of such and a gain, 1/64 to 64, 4 by default: how much more errors count there. All in
@@ -84,7 +90,7 @@ def encode(
     error = _allowed_error(lossless=lossless, max_error=max_error)
     picture = to_picture(image, exact=error is not None, to_8_bit=to_8_bit)
     pixels, grey = picture.pixels, picture.grey
-    entry = find_model(model, tune)
+    entry = find_model(model, PSNR if tune is None and error is not None else tune)
     detail = roi is not None or keep != 1
     if detail and (entry.small or error is not None):
         raise ParameterError(
@@ -101,8 +107,9 @@ def encode(
             f"search for {tune} weighs all places alike: roi and keep go with effort 1 or tune psnr"
         )
     if entry.small:
+        temperature = None if texture == AUTO_TEXTURE else texture
         return encode_small(
-            picture, entry, quality, error=error, texture=texture, seed=seed, strip=strip
+            picture, entry, quality, error=error, texture=temperature, seed=seed, strip=strip
         )
     if quality is None:
         quality = LOSSY_QUALITY if error is None else PIXELS_QUALITY
@@ -147,15 +154,15 @@ def _strength_code(
     pixels: Pixels,
     mean: Pixels,
     trunk: Tensor,
-    strength: float | None,
+    strength: float | str | None,
     seed: int,
     error: int | None,
     *,
     grey: bool,
 ) -> int:
-    """The recommended strength: as asked for, else measured. None for a preview of exact pixels."""
-    if strength is not None:
-        return texture_to_code(strength)
+    """The strength that a file recommends: as asked for, or measured; none with exact pixels."""
+    if strength != AUTO_TEXTURE:
+        return texture_to_code(0 if strength is None else strength)
     if error is not None:
         return 0
     return texture.recommend_strength(model, pixels, mean, trunk, seed, colours=1 if grey else 3)

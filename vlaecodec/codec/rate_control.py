@@ -17,10 +17,11 @@ from PIL import Image
 
 from vlaecodec.bitstream.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN, QUALITY_UNIT
 from vlaecodec.codec.decode import decode_pixels
-from vlaecodec.codec.encode import LOSSY_QUALITY, encode
+from vlaecodec.codec.encode import AUTO_TEXTURE, LOSSY_QUALITY, encode
 from vlaecodec.errors import ParameterError
 from vlaecodec.metrics.distortion import MS_SSIM_MIN_PX, ms_ssim, ms_ssim_db, psnr_db
 from vlaecodec.metrics.measures import measure_ssimulacra2
+from vlaecodec.model.registry import PSNR
 from vlaecodec.picture.image import Pixels, to_picture
 
 TRIES = 6
@@ -59,7 +60,7 @@ def encode_to_target(
     target_psnr: float | None = None,
     target_ms_ssim: float | None = None,
     target_ssimulacra2: float | None = None,
-    texture: float | None = None,
+    texture: float | str | None = None,
     progress: Callable[[float], None] | None = None,
     **options: Any,
 ) -> bytes:
@@ -86,12 +87,15 @@ def encode_to_target(
     if len(chosen) != 1:
         raise ParameterError("give one target")
 
+    if target_psnr is not None and options.get("model") is None and options.get("tune") is None:
+        options["tune"] = PSNR  # what the target measures
+
     files: dict[float, bytes] = {}
 
     def code(quality: float) -> bytes:
         if quality not in files:
             # The strength takes one byte whatever it is, and as long to measure as all the rest.
-            strength = 0 if texture is None else texture
+            strength = 0 if texture == AUTO_TEXTURE else texture
             files[quality] = encode(image, quality, texture=strength, **options)
             report(min(len(files), TRIES))
         return files[quality]
@@ -101,11 +105,15 @@ def encode_to_target(
             progress(steps / (TRIES + FINAL_STEPS))
 
     quality = find_quality(code, chosen[0])
-    if texture is not None:
+    if texture != AUTO_TEXTURE:
         report(TRIES + FINAL_STEPS)
         return code(quality)
     return encode(
-        image, quality, progress=lambda part: report(TRIES + FINAL_STEPS * part), **options
+        image,
+        quality,
+        texture=texture,
+        progress=lambda part: report(TRIES + FINAL_STEPS * part),
+        **options,
     )
 
 

@@ -12,14 +12,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vlaecodec.errors import ModelError
-from vlaecodec.model.frozen import WEIGHTS_NAME, PhotoModel
+from vlaecodec.model.frozen import WEIGHTS_NAME, PhotoModel, analysis_weights
 from vlaecodec.model.registry import ModelEntry
 from vlaecodec.networks.common.fixed_point import LATENT, STREAM, exact_layers
 from vlaecodec.networks.common.quality import (
+    GAIN_BITS,
     KNOTS,
     QUALITIES,
     STEP_FRAC_BITS,
-    QualityBias,
+    QualityAffine,
     interpolate_knots,
 )
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
@@ -31,13 +32,14 @@ def thaw(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
     Raises ValueError if they are not the network's.
     """
     try:
-        weights = {
-            f"analysis.{n}": tensors[f"analysis.{n}"].float() for n in network.analysis.state_dict()
-        }
+        weights = {f"analysis.{n}": p for n, p in analysis_weights(network, tensors).items()}
         weights |= thaw_layers(network, tensors)
         for name, module in network.named_modules():
-            if isinstance(module, QualityBias):
-                weights[f"{name}.knots"] = _fit_knots(tensors[f"{name}.table"] / STREAM.scale)
+            if isinstance(module, QualityAffine):
+                table = tensors[f"{name}.table"]
+                weights[f"{name}.knots"] = _fit_knots(table / STREAM.scale)
+                gains = tensors.get(f"{name}.gains", torch.full_like(table, 2**GAIN_BITS))
+                weights[f"{name}.gain_knots"] = _fit_knots(torch.log2(gains / 2**GAIN_BITS))
         steps = tensors["step.table"].double() / 2**STEP_FRAC_BITS / LATENT.scale
         weights["step.log_step"] = _fit_knots(steps.log())
         network.load_state_dict(weights)

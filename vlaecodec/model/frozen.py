@@ -29,8 +29,8 @@ from vlaecodec.entropy.scales import (
 from vlaecodec.entropy.tables import FrequencyTables
 from vlaecodec.errors import ModelError
 from vlaecodec.model.registry import ModelEntry
-from vlaecodec.networks.common.fixed_point import exact_layers, set_quantised
-from vlaecodec.networks.common.quality import QUALITIES, QualityBias
+from vlaecodec.networks.common.fixed_point import exact_layers, round_operand, set_quantised
+from vlaecodec.networks.common.quality import GAIN_BITS, QUALITIES, QualityAffine
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.local_decoder import COLOURS
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
@@ -145,6 +145,7 @@ class PhotoModel:
         local = self.network.texture if drawing else self.network.local
         top, bottom, _ = rows.indices(len(mean))
         features = local.features(trunk[None, :, top // FOLD : -(-bottom // FOLD)].float())
+        features = round_operand(features)
         features = features[:, : bottom - top, : mean.shape[1]].to(torch.int16)
         above = min(top, local.window.height)
         seen = np.ascontiguousarray(mean[top - above : bottom, :, COLOURS], np.int16)
@@ -185,14 +186,23 @@ def read_model(data: bytes) -> PhotoModel:
         # meta device would draw nothing, but imports a second's worth of torch to do so.)
         with torch.random.fork_rng(devices=[]):
             network = PhotoVLAE(Architecture(**json.loads(metadata["architecture"])))
-        analysis = {n: tensors[f"analysis.{n}"].float() for n in network.analysis.state_dict()}
-        network.analysis.load_state_dict(analysis, assign=True)
+        network.analysis.load_state_dict(analysis_weights(network, tensors), assign=True)
         freeze(network, tensors)
         tables = {kind: read_tables(tensors, kind, n) for kind, n in TABLE_COUNTS.items()}
     except (SafetensorError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise ModelError(f"not a usable model: {error}") from error
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return PhotoModel(network, tables)
+
+
+def analysis_weights(network: PhotoVLAE, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The analysis network's float parameters; gains that a model was trained without are 0."""
+    return {
+        name: tensors[f"analysis.{name}"].float()
+        if f"analysis.{name}" in tensors or not name.endswith("_gain")
+        else torch.zeros_like(parameter)
+        for name, parameter in network.analysis.state_dict().items()
+    }
 
 
 def read_metadata(data: bytes) -> dict[str, str]:
@@ -208,10 +218,16 @@ def freeze(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
     Raises ValueError where a convolution could overflow the exact range.
     """
     for name, module in network.named_modules():
-        if isinstance(module, QualityBias):
-            module.load_frozen(tensors[f"{name}.table"])
+        if isinstance(module, QualityAffine):
+            table = tensors[f"{name}.table"]
+            module.load_frozen(table, tensors.get(f"{name}.gains", _unit_gains(table)))
     network.step.load_frozen(tensors["step.table"], tensors["step.offsets"])
     freeze_layers(network, tensors)
+
+
+def _unit_gains(table: Tensor) -> Tensor:
+    """Of models that were trained without gains."""
+    return torch.full_like(table, 2**GAIN_BITS)
 
 
 def freeze_layers(network: nn.Module, tensors: dict[str, Tensor]) -> None:
@@ -227,8 +243,10 @@ def whole_tensors(network: PhotoVLAE) -> dict[str, Tensor]:
     """The whole-number parameters of a trained network, as `freeze` takes them."""
     tensors = whole_layers(network)
     for name, module in network.named_modules():
-        if isinstance(module, QualityBias):
-            tensors[f"{name}.table"] = module.whole_table().to(torch.int16)
+        if isinstance(module, QualityAffine):
+            table, gains = module.integer_tables()
+            tensors[f"{name}.table"] = table.to(torch.int16)
+            tensors[f"{name}.gains"] = gains.to(torch.int16)
     steps, offsets = network.step.whole_tables()
     tensors["step.table"] = steps.to(torch.int32)
     tensors["step.offsets"] = offsets.to(torch.int16)

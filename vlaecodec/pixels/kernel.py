@@ -142,6 +142,7 @@ class LocalKernel:
             head[:, units : units + number] = known
         np.floor(merged, out=head[:, :units])
         np.clip(head[:, :units], POSITIVE.low, POSITIVE.high, out=head[:, :units])
+        head[:, :units] = round_operands(head[:, :units])
         outputs = np.floor(head @ self._leave[number])
         np.clip(outputs, DISTRIBUTION.low, DISTRIBUTION.high, out=outputs)
         if self._classes == 1:
@@ -165,6 +166,14 @@ class LocalKernel:
 
 
 def _positive(x: Floats) -> None:
-    """Round down and clamp to POSITIVE, in place."""
+    """Round down, clamp to POSITIVE and round as operands, in place."""
     np.floor(x, out=x)
     np.clip(x, POSITIVE.low, POSITIVE.high, out=x)
+    x[:] = round_operands(x)
+
+
+def round_operands(x: Floats) -> Floats:
+    """networks.fixed_point.round_operand: to what bfloat16 holds, ties to even."""
+    bits = x.view(np.uint32) if x.flags.contiguous else np.ascontiguousarray(x).view(np.uint32)
+    bits = bits + 0x7FFF + (bits >> 16 & 1) & np.uint32(0xFFFF0000)
+    return bits.view(np.float32)

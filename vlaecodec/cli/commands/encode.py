@@ -41,6 +41,20 @@ class ByteCount(click.ParamType[Any]):
         return count
 
 
+class TextureType(click.ParamType[Any]):
+    """A strength from 0 to 1, or the word for measuring it."""
+
+    name = "strength"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        if value == "auto":
+            return "auto"
+        strength = click.FloatRange(0, 1).convert(value, param, ctx)
+        return float(strength)
+
+
 def check_targets(targets: dict[str, float], *, quality: float | None, exact: bool) -> None:
     """Raise ParameterError unless there is at most one target, and nothing that contradicts it."""
     names = ["--" + name.replace("_", "-") for name in targets]
@@ -107,7 +121,8 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     "--tune",
     type=click.Choice(TUNES),
     help="The likeness to aim for: chooses the model, and what --effort searches for. ms-ssim "
-    "spends more where contrast is low.  [default: psnr, or what the model is tuned for]",
+    "looks better, psnr has less squared error.  [default: ms-ssim, or what the model is tuned "
+    "for]",
 )
 @click.option(
     "--roi",
@@ -127,9 +142,10 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
 )
 @click.option(
     "--texture",
-    type=click.FloatRange(0, 1),
+    type=TextureType(),
     metavar="S",
-    help="Strength of regenerated texture that decoders use.  [default: measured on the picture]",
+    help="Strength of regenerated texture that decoders use, 0 to 1, or auto: measured on the "
+    "picture.  [default: 0]",
 )
 @click.option(
     "--seed",
@@ -171,7 +187,7 @@ def encode(
     tune: str | None,
     rois: tuple[RoiOption, ...],
     keep: float | str,
-    texture: float | None,
+    texture: float | str | None,
     seed: int | None,
     model: str | None,
     strip: bool,
@@ -200,7 +216,7 @@ def encode(
       vlaecodec encode -q 30 --roi 420,80,200,240 photo.png face.vlae
       vlaecodec encode --target-size 40k --roi mask.png:8 photo.png
       vlaecodec encode --keep auto --target-size 40k photo.png
-      vlaecodec encode --tune ms-ssim -q 30 photo.png
+      vlaecodec encode --tune psnr -q 30 photo.png
       vlaecodec encode -j 4 *.png --output-dir small
       vlaecodec encode -r album --output-dir small --dry-run
       vlaecodec encode --engine ray shards/*.tar --output-dir small

@@ -3,7 +3,9 @@
 Every tensor on the decoding path holds whole numbers in float32. A number format says how many
 fractional bits such a number has and the range it is clamped to. A convolution whose every partial
 sum is a whole number below 2**24 has one possible float32 result, whatever the order of summation,
-so it gives the same bits on every machine, thread count and instruction set.
+so it gives the same bits on every machine, thread count and instruction set. Every operand of a
+product is first rounded to eight significant bits, so that hardware which multiplies bfloat16
+numbers and adds float32 ones computes the same result, only faster.
 """
 
 from __future__ import annotations
@@ -17,8 +19,12 @@ from torch.nn import functional as F
 EXACT_LIMIT = 2**24
 """Whole numbers up to this magnitude are exact in float32."""
 
-WEIGHT_LIMIT = 2047
-"""Weights are stored as int16. Twelve bits keep the small weights of rows with a few large ones."""
+OPERAND_BITS = 8
+"""Significant bits of every number that enters a product: as many as bfloat16 has."""
+
+WEIGHT_LIMIT = 2040
+"""Weights are stored as int16: the largest number of OPERAND_BITS and eleven bits in all. Small
+weights keep more digits beside a few large ones this way."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +51,30 @@ class Format:
         return F.hardtanh(x, self.low, self.high)
 
 
-LATENT = Format(frac_bits=6, low=-2047, high=2047)
+LATENT = Format(frac_bits=6, low=-2040, high=2040)
 """Dequantised latents y and their predicted means."""
 
-STREAM = Format(frac_bits=8, low=-8191, high=8191)
+STREAM = Format(frac_bits=8, low=-8160, high=8160)
 """The residual stream: wide, and still exact as input of a depthwise 3x3 convolution."""
 
-SIGNED = Format(frac_bits=6, low=-1023, high=1023)
+SIGNED = Format(frac_bits=6, low=-1020, high=1020)
 """Input of a pointwise convolution."""
 
-POSITIVE = Format(frac_bits=6, low=0, high=1023)
+POSITIVE = Format(frac_bits=6, low=0, high=1020)
 """Hidden units after ReLU; the clamp at zero is the ReLU."""
+
+
+def round_operand(x: Tensor) -> Tensor:
+    """Round whole numbers in float32 to OPERAND_BITS significant bits, ties to even.
+
+    These are the numbers that bfloat16 holds. Any shape; keeps the memory format.
+    """
+    return x.to(torch.bfloat16).to(torch.float32)
+
+
+def ste_round_operand(x: Tensor) -> Tensor:
+    """`round_operand` with the gradient of the identity (straight-through estimator)."""
+    return x + (round_operand(x) - x).detach()
 
 
 def ste_round(x: Tensor) -> Tensor:
@@ -111,9 +130,12 @@ class ExactConv2d(nn.Module):
         by_width = torch.floor(torch.log2(WEIGHT_LIMIT / weight.abs().amax(1).clamp_min(1e-9)))
         # The worst sum is sum|w|*max|a| + |b| with each rounded weight off by half a step at most.
         # The offset that rounds to nearest, half a target unit, is part of the sum.
-        unit = weight.abs().sum(1) * self.source.magnitude + bias * self.source.scale
+        # Rounding to OPERAND_BITS adds at most 2**-OPERAND_BITS of each weight; the limits of
+        # formats are operands themselves.
+        growth = 1 + 2.0**-OPERAND_BITS
+        unit = growth * weight.abs().sum(1) * self.source.magnitude + bias * self.source.scale
         unit = unit + 0.5 * self.source.scale / self.target.scale
-        slack = 0.5 * fan_in * self.source.magnitude + 1.0
+        slack = 0.5 * growth * fan_in * self.source.magnitude + 1.0
         by_sum = torch.floor(torch.log2((EXACT_LIMIT - slack) / unit.clamp_min(1e-9)))
         largest = 24 + self.target.frac_bits - self.source.frac_bits
         smallest = 1 + self.target.frac_bits - self.source.frac_bits
@@ -122,12 +144,13 @@ class ExactConv2d(nn.Module):
     def whole_parameters(self) -> tuple[Tensor, Tensor, Tensor]:
         """Weights (within WEIGHT_LIMIT), biases and right shifts, as whole numbers.
 
-        The layer computes clamp(floor((sum(w * a) + b + 2**(shift - 1)) / 2**shift)). Raises
-        ValueError if weights are too large to be held at any resolution.
+        The layer computes clamp(floor((sum(w * a) + b + 2**(shift - 1)) / 2**shift)), a being its
+        inputs, rounded as operands. Raises ValueError if weights are too large to be held at any
+        resolution.
         """
         exponents = self.weight_exponents()
         per_weight = torch.exp2(exponents).view(-1, 1, 1, 1)
-        weight = torch.floor(self.weight.detach() * per_weight + 0.5)
+        weight = round_operand(torch.floor(self.weight.detach() * per_weight + 0.5))
         if weight.abs().max() > WEIGHT_LIMIT:
             raise ValueError("a convolution's weights are too large to be held")
         bias = torch.floor(self.bias.detach() * torch.exp2(exponents) * self.source.scale + 0.5)
@@ -142,7 +165,7 @@ class ExactConv2d(nn.Module):
         """
         if weight.shape != self.weight.shape or not bias.shape == shift.shape == self.bias.shape:
             raise ValueError("a convolution's weights have another shape")
-        weight, bias, shift = weight.float(), bias.float(), shift.float()
+        weight, bias, shift = round_operand(weight.float()), bias.float(), shift.float()
         half = torch.exp2(shift - 1)
         worst = weight.double().abs().flatten(1).sum(1) * self.source.magnitude
         worst = worst + bias.double().abs() + half.double()
@@ -156,10 +179,15 @@ class ExactConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.frozen:
             x = F.conv2d(
-                x, self.folded_weight, self.folded_bias, padding=self.padding, groups=self.groups
+                round_operand(x),
+                self.folded_weight,
+                self.folded_bias,
+                padding=self.padding,
+                groups=self.groups,
             )
             return x.floor_().clamp_(self.target.low, self.target.high)
         weight, bias = self._training_parameters()
+        x = ste_round_operand(x) if self.quantised else x
         x = F.conv2d(x, weight, bias, padding=self.padding, groups=self.groups)
         return self.target.clamp(ste_round(x) if self.quantised else x)
 
@@ -172,6 +200,7 @@ class ExactConv2d(nn.Module):
             exponents = self.weight_exponents()
             step = torch.exp2(exponents)
             rounded = ste_round(weight * step.view(-1, 1, 1, 1)).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+            rounded = ste_round_operand(rounded)
             weight = rounded / step.view(-1, 1, 1, 1)
             step = step * self.source.scale
             bias = ste_round(bias * step) / step
@@ -192,6 +221,8 @@ class ExactLinear(ExactConv2d):
         self.out_channels = out_channels
 
     def forward(self, *parts: Tensor) -> Tensor:
+        if self.frozen or self.quantised:
+            parts = tuple(ste_round_operand(part) for part in parts)
         if self.frozen:
             x = self._sum(parts, self.folded_weight, self.folded_bias)
             return x.floor_().clamp_(self.target.low, self.target.high)

@@ -21,6 +21,12 @@ KNOTS = 9
 QUALITIES = 100
 """Frozen tables hold one row for each of the qualities 1..100."""
 
+GAIN_BITS = 10
+"""A gain of a quality is stored in units of 2**-10."""
+
+GAIN_LIMIT = 2047
+"""Times the largest number in a stream this stays below 2**24, where float32 is exact."""
+
 STEP_FRAC_BITS = 8
 """A quantisation step is stored in units of 2**-8 of a LATENT unit."""
 
@@ -55,34 +61,59 @@ def _check_table(table: Tensor, knots: Tensor) -> None:
         raise ValueError("a table of qualities has another shape")
 
 
-class QualityBias(nn.Module):
-    """Adds a per-channel bias that depends on quality. STREAM [B, C, H, W] in and out."""
+class QualityAffine(nn.Module):
+    """Scales and shifts each channel as the quality wants it. STREAM [B, C, H, W] in and out.
+
+    Learned scales for each quality: DCVC-RT (arXiv 2502.20762). Frozen: clamp(((x * gain +
+    2**(GAIN_BITS - 1)) >> GAIN_BITS) + bias).
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.quantised = False
         self.frozen = False
         self.knots = nn.Parameter(torch.zeros(KNOTS, channels))
+        self.gain_knots = nn.Parameter(torch.zeros(KNOTS, channels))
+        """Base-2 logarithms."""
         self.register_buffer("table", torch.empty(0, dtype=torch.int64), persistent=False)
+        self.register_buffer("gains", torch.empty(0, dtype=torch.int64), persistent=False)
 
-    def whole_table(self) -> Tensor:
-        """The biases at the qualities 1..100, int64 [100, C], STREAM units."""
-        values = interpolate_knots(self.knots.detach(), torch.linspace(0, 1, QUALITIES))
-        return torch.floor(values[:, :, 0, 0] * STREAM.scale + 0.5).long()
+    def integer_tables(self) -> tuple[Tensor, Tensor]:
+        """Biases, STREAM units, and gains, 2**-GAIN_BITS, at the qualities 1..100: int64 [100, C].
 
-    def load_frozen(self, table: Tensor) -> None:
-        """Take a whole-number table [100, C], or raise ValueError if it is none, and freeze."""
+        Raises ValueError if a gain is too large to be held.
+        """
+        positions = torch.linspace(0, 1, QUALITIES)
+        values = interpolate_knots(self.knots.detach(), positions)[:, :, 0, 0]
+        gains = torch.exp2(interpolate_knots(self.gain_knots.detach(), positions)[:, :, 0, 0])
+        gains = torch.floor(gains * 2**GAIN_BITS + 0.5).long()
+        if gains.max() > GAIN_LIMIT:
+            raise ValueError("a gain of a quality is too large to be held")
+        return torch.floor(values * STREAM.scale + 0.5).long(), gains
+
+    def load_frozen(self, table: Tensor, gains: Tensor) -> None:
+        """Take biases and gains, whole numbers [100, C], and freeze.
+
+        Raises ValueError if they have no such shape or a product could leave float32's exact range.
+        """
         _check_table(table, self.knots)
-        self.table = table.long()
+        _check_table(gains, self.knots)
+        if not bool(((gains >= 1) & (gains <= GAIN_LIMIT)).all()):
+            raise ValueError("a gain of a quality is out of range")
+        self.table, self.gains = table.long(), gains.long()
         self.frozen = True
 
     def forward(self, stream: Tensor, quality: Tensor) -> Tensor:
         if self.frozen:
             bias = interpolate_table(self.table, quality).float()
-        else:
-            bias = interpolate_knots(self.knots, quality) * STREAM.scale
-            bias = ste_round(bias) if self.quantised else bias
-        return STREAM.clamp(stream + bias)
+            gain = interpolate_table(self.gains, quality).float() * 2.0**-GAIN_BITS
+            return STREAM.clamp(torch.floor(stream * gain + 0.5) + bias)
+        bias = interpolate_knots(self.knots, quality) * STREAM.scale
+        gain = torch.exp2(interpolate_knots(self.gain_knots, quality))
+        if not self.quantised:
+            return STREAM.clamp(stream * gain + bias)
+        gain = ste_round(gain * 2**GAIN_BITS) / 2**GAIN_BITS
+        return STREAM.clamp(ste_round(stream * gain) + ste_round(bias))
 
 
 class QuantisationStep(nn.Module):

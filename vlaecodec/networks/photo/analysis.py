@@ -39,19 +39,24 @@ class AnalysisNetwork(nn.Module):
     def __init__(self, arch: Architecture) -> None:
         super().__init__()
         eighth, sixteenth = arch.eighth_channels, arch.sixteenth_channels
-        self.enter = nn.Conv2d(3 * FOLD**2, eighth, 1)
+        taps = arch.encoder_taps
+        # 3x3 where the resolution changes, so that the blocks of pixels it sees overlap.
+        self.enter = nn.Conv2d(3 * FOLD**2, eighth, taps, padding=taps // 2)
         self.eighth_bias = nn.Parameter(torch.zeros(KNOTS, eighth))
+        self.eighth_gain = nn.Parameter(torch.zeros(KNOTS, eighth))
         self.eighth = nn.Sequential(
             *(FloatBlock(eighth) for _ in range(arch.encoder_eighth_blocks))
         )
         self.down = nn.Conv2d(4 * eighth, sixteenth, 1)
         self.sixteenth_bias = nn.Parameter(torch.zeros(KNOTS, sixteenth))
+        self.sixteenth_gain = nn.Parameter(torch.zeros(KNOTS, sixteenth))
         self.sixteenth = nn.Sequential(
             *(FloatBlock(sixteenth) for _ in range(arch.encoder_sixteenth_blocks))
         )
         self.leave = nn.Conv2d(sixteenth, arch.latent_channels, 1)
         # In latents, along each side: how far y can depend on the image around it.
-        self.halo = arch.encoder_sixteenth_blocks + -(-arch.encoder_eighth_blocks // 2)
+        eighth_reach = arch.encoder_eighth_blocks + taps // 2
+        self.halo = arch.encoder_sixteenth_blocks + -(-eighth_reach // 2)
 
     def forward(self, image: Tensor, quality: Tensor) -> Tensor:
         """image: float [B, 3, H, W] in 0..255, H and W multiples of 16; quality: [B] in [0, 1].
@@ -59,7 +64,13 @@ class AnalysisNetwork(nn.Module):
         Returns y in units of value, float [B, C, H/16, W/16].
         """
         x = self.enter(F.pixel_unshuffle((image - 128) / 64, FOLD))
-        x = self.eighth(x + interpolate_knots(self.eighth_bias, quality))
+        x = self.eighth(_affine(x, self.eighth_gain, self.eighth_bias, quality))
         x = self.down(F.pixel_unshuffle(x, 2))
-        x = self.sixteenth(x + interpolate_knots(self.sixteenth_bias, quality))
+        x = self.sixteenth(_affine(x, self.sixteenth_gain, self.sixteenth_bias, quality))
         return self.leave(x)
+
+
+def _affine(x: Tensor, gain_knots: Tensor, bias_knots: Tensor, quality: Tensor) -> Tensor:
+    """Scale and shift each channel as the quality wants it; gains are base-2 logarithms."""
+    gain = torch.exp2(interpolate_knots(gain_knots, quality))
+    return x * gain + interpolate_knots(bias_knots, quality)

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from vlaecodec.entropy.scales import TOP_LIMIT, TOP_SCALES
 from vlaecodec.networks.common.blocks import Downsample, Head, Upsample, residual_blocks
 from vlaecodec.networks.common.fixed_point import LATENT, STREAM, ExactConv2d, Format
-from vlaecodec.networks.common.quality import SCALE_FRAC_BITS, QualityBias
+from vlaecodec.networks.common.quality import SCALE_FRAC_BITS, QualityAffine
 from vlaecodec.networks.photo.architecture import Architecture
 
 PASSES = 4
@@ -71,7 +71,7 @@ class TopPosterior(nn.Module):
         super().__init__()
         width = arch.prior_channels
         self.enter = ExactConv2d(arch.latent_channels, width, LATENT, STREAM)
-        self.bias = QualityBias(width)
+        self.bias = QualityAffine(width)
         self.trunk = nn.Sequential(
             residual_blocks(width, 1),
             Downsample(width, width),
@@ -101,7 +101,7 @@ class AnchorPrior(nn.Module):
         super().__init__()
         width = arch.prior_channels
         self.enter = ExactConv2d(arch.top_channels, width, TOP, STREAM)
-        self.bias = QualityBias(width)
+        self.bias = QualityAffine(width)
         self.trunk = nn.Sequential(
             residual_blocks(width, 1),
             Upsample(width, width),
@@ -132,7 +132,7 @@ class PassPrior(nn.Module):
         super().__init__()
         self.number = number
         self.enter = ExactConv2d(arch.latent_channels, arch.prior_channels, LATENT, STREAM)
-        self.bias = QualityBias(arch.prior_channels)
+        self.bias = QualityAffine(arch.prior_channels)
         self.trunk = residual_blocks(arch.prior_channels, arch.prior_blocks)
         self.head = Head(arch.prior_channels, arch.latent_channels, (LATENT, SCALE_INDEX))
         self.head.start_at(1, _INITIAL_SCALE)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vlaecodec.entropy.scales import SCALE_MIN, SCALE_RATIO, SCALES, TOP_SCALE_OCTAVE
 from vlaecodec.networks.common.fixed_point import LATENT, ste_round
+from vlaecodec.networks.common.quality import KNOTS
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.prior import (
     PASSES,
@@ -24,6 +25,9 @@ from vlaecodec.networks.photo.prior import (
 LAMBDA_MIN = 0.0005
 LAMBDA_MAX = 0.25
 """Bits per pixel per squared grey level, at quality 1 and at quality 100."""
+
+STRETCH_END = 1 / (KNOTS - 1)
+"""Below this quality position lambda falls faster, where the architecture says so."""
 
 Rounding = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From latents in quantisation steps to what the decoder sees and what the rate is measured at."""
@@ -41,15 +45,25 @@ class CodedLatent:
     """Float [B], net of what bits-back coding returns."""
 
 
-def rate_weight(quality: Tensor) -> Tensor:
-    """lambda at quality positions [B] in [0, 1]: geometric, so that equal steps look equal."""
-    return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** quality
+def rate_weight(quality: Tensor, stretch: float = 1.0) -> Tensor:
+    """lambda at quality positions [B] in [0, 1]: geometric, so that equal steps look equal.
+
+    stretch: by what it is divided at position 0, less and less up to STRETCH_END.
+    """
+    part = (1 - quality / STRETCH_END).clamp_min(0)
+    return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** quality * stretch**-part
 
 
 def add_noise(x: Tensor) -> tuple[Tensor, Tensor]:
     """The rounding of training: the decoder sees rounded latents (straight-through), the rate is
     measured with uniform noise (Minnen and Singh, arXiv 2007.08739)."""
     return ste_round(x), x + torch.rand_like(x) - 0.5
+
+
+def round_latents(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The rounding of the codec itself: the rate is that of the rounded latents."""
+    rounded = ste_round(x)
+    return rounded, rounded
 
 
 def code_latent(

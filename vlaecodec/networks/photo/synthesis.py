@@ -16,7 +16,7 @@ from vlaecodec.networks.common.fixed_point import (
     Format,
     requantise,
 )
-from vlaecodec.networks.common.quality import QualityBias
+from vlaecodec.networks.common.quality import QualityAffine
 from vlaecodec.networks.photo.architecture import Architecture
 
 PIXEL = Format(frac_bits=10, low=0, high=4080)
@@ -34,10 +34,10 @@ class GlobalDecoder(nn.Module):
         eighth, sixteenth = arch.eighth_channels, arch.sixteenth_channels
         self.quantised = False
         self.enter = ExactConv2d(arch.latent_channels, sixteenth, LATENT, STREAM)
-        self.sixteenth_bias = QualityBias(sixteenth)
+        self.sixteenth_bias = QualityAffine(sixteenth)
         self.sixteenth = residual_blocks(sixteenth, arch.decoder_sixteenth_blocks)
         self.up = Upsample(sixteenth, eighth)
-        self.eighth_bias = QualityBias(eighth)
+        self.eighth_bias = QualityAffine(eighth)
         self.eighth = residual_blocks(eighth, arch.decoder_eighth_blocks)
         # 3x3, so that the blocks of pixels it makes overlap.
         self.leave = ExactConv2d(eighth, 3 * FOLD**2, SIGNED, PIXEL, kernel_size=3)

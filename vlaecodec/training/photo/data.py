@@ -57,7 +57,8 @@ def _read_files(source: Path) -> Iterator[bytes]:
 class Crops:
     """Random square crops, flipped and transposed at random, each photo weighted by its area.
 
-    `part` of the crops come from `extra` pictures instead.
+    `part` of the crops come from `extra` pictures instead; `rescale_part` of them are reduced, to
+    a half at most, where the photo is large enough.
     """
 
     def __init__(
@@ -68,12 +69,13 @@ class Crops:
         seed: int,
         extra: list[Photo] | None = None,
         part: float = 0.0,
+        rescale_part: float = 0.0,
     ) -> None:
         extra = extra or []
         self.photos = [_pad_to(photo, size) for photo in photos + extra]
         weights = [_by_area(photos) * (1 - part if extra else 1)]
         self.weights = np.concatenate([*weights, _by_area(extra) * part] if extra else weights)
-        self.size, self.batch = size, batch
+        self.size, self.batch, self.rescale_part = size, batch, rescale_part
         self.rng = np.random.default_rng(seed)
 
     def draw(self) -> Tensor:
@@ -81,15 +83,25 @@ class Crops:
         crops = []
         for index in self.rng.choice(len(self.photos), self.batch, p=self.weights):
             photo = self.photos[index]
-            top = self.rng.integers(photo.shape[0] - self.size + 1)
-            left = self.rng.integers(photo.shape[1] - self.size + 1)
-            crop = photo[top : top + self.size, left : left + self.size]
+            side = self._side(min(photo.shape[:2]))
+            top = self.rng.integers(photo.shape[0] - side + 1)
+            left = self.rng.integers(photo.shape[1] - side + 1)
+            crop = photo[top : top + side, left : left + side]
+            if side > self.size:
+                shape = (self.size, self.size)
+                crop = np.asarray(Image.fromarray(crop).resize(shape, Image.Resampling.LANCZOS))
             if self.rng.random() < 0.5:
                 crop = crop[:, ::-1]
             if self.rng.random() < 0.25:
                 crop = crop.transpose(1, 0, 2)
             crops.append(crop.transpose(2, 0, 1))
         return torch.from_numpy(np.stack(crops))
+
+    def _side(self, shorter: int) -> int:
+        """Of the part of a photo that a crop is made of; `shorter` is the photo's shorter side."""
+        if self.rng.random() >= self.rescale_part:
+            return self.size
+        return min(shorter, round(self.size * self.rng.uniform(1, 2)))
 
 
 def _by_area(photos: list[Photo]) -> NDArray[np.float64]:

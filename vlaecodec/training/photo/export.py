@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 
 from vlaecodec.entropy.tables import model_tables
 from vlaecodec.model.float_weights import thaw
 from vlaecodec.model.frozen import (
     MODEL_KIND,
     WEIGHTS_NAME,
+    read_metadata,
     read_model,
     table_tensors,
     whole_tensors,
@@ -23,6 +24,7 @@ from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 from vlaecodec.training.model_folder import read_progress_of, write_model_folder
 from vlaecodec.training.photo.card import model_card
+from vlaecodec.training.photo.grow import grow_model
 
 
 def export_model(
@@ -67,7 +69,13 @@ def export_model(
 def import_model(folder: Path, network: PhotoVLAE) -> Progress:
     """Give a float network the weights of an exported model, so that training can go on from it.
 
-    The optimiser's moments are not kept. Raises ValueError if the weights are not the network's.
+    The network may be larger, see `grow_model`. The optimiser's moments are not kept. Raises
+    ValueError if the weights are not the network's.
     """
-    thaw(network, load_file(folder / WEIGHTS_NAME))
+    data = (folder / WEIGHTS_NAME).read_bytes()
+    architecture = Architecture(**json.loads(read_metadata(data)["architecture"]))
+    if architecture == network.arch:
+        thaw(network, load(data))
+    else:
+        grow_model(folder, architecture, network)
     return read_progress_of(folder)

@@ -16,8 +16,10 @@ from torch import Tensor
 
 from vlaecodec.networks.common.fixed_point import set_quantised
 from vlaecodec.networks.common.ms_ssim import ms_ssim_loss
+from vlaecodec.networks.common.ssimulacra2 import ssimulacra2_error
 from vlaecodec.networks.photo.architecture import ARCHITECTURES, Architecture
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.rate_distortion import round_latents
 from vlaecodec.training.checkpoint import (
     Progress,
     load_optimizer,
@@ -35,7 +37,7 @@ from vlaecodec.training.photo.local_loss import (
     local_bits,
     split_image,
 )
-from vlaecodec.training.photo.loss import Losses, forward_losses, objective
+from vlaecodec.training.photo.loss import Losses, Weights, forward_losses, objective
 from vlaecodec.training.photo.report import Report
 from vlaecodec.training.photo.synthetic import draw_pictures
 
@@ -67,6 +69,8 @@ class TrainingConfig(RunConfig):
     learning_rate: float = 1e-3
     coarse_weight: float = 0.0
     ms_ssim_part: float = 0.0
+    ssimulacra2_part: float = 0.0
+    rescale_part: float = 0.0
     local_weight: float = 0.03
     local_rate_gain: float = 4.0
     local_sample: int = 8192
@@ -79,6 +83,16 @@ class TrainingConfig(RunConfig):
             raise ValueError(f"a batch of {self.batch} leaves a local decoder without a crop")
         if set(self.freeze) >= set(PARTS):
             raise ValueError("everything is frozen")
+
+    @property
+    def weights(self) -> Weights:
+        """What the objective's distortion is made of."""
+        return Weights(
+            self.coarse_weight,
+            self.ms_ssim_part,
+            self.ssimulacra2_part,
+            self.architecture.lowest_rate_stretch,
+        )
 
     @property
     def local_decoders(self) -> list[str]:
@@ -99,7 +113,9 @@ def train(config: TrainingConfig) -> Progress:
     torch.manual_seed(config.seed + progress.steps)
     seed = config.seed + progress.steps
     drawn = draw_pictures(DRAWN_PICTURES, seed) if config.synthetic else []
-    crops = Crops(photos, config.crop, config.batch, seed, drawn, config.synthetic)
+    crops = Crops(
+        photos, config.crop, config.batch, seed, drawn, config.synthetic, config.rescale_part
+    )
     validation = center_crops(read_photos(config.validation), 256)
 
     begin, steps_before = time.monotonic(), progress.steps
@@ -213,7 +229,9 @@ def _step(
             )
             if config.ms_ssim_part:
                 losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)
-            loss = objective(losses, quality, config.coarse_weight, config.ms_ssim_part)
+            if config.ssimulacra2_part:
+                losses.ssimulacra2_error = ssimulacra2_error(mean_image, image)
+            loss = objective(losses, quality, config.weights)
         losses.pixel_bpp = _pixel_bits(model, config, image, mean_image, trunk)
         for pixel_bpp in losses.pixel_bpp.values():
             loss = loss + config.local_weight / len(losses.pixel_bpp) * pixel_bpp
@@ -261,7 +279,10 @@ def _validate(
     progress: Progress,
     report: Report,
 ) -> None:
-    """Add a point to the learning curve: the objective, bpp and PSNR on the validation photos."""
+    """Add a point to the learning curve: the objective and its parts on the validation photos.
+
+    Rates are those of rounded latents, as files hold them.
+    """
     row: dict[str, float] = {"pixels": progress.pixels, "seconds": round(progress.seconds)}
     clean = {
         "local": partial(exact_contexts, near_lossless=0),
@@ -274,7 +295,7 @@ def _validate(
             quality = torch.full((len(image),), position, device=device)
             image = _to_network(image, device)
             losses, mean_image, trunk = forward_losses(
-                model, image, quality, quantised=config.quantised
+                model, image, quality, round_latents, quantised=config.quantised
             )
             residual, mean = split_image(image, mean_image)
             for name in config.local_decoders:
@@ -283,8 +304,12 @@ def _validate(
                 found[PIXEL_MEASURES[name]].append(bits.mean(1))
             found["bpp"].append(losses.rate_bpp)
             found["psnr_db"].append(_psnr_db(losses))
-            found["ms_ssim_loss"].append(ms_ssim_loss(mean_image, image))
-            total += float(objective(losses, quality)) * len(image) / len(photos)
+            losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)
+            found["ms_ssim_loss"].append(losses.ms_ssim_loss)
+            if config.ssimulacra2_part:
+                losses.ssimulacra2_error = ssimulacra2_error(mean_image, image)
+                found["ssimulacra2_error"].append(losses.ssimulacra2_error)
+            total += float(objective(losses, quality, config.weights)) * len(image) / len(photos)
         means = {name: float(torch.cat(values).mean()) for name, values in found.items()}
         means["ms_ssim_db"] = -10 * math.log10(means.pop("ms_ssim_loss"))
         row |= {f"{name}@{position}": round(value, 4) for name, value in means.items()}

@@ -8,9 +8,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vlaecodec.networks.common.ms_ssim import MS_SSIM_GAIN
+from vlaecodec.networks.common.ssimulacra2 import SSIMULACRA2_GAIN
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.rate_distortion import (
     LAMBDA_MAX,
+    Rounding,
     add_noise,
     code_latent,
     rate_weight,
@@ -32,6 +34,8 @@ class Losses:
     """Of the picture averaged over COARSE_PX x COARSE_PX blocks."""
     ms_ssim_loss: Tensor | None = None
     """1 - MS-SSIM, when it is part of the objective."""
+    ssimulacra2_error: Tensor | None = None
+    """Likewise."""
     pixel_bpp: dict[str, Tensor] = field(default_factory=dict)
     """Of the pixels given the latents, the mean of each local decoder's crops: scalars."""
 
@@ -41,7 +45,12 @@ class Losses:
 
 
 def forward_losses(
-    model: PhotoVLAE, image: Tensor, quality: Tensor, *, quantised: bool
+    model: PhotoVLAE,
+    image: Tensor,
+    quality: Tensor,
+    rounding: Rounding = add_noise,
+    *,
+    quantised: bool,
 ) -> tuple[Losses, Tensor, Tensor]:
     """One pass over a batch. image: float [B, 3, H, W] in 0..255; quality: [B] in [0, 1].
 
@@ -50,7 +59,7 @@ def forward_losses(
     """
     pixels = image.shape[-1] * image.shape[-2]
     y = model.analysis(image, quality)
-    coded = code_latent(model, y, quality, add_noise, quantised=quantised)
+    coded = code_latent(model, y, quality, rounding, quantised=quantised)
     trunk = model.decoder.features(coded.known, quality)
     mean_image = model.decoder.mean_image(trunk) / PIXEL_UNITS
     error = mean_image - image
@@ -63,19 +72,29 @@ def forward_losses(
     return losses, mean_image, trunk
 
 
-def objective(
-    losses: Losses, quality: Tensor, coarse_weight: float = 0.0, ms_ssim_part: float = 0.0
-) -> Tensor:
-    """The scalar to minimise; each quality weighted by lambda**-0.5 so that none dominates.
+@dataclass(frozen=True)
+class Weights:
+    """What the distortion of an objective is made of; squared error alone by default."""
 
-    `coarse_weight` adds the error of block averages to the distortion, fully at the lowest quality
-    and not at all at the highest. `ms_ssim_part`, 0 to 1, of the distortion is 1 - MS-SSIM instead.
-    Validation leaves both out.
-    """
-    weight = rate_weight(quality)
-    distortion = losses.mse + coarse_weight * (1 - quality) ** 2 * losses.coarse_mse
+    coarse: float = 0.0
+    """Of the error of block averages, fully at the lowest quality and not at all at the highest."""
+    ms_ssim_part: float = 0.0
+    """The part, 0 to 1, that is 1 - MS-SSIM instead."""
+    ssimulacra2_part: float = 0.0
+    """The part that is SSIMULACRA2's error instead."""
+    stretch: float = 1.0
+    """See rate_weight."""
+
+
+def objective(losses: Losses, quality: Tensor, weights: Weights = Weights()) -> Tensor:
+    """The scalar to minimise; each quality weighted by lambda**-0.5 so that none dominates."""
+    weight = rate_weight(quality, weights.stretch)
+    distortion = losses.mse + weights.coarse * (1 - quality) ** 2 * losses.coarse_mse
+    distortion = (1 - weights.ms_ssim_part - weights.ssimulacra2_part) * distortion
     if losses.ms_ssim_loss is not None:
-        structural = MS_SSIM_GAIN * losses.ms_ssim_loss
-        distortion = (1 - ms_ssim_part) * distortion + ms_ssim_part * structural
+        distortion = distortion + weights.ms_ssim_part * MS_SSIM_GAIN * losses.ms_ssim_loss
+    if losses.ssimulacra2_error is not None:
+        error = SSIMULACRA2_GAIN * losses.ssimulacra2_error
+        distortion = distortion + weights.ssimulacra2_part * error
     cost = losses.rate_bpp + weight * distortion
     return (cost * (weight / LAMBDA_MAX) ** -0.5).mean()
