@@ -57,11 +57,12 @@ class Section(IntEnum):
     ICC_PROFILE = 1
     EXIF = 2
     XMP = 3
+    DENSITY = 4
 
     @property
     def title(self) -> str:
         """What to call it in a message."""
-        return {0: "alpha channel", 1: "ICC profile", 2: "EXIF", 3: "XMP"}[self]
+        return ("alpha channel", "ICC profile", "EXIF", "XMP", "pixel density")[self]
 
 
 @dataclass(frozen=True)

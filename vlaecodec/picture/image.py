@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from vlaecodec.bitstream.header import MAX_PIXELS, MAX_SIDE_PX
 from vlaecodec.errors import ImageError, LossWarning
-from vlaecodec.picture.alpha import Alpha, fill_hidden
+from vlaecodec.picture.colour_tags import choose_profile
+from vlaecodec.picture.content import is_grey
+from vlaecodec.picture.density import Density
 from vlaecodec.picture.metadata import Metadata, metadata_of
-from vlaecodec.picture.sample_depth import is_cut
+from vlaecodec.picture.opening import choose_frame, load_image, open_image
+from vlaecodec.picture.sample_depth import is_cut, mode_of_cut, restore_mode
 
 Pixels = NDArray[np.uint8]
 """uint8 [H, W, 3], RGB."""
@@ -31,6 +34,9 @@ _TIFF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 _TIFF_FOLDERS = (0x8769, 0x8825)
 """EXIF and GPS."""
 
+_ON_THE_SIDE = range(5, 9)
+"""EXIF orientations that swap width and height."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -39,42 +45,51 @@ class Picture:
     pixels: Pixels
     """R = G = B where it is grey."""
     grey: bool = False
+    """Whether it is coded as one channel."""
     alpha: Alpha | None = None
     """None where all is opaque."""
     metadata: Metadata = field(default_factory=Metadata)
+    as_rgb: bool = False
+    """Of a grey picture: whether it came, and is shown, with three channels."""
 
 
-def read_image(data: bytes, *, to_8_bit: bool = False, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def read_image(
+    data: bytes,
+    *,
+    to_8_bit: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    frame: int | None = None,
+    accept_truncated: bool = False,
+) -> Image.Image:
     """Open and fully decode an image file.
 
+    frame: which frame or page of several, counted from 1. accept_truncated: take a file that breaks
+    off, with a LossWarning. A LossWarning also names what the file holds and a .vlae file does not.
     Raises ImageError if it is none, is damaged, is larger than max_pixels, is an animation or has
-    several pages, or has samples of more than 8 bits that Pillow would cut, unless `to_8_bit`.
+    several pages and `frame` names none, or has samples of more than 8 bits that Pillow would cut,
+    unless `to_8_bit`.
     """
     try:
         with _our_limits():
-            image = Image.open(io.BytesIO(data))
-        _check_size(*image.size)
-        if image.width * image.height > max_pixels:
-            raise ImageError(
-                f"{image.width} x {image.height} pixels, more than the limit of {max_pixels}"
-            )
-        # A phone's JPEG may hold a second picture that is no frame of an animation.
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-            raise ImageError(
-                f"an animation or several pages ({getattr(image, 'n_frames', 2)}): only still "
-                "pictures can be encoded; save the one you want to a file of its own"
-            )
-        if is_cut(image, data) and not to_8_bit:
-            raise _sixteen_bits()
-        with _our_limits():
-            image.load()
-    except UnidentifiedImageError:
-        raise ImageError("not an image in a format that can be read here") from None
+            image = open_image(data)
+            _check_pixels(*image.size, max_pixels)
+            choose_frame(image, frame)
+            _check_pixels(*image.size, max_pixels)
+            if is_cut(image, data) and not to_8_bit:
+                raise _sixteen_bits()
+            cut_mode = mode_of_cut(image)
+            image = load_image(image, data, accept_truncated=accept_truncated)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # Pillow's readers raise whatever they meet
         raise ImageError(f"the image cannot be read: {error}") from error
-    return image
+    return restore_mode(image, cut_mode)
+
+
+def _check_pixels(width: int, height: int, max_pixels: int) -> None:
+    _check_size(width, height)
+    if width * height > max_pixels:
+        raise ImageError(f"{width} x {height} pixels, more than the limit of {max_pixels}")
 
 
 @contextmanager
@@ -112,7 +127,8 @@ def to_picture(
 
 def to_image(picture: Picture) -> Image.Image:
     """The inverse of to_picture: mode RGB, RGBA, L or LA, and what comes along in `info`."""
-    samples = picture.pixels[..., 0] if picture.grey else picture.pixels
+    one_channel = picture.grey and not picture.as_rgb
+    samples = picture.pixels[..., 0] if one_channel else picture.pixels
     image = Image.fromarray(np.ascontiguousarray(samples))
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(picture.alpha))
@@ -149,7 +165,7 @@ def _from_array(array: NDArray[Any]) -> Picture:
     _check_size(array.shape[1], array.shape[0])
     if array.ndim == 2:
         return Picture(_repeat(array), grey=True)
-    return Picture(np.ascontiguousarray(array))
+    return Picture(np.ascontiguousarray(array), grey=is_grey(array), as_rgb=is_grey(array))
 
 
 def _from_pillow(image: Image.Image, *, exact: bool, to_8_bit: bool) -> Picture:
@@ -157,7 +173,8 @@ def _from_pillow(image: Image.Image, *, exact: bool, to_8_bit: bool) -> Picture:
     info = dict(image.info)
     if image.format == "TIFF" and "exif" not in info:
         info["exif"] = _tiff_exif(image)
-    image = _upright(image, info)
+    format_name = image.format
+    image, orientation = _upright(image, info)
     if image.mode == "F":
         raise ImageError("floating-point samples cannot be encoded")
     if exact and image.mode not in EXACT_MODES and not image.mode.startswith("I"):
@@ -181,19 +198,39 @@ def _from_pillow(image: Image.Image, *, exact: bool, to_8_bit: bool) -> Picture:
         pixels = np.ascontiguousarray(np.asarray(_opaque(image))[..., :3])
     if alpha is not None and not exact:
         pixels = fill_hidden(pixels, alpha)
-    return Picture(pixels, grey, alpha, metadata_of(info))
+    as_rgb = not grey and is_grey(pixels)
+    metadata = _metadata(image, info, format_name, orientation, grey=grey)
+    return Picture(pixels, grey or as_rgb, alpha, metadata, as_rgb)
 
 
-def _upright(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
-    """Turned as its EXIF says; EXIF that cannot be read is taken out of `info`."""
+def _metadata(
+    image: Image.Image,
+    info: dict[Any, Any],
+    format_name: str | None,
+    orientation: int,
+    *,
+    grey: bool,
+) -> Metadata:
+    """What comes along with an upright picture. info: of the image as it was stored."""
+    info["icc_profile"] = choose_profile(info, grey=grey)
+    density = Density.of_image(info, format_name)
+    if density is not None and orientation in _ON_THE_SIDE:
+        density = density.turned()
+    return metadata_of(info, image.size, turned=orientation != 1, density=density)
+
+
+def _upright(image: Image.Image, info: dict[Any, Any]) -> tuple[Image.Image, int]:
+    """Turned as its EXIF says, and what that was; unreadable EXIF is taken out of `info`."""
     try:
-        return ImageOps.exif_transpose(image)
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        upright = ImageOps.exif_transpose(image)
+        return upright, orientation if orientation in range(2, 9) else 1
     except MemoryError:
         raise
     except Exception:  # Pillow's EXIF reader raises whatever it meets
         warnings.warn("the EXIF cannot be read: left out", LossWarning, stacklevel=5)
         info.pop("exif", None)
-        return image
+        return image, 1
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -202,13 +239,17 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _from_sixteen_bits(image: Image.Image, *, to_8_bit: bool) -> Image.Image:
+    """Mode L, or LA where one value is told to be transparent."""
     samples = np.asarray(image)
     if samples.min() < 0 or samples.max() > 65535:
         raise ImageError("samples of more than 16 bits cannot be encoded")
     if not to_8_bit:
         raise _sixteen_bits()
-    rounded = (samples.astype(np.uint32) * 255 + 32767) // 65535
-    return Image.fromarray(rounded.astype(np.uint8))
+    reduced = Image.fromarray(((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
+    hidden = image.info.get("transparency")
+    if isinstance(hidden, int):
+        reduced.putalpha(Image.fromarray(np.where(samples == hidden, 0, 255).astype(np.uint8)))
+    return reduced
 
 
 def _convert_colours(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What comes along with a picture: colour profile, EXIF and XMP, to sections of a file and back.
+"""What comes along with a picture: colour profile, EXIF, XMP, density, to sections and back.
 
 Knows neither torch nor numpy nor Pillow: reading what a file holds is cheap.
 """
@@ -6,17 +6,22 @@ Knows neither torch nor numpy nor Pillow: reading what a file holds is cheap.
 from __future__ import annotations
 
 import re
-import struct
+import warnings
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vlaecodec.bitstream.header import METADATA_MAX_BYTES, Section
-from vlaecodec.errors import DamagedError, ParameterError
+from vlaecodec.errors import DamagedError, LossWarning, ParameterError
+from vlaecodec.picture.density import Density
+from vlaecodec.picture.exif_block import fit_exif, is_exif
 
 _EXIF_PREFIX = b"Exif\0\0"
-_ORIENTATION = 0x0112
+_RAW_PROFILES = "Raw profile type "
+"""How ImageMagick's PNGs name metadata that it writes as text: a line with its kind and one with
+its length, then hexadecimal digits."""
+
 XMP_KEY = "XML:com.adobe.xmp"
 """What PNG and Pillow call it."""
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=\"|='|>)\s*)[2-8]")
@@ -30,26 +35,60 @@ class Metadata:
     exif: bytes | None = None
     """Begins with "Exif", two zeros, and a TIFF header."""
     xmp: bytes | None = None
+    density: Density | None = None
 
-    def as_info(self) -> dict[str, bytes]:
-        """What is there, under Pillow's names."""
-        return {name: value for name, value in vars(self).items() if value is not None}
+    def as_info(self) -> dict[str, Any]:
+        """What is there, under Pillow's names: the density as `dpi`, or `aspect` without a unit."""
+        found = {name: getattr(self, name) for name in _NAMES.values()}
+        if self.density is not None and self.density.dpi is not None:
+            found["dpi"] = self.density.dpi
+        elif self.density is not None:
+            found["aspect"] = self.density.x, self.density.y
+        return {name: value for name, value in found.items() if value is not None}
+
+    def joined(self, other: Metadata) -> Metadata:
+        """With all that the other has."""
+        return replace(self, **{name: v for name, v in vars(other).items() if v is not None})
 
 
-def metadata_of(info: Mapping[Any, Any]) -> Metadata:
-    """What `Image.info` holds, for a picture that is turned upright: orientations are set to 1."""
-    xmp = info.get("xmp") or info.get(XMP_KEY) or None
+def metadata_of(
+    info: Mapping[Any, Any],
+    size: tuple[int, int] | None = None,
+    *,
+    turned: bool = False,
+    density: Density | None = None,
+) -> Metadata:
+    """What `Image.info` holds, for a picture that is turned upright: orientations are set to 1.
+
+    size: of the picture, which EXIF is to agree with. turned: whether it was stored otherwise.
+    """
+    xmp = info.get("xmp") or info.get(XMP_KEY) or _raw_profile(info, "xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    exif = info.get("exif") or None
-    if exif is not None:
-        block = bytearray(exif.removeprefix(_EXIF_PREFIX))
-        _reset_orientation(block)
-        exif = _EXIF_PREFIX + block
+    exif = info.get("exif") or _raw_profile(info, "exif") or _raw_profile(info, "APP1")
+    if exif:
+        block = exif.removeprefix(_EXIF_PREFIX)
+        if is_exif(block):
+            exif = _EXIF_PREFIX + fit_exif(block, size, turned=turned)
+        else:
+            warnings.warn("the EXIF cannot be read: left out", LossWarning, stacklevel=2)
+            exif = None
     return Metadata(
         icc_profile=info.get("icc_profile") or None,
-        exif=exif,
-        xmp=xmp and _XMP_ORIENTATION.sub(rb"\g<1>1", xmp),
+        exif=exif or None,
+        xmp=(xmp and _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)) or None,
+        density=density,
     )
+
+
+def _raw_profile(info: Mapping[Any, Any], kind: str) -> bytes | None:
+    """Metadata that a PNG has as text; None where there is none, or it is no such text."""
+    text = info.get(_RAW_PROFILES + kind)
+    if not isinstance(text, str):
+        return None
+    try:
+        return bytes.fromhex("".join(text.strip("\n").split("\n")[2:]))
+    except ValueError:
+        return None
 
 
 def write_metadata(metadata: Metadata) -> dict[Section, bytes]:
@@ -67,11 +106,15 @@ def write_metadata(metadata: Metadata) -> dict[Section, bytes]:
                 f"{METADATA_MAX_BYTES}: --strip leaves it out"
             )
         sections[section] = zlib.compress(value, 9)
+    if metadata.density is not None:
+        sections[Section.DENSITY] = metadata.density.pack()
     return sections
 
 
 def read_metadata(section: Section, stored: bytes) -> Metadata:
     """What one section holds. Raises DamagedError if it cannot be what write_metadata made."""
+    if section == Section.DENSITY:
+        return Metadata(density=Density.unpack(stored))
     expander = zlib.decompressobj()
     try:
         value = expander.decompress(stored, METADATA_MAX_BYTES)
@@ -81,24 +124,8 @@ def read_metadata(section: Section, stored: bytes) -> Metadata:
         raise DamagedError(f"the {section.title} does not end where it should")
     if section == Section.EXIF:
         value = _EXIF_PREFIX + value
-    return Metadata(**{_NAMES[section]: value})
+    found: dict[str, Any] = {_NAMES[section]: value}
+    return Metadata(**found)
 
 
 _NAMES = {Section.ICC_PROFILE: "icc_profile", Section.EXIF: "exif", Section.XMP: "xmp"}
-
-
-def _reset_orientation(block: bytearray) -> None:
-    """Set the orientation of a TIFF block to 1, in place, and change nothing else."""
-    order = {b"II": "<", b"MM": ">"}.get(bytes(block[:2]))
-    if order is None or len(block) < 8:
-        return
-    (directory,) = struct.unpack_from(f"{order}I", block, 4)
-    if directory + 2 > len(block):
-        return
-    (count,) = struct.unpack_from(f"{order}H", block, directory)
-    for entry in range(directory + 2, min(directory + 2 + 12 * count, len(block) - 11), 12):
-        tag, kind = struct.unpack_from(f"{order}HH", block, entry)
-        # SHORT as it should be, or what readers take as well: BYTE, LONG and the signed ones.
-        number = {3: "H", 1: "B", 4: "I", 6: "b", 8: "h", 9: "i"}.get(kind)
-        if tag == _ORIENTATION and number is not None:
-            struct.pack_into(f"{order}{number}", block, entry + 8, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from PIL import ImageFile
+from PIL import Image, ImageFile
 
 _SIXTEEN_BITS = re.compile(r"(?!BGR).*;16[A-Z]*")
 """Pillow's raw modes, but for BGR;16: that is a whole pixel in 16 bits."""
@@ -32,6 +32,31 @@ def is_cut(image: ImageFile.ImageFile, data: bytes) -> bool:
         flags = int.from_bytes(data[box + 6 : box + 7], "big") if box >= 0 else 0
         return bool(flags & _AV1_HIGH_BIT_DEPTH)
     return any(_is_deep_tile(tile.codec_name, tile.args) for tile in image.tile)
+
+
+def mode_of_cut(image: ImageFile.ImageFile) -> str | None:
+    """The mode of the file's own channels cut to eight bits, where Pillow gives others; else None.
+
+    image: opened, not yet loaded.
+    """
+    return "LA" if any("LA;16B" in _tile_arguments(tile) for tile in image.tile) else None
+
+
+def restore_mode(image: Image.Image, mode: str | None) -> Image.Image:
+    """The image in the mode that mode_of_cut named, its transparent colour cut to eight bits."""
+    if mode is not None and image.mode != mode:
+        info = image.info
+        restored = image.convert(mode)
+        restored.info, restored.format = info, image.format
+        return restored
+    hidden = image.info.get("transparency")
+    if image.mode == "RGB" and isinstance(hidden, tuple) and max(hidden) > 255:
+        image.info["transparency"] = tuple(sample >> 8 for sample in hidden)
+    return image
+
+
+def _tile_arguments(tile: Any) -> tuple[Any, ...]:
+    return tile.args if isinstance(tile.args, tuple) else (tile.args,)
 
 
 def _is_deep_tile(codec: str, arguments: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 
 from vlaecodec.bitstream.container import Container
 from vlaecodec.bitstream.header import Section
@@ -31,8 +30,7 @@ def read_sections(container: Container, *, keep_going: bool) -> tuple[Alpha | No
             if section == Section.ALPHA:
                 alpha = decode_alpha(stored, header.width, header.height)
             else:
-                found = read_metadata(section, stored).as_info()
-                metadata = replace(metadata, **found)
+                metadata = metadata.joined(read_metadata(section, stored))
         except DamagedError as error:
             if not keep_going:
                 raise DamagedError(f"{error}; --keep-going does without") from error

@@ -1,0 +1,85 @@
+"""Samples as one lossless WebP: the file format's simple form, a single VP8L chunk."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, WebPImagePlugin
+
+from vlaecodec.errors import DamagedError
+
+SIDE_MAX_PX = 16383
+"""WebP has no larger pictures."""
+
+_HEAD = struct.Struct("<4sI4s4sIBI")
+_RIFF_BYTES, _CHUNK_BYTES = 8, 20
+"""What precedes the sizes' own counts: the RIFF header; that and the chunk's."""
+
+_SIGNATURE = 0x2F
+_SETTINGS = ((80, 4), (75, 2))
+_SLOW_SETTINGS = ((100, 6),)
+"""Quality (effort, for lossless files) and method, of which the smallest file is taken."""
+
+_SLOW_MAX_PX = 2**21
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a VP8L chunk says of itself."""
+
+    width: int
+    height: int
+    alpha: bool
+
+
+def encode_vp8l(samples: NDArray[np.uint8]) -> bytes:
+    """A WebP file of uint8 [H, W, 3] or [H, W, 4], sides of at most SIDE_MAX_PX."""
+    image = Image.fromarray(samples)
+    slow = image.width * image.height <= _SLOW_MAX_PX
+    settings = _SETTINGS + (_SLOW_SETTINGS if slow else ())
+    files = []
+    for quality, method in settings:
+        buffer = io.BytesIO()
+        image.save(buffer, "WEBP", lossless=True, exact=True, quality=quality, method=method)
+        files.append(buffer.getvalue())
+    return min(files, key=len)
+
+
+def read_shape(data: bytes) -> Shape | None:
+    """Size and channels; None unless the file is a single VP8L chunk and nothing else.
+
+    Then there is no other place for a reader to find another size in.
+    """
+    if len(data) < _HEAD.size:
+        return None
+    riff, riff_size, webp, chunk, chunk_size, signature, bits = _HEAD.unpack_from(data)
+    if (riff, webp, chunk, signature) != (b"RIFF", b"WEBP", b"VP8L", _SIGNATURE) or bits >> 29:
+        return None
+    whole = _CHUNK_BYTES + chunk_size + chunk_size % 2
+    if whole != len(data) or riff_size + _RIFF_BYTES != len(data):
+        return None
+    return Shape(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), bool(bits >> 28 & 1))
+
+
+def decode_vp8l(data: bytes, shape: Shape) -> NDArray[np.uint8]:
+    """Undo encode_vp8l: uint8 [H, W, 3], or [H, W, 4] with alpha.
+
+    Raises DamagedError unless the file is of this very shape, before anything is allocated.
+    """
+    if read_shape(data) != shape:
+        raise DamagedError("the WebP is not of the picture's size and channels")
+    try:
+        # Pillow's reader itself, without the limit of Image.open: the size is known to be right.
+        with WebPImagePlugin.WebPImageFile(io.BytesIO(data)) as image:
+            samples = np.asarray(image.convert("RGBA" if shape.alpha else "RGB"))
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's readers raise whatever they meet
+        raise DamagedError(f"the WebP cannot be read: {error}") from error
+    if samples.shape != (shape.height, shape.width, 3 + shape.alpha):
+        raise DamagedError("the WebP is not of the picture's size and channels")
+    return samples
