@@ -38,7 +38,8 @@ class Density:
         try:
             if format_name in ("JPEG", "MPO"):
                 return cls._of_jfif(info.get("jfif_unit"), info.get("jfif_density"))
-            if "dpi" in info:
+            # TIFFs must tell a density; writers that have none tell 1.
+            if "dpi" in info and (format_name != "TIFF" or tuple(info["dpi"]) != (1, 1)):
                 return cls.per_inch(*map(float, info["dpi"]))
             if "aspect" in info:
                 return cls._aspect(*map(float, info["aspect"]))

@@ -44,7 +44,10 @@ def _other_pictures(image: Image.Image, count: int) -> str:
     entries: Any = getattr(image, "mpinfo", {}).get(_MP_ENTRIES, [])
     if count == 1 and len(entries) == 2 and entries[1]["Attribute"]["MPType"] == "Undefined":
         return "a second picture (a gain map or a preview)"
-    return "a second picture" if count == 1 else f"{count} other pictures"
+    kind = {"TIFF": "page", "GIF": "frame", "PNG": "frame", "WEBP": "frame"}.get(
+        image.format or "", "picture"
+    )
+    return f"another {kind}" if count == 1 else f"{count} other {kind}s"
 
 
 def _in_jpeg(image: Image.Image, data: bytes) -> list[str]:
