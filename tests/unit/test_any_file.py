@@ -32,8 +32,8 @@ from tests.picture_files import (
     tiff_pages,
 )
 from vlaecodec.errors import ImageError
-from vlaecodec.image import read_image, to_image, to_picture
 from vlaecodec.picture.icc import read_space
+from vlaecodec.picture.image import read_image, to_image, to_picture
 
 Check = Callable[[Image.Image], object]
 
@@ -51,7 +51,7 @@ class Case:
     error: str | None = None
     """A part of it; None: there is none."""
     options: dict[str, Any] | None = None
-    check: Check = lambda image: None
+    check: Check = lambda _: None
     profile: bytes | str | None = None
     """The profile itself, or "RGB " or "GRAY" for one that was made; None: there is none."""
     exif: bool = False
@@ -143,7 +143,7 @@ BIG = (WIDTH * 5, HEIGHT * 5)
 
 
 def transparent_at_origin(samples: np.ndarray) -> tuple[bytes, bytes]:
-    return b"tRNS", samples[0, 0].astype(">u2").tobytes()
+    return b"tRNS", samples[:1, :1].astype(">u2").tobytes()
 
 
 def with_mpf(*others: Image.Image) -> bytes:
@@ -360,6 +360,7 @@ CASES = [
     Case(
         "png-exif-in-text-junk",
         lambda: png_text(**{"Raw_profile_type_exif": "\nexif\n 9\nno digits"}),
+        warning=NO_EXIF,
     ),
     Case("png-xmp-in-text", lambda: raw_profile("xmp", XMP), info={"xmp": XMP}),
     Case("png-iptc-in-text", lambda: raw_profile("iptc", b"8BIM"), warning="not kept: text (IPTC)"),
@@ -408,7 +409,11 @@ CASES = [
         lambda: saved(colours(), "GIF", comment=b"hello"),
         warning="not kept: a comment",
     ),
-    Case("mpo-two", lambda: with_mpf(colours(1)), warning="not kept: a second picture (a gain map or a preview)"),
+    Case(
+        "mpo-two",
+        lambda: with_mpf(colours(1)),
+        warning="not kept: a second picture (a gain map or a preview)",
+    ),
     Case(
         "mpo-four",
         lambda: with_mpf(colours(1), colours(2), colours(3)),

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from vlaecodec.bitstream.header import MAX_PIXELS, MAX_SIDE_PX
 from vlaecodec.errors import ImageError, LossWarning
+from vlaecodec.picture.alpha import Alpha, fill_hidden
 from vlaecodec.picture.colour_tags import choose_profile
 from vlaecodec.picture.content import is_grey
 from vlaecodec.picture.density import Density
