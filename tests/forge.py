@@ -26,14 +26,16 @@ def forge_tiles(data: bytes, change: Callable[[Tile], Tile]) -> bytes:
         [change(t) for t in tiles if t is not None]
         for tiles in (container.latents, container.pixels)
     )
-    return write_container(container.header, *parts, container.sections)
+    webp = None if container.webp is None else change(container.webp)
+    return write_container(container.header, *parts, container.sections, webp)
 
 
 def forge_section(data: bytes, section: Section, stored: bytes) -> bytes:
     """Replace what a section holds; all checksums of the container fit again."""
     container = read_container(data)
     sections = container.sections | {section: stored}
-    return write_container(container.header, container.latents, container.pixels, sections)
+    parts = container.latents, container.pixels, sections, container.webp
+    return write_container(container.header, *parts)
 
 
 def forge_pixel_crc(data: bytes) -> bytes:

@@ -45,7 +45,7 @@ def mix(structure: bytes, other: bytes, take: str) -> Image.Image:
     _check_alike(first, second)
     pixels = _with_top(first, second) if take == "top" else _with_texture(first, second, other)
     alpha, metadata = read_sections(first.container, keep_going=False)
-    return to_image(Picture(pixels, first.header.grey, alpha, metadata))
+    return to_image(Picture(pixels, first.header.grey, alpha, metadata, first.header.as_rgb))
 
 
 def _check_alike(first: FileTrace, second: FileTrace) -> None:

@@ -40,6 +40,8 @@ class Container:
     """Empty where the file has no pixel parts."""
     sections: dict[Section, bytes | None] = field(default_factory=dict)
     """As stored; None where the bytes did not match their checksum."""
+    webp: Tile | None = None
+    """Of a file that is one lossless WebP: its bytes, and the CRC-32 of its samples."""
 
 
 def write_container(
@@ -47,9 +49,11 @@ def write_container(
     latents: list[Tile],
     pixels: list[Tile] | None = None,
     sections: dict[Section, bytes] | None = None,
+    webp: Tile | None = None,
 ) -> bytes:
     """Serialise a file. Payloads are whole 32-bit words; `pixels` goes with header.max_error.
 
+    webp: instead of latents and pixels, goes with header.webp; its payload is bytes.
     Raises ParameterError for a section that is too large.
     """
     stored = dict(sorted((sections or {}).items()))
@@ -59,11 +63,12 @@ def write_container(
         latent_sizes=[len(tile.payload) for tile in latents],
         pixel_sizes=[len(tile.payload) for tile in pixels],
         section_sizes={section: len(body) for section, body in stored.items()},
+        webp_size=None if webp is None else len(webp.payload),
     )
     parts = [write_header(header, layout)]
     for body in stored.values():
         parts += [body, CRC.pack(zlib.crc32(body))]
-    for tile in latents + pixels:
+    for tile in ([] if webp is None else [webp]) + latents + pixels:
         body = tile.payload + CRC.pack(tile.pixel_crc)
         parts += [body, CRC.pack(zlib.crc32(body))]
     return b"".join(parts)
@@ -94,6 +99,8 @@ def read_container(
     header, layout = read_header(data, max_pixels)
     data = bytes(data)
     sections = read_sections(data, layout)
+    if layout.webp_size is not None:
+        return _read_webp(data, header, layout, sections, keep_going=keep_going)
     latents = list(_read_tiles(data, layout.latents_start, layout.latent_sizes))
     problem = next((p for _, p in latents if p), None)
     if lost := [s.title for s, body in sections.items() if body is None]:
@@ -105,6 +112,27 @@ def read_container(
         raise DamagedError(problem)
     pixels = _read_tiles(data, layout.latents_end, layout.pixel_sizes)
     return Container(header, [t for t, _ in latents], [t for t, _ in pixels], sections)
+
+
+def _read_webp(
+    data: bytes,
+    header: Header,
+    layout: Layout,
+    sections: dict[Section, bytes | None],
+    *,
+    keep_going: bool,
+) -> Container:
+    """A file that is one WebP: where that is damaged, nothing is left of the picture."""
+    ((webp, problem),) = _read_tiles(data, layout.latents_start, [layout.webp_size or 0])
+    if problem is not None:
+        raise DamagedError("the picture is damaged or cut off")
+    if not keep_going:
+        lost = next((s.title for s, body in sections.items() if body is None), None)
+        if lost is not None:
+            raise DamagedError(f"the {lost} is damaged; --keep-going does without")
+        if layout.end < len(data):
+            raise DamagedError(f"{len(data) - layout.end} bytes follow the picture")
+    return Container(header, [], [], sections, webp)
 
 
 def _read_tiles(

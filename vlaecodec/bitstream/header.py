@@ -44,8 +44,9 @@ TILE_CHECK_BYTES = 2 * CRC.size
 METADATA_MAX_BYTES = 2**24
 """The most that a file keeps of a colour profile, of EXIF, of XMP: each, compressed or not."""
 
-_HAS_PIXELS, _IS_GREY, _HAS_SECTIONS = 0x01, 0x02, 0x04
-_RESERVED_FLAGS = 0xF8
+_HAS_PIXELS, _IS_GREY, _HAS_SECTIONS, _IS_WEBP = 0x01, 0x02, 0x04, 0x08
+_AS_RGB, _WEBP_ALPHA = 0x20, 0x40
+_RESERVED_FLAGS = 0x90
 
 _VARINT_MAX = 2**28 - 1
 
@@ -78,9 +79,15 @@ class Header:
     seed: int = 0
     """Of the texture's noise."""
     max_error: int | None = None
-    """None: the file holds latents alone. Else pixel parts follow, exact to so many levels."""
+    """None: the file holds latents alone. Else it holds the pixels, exact to so many levels."""
     grey: bool = False
     """Whether the picture has one channel instead of three."""
+    as_rgb: bool = False
+    """Of a grey picture: whether it is shown with three channels, as it came."""
+    webp: bool = False
+    """Whether the picture is one lossless WebP, without latents; max_error tells how near it is."""
+    webp_alpha: bool = False
+    """Whether that WebP holds the alpha channel too."""
 
     @property
     def quality(self) -> float:
@@ -103,15 +110,19 @@ class Layout:
     pixel_sizes: list[int]
     """Empty where the file has no pixel parts."""
     section_sizes: dict[Section, int] = field(default_factory=dict)
+    webp_size: int | None = None
+    """Of the WebP that is the picture; None where latents are."""
 
     @property
     def latents_start(self) -> int:
-        """Where the latents begin, behind the sections."""
+        """Where the latents, or the WebP, begin, behind the sections."""
         return self.start + sum(size + CRC.size for size in self.section_sizes.values())
 
     @property
     def latents_end(self) -> int:
-        """How long a file is that is cut after its latents."""
+        """How long a file is that is cut after its latents, or its WebP."""
+        if self.webp_size is not None:
+            return self.latents_start + self.webp_size + TILE_CHECK_BYTES
         tiles = len(self.latent_sizes)
         return self.latents_start + sum(self.latent_sizes) + tiles * TILE_CHECK_BYTES
 
@@ -157,6 +168,7 @@ def write_header(header: Header, layout: Layout) -> bytes:
     for section, size in layout.section_sizes.items():
         _check_section_size(section, size, ParameterError)
     flags = _HAS_PIXELS * (header.max_error is not None) | _IS_GREY * header.grey
+    flags |= _AS_RGB * header.as_rgb | _IS_WEBP * header.webp | _WEBP_ALPHA * header.webp_alpha
     head = _FIXED.pack(
         MAGIC,
         VERSION,
@@ -173,6 +185,8 @@ def write_header(header: Header, layout: Layout) -> bytes:
     if layout.section_sizes:
         head += bytes([sum(1 << section for section in layout.section_sizes)])
         head += b"".join(_write_varint(size) for size in layout.section_sizes.values())
+    if layout.webp_size is not None:
+        head += _write_varint(layout.webp_size)
     sizes = layout.latent_sizes + layout.pixel_sizes
     head += b"".join(_write_varint(size // WORD_BYTES) for size in sizes)
     return head + _HEADER_CHECK.pack(binascii.crc_hqx(head, 0xFFFF))
@@ -214,7 +228,10 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layo
         for section in Section:
             if section_set >> section & 1:
                 section_sizes[section], offset = _read_varint(data, offset)
-    tiles = tile_count(width, height)
+    webp_size = None
+    if flags & _IS_WEBP:
+        webp_size, offset = _read_varint(data, offset)
+    tiles = 0 if flags & _IS_WEBP else tile_count(width, height)
     sizes = []
     for _ in range(tiles if max_error is None else 2 * tiles):
         words, offset = _read_varint(data, offset)
@@ -223,7 +240,10 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layo
         raise DamagedError("the file ends within its header")
     if _HEADER_CHECK.unpack_from(data, offset)[0] != binascii.crc_hqx(data[:offset], 0xFFFF):
         raise DamagedError("the header is damaged")
-    if flags & _RESERVED_FLAGS or section_set >> len(Section):
+    odd = (flags & _AS_RGB and not flags & _IS_GREY) or (
+        flags & _WEBP_ALPHA and not flags & _IS_WEBP
+    )
+    if flags & _RESERVED_FLAGS or odd or section_set >> len(Section):
         raise UnsupportedError(f"the file uses features not known here (flags {flags:#04x})")
     if not QUALITY_CODE_MIN <= quality_code <= QUALITY_CODE_MAX:
         raise DamagedError("the quality is out of range")
@@ -244,9 +264,12 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layo
         seed,
         max_error,
         grey=bool(flags & _IS_GREY),
+        as_rgb=bool(flags & _AS_RGB),
+        webp=bool(flags & _IS_WEBP),
+        webp_alpha=bool(flags & _WEBP_ALPHA),
     )
     start = offset + _HEADER_CHECK.size
-    return header, Layout(start, sizes[:tiles], sizes[tiles:], section_sizes)
+    return header, Layout(start, sizes[:tiles], sizes[tiles:], section_sizes, webp_size)
 
 
 def _check_section_size(section: Section, size: int, error: type[VlaeError]) -> None:

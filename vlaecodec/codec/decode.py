@@ -65,7 +65,7 @@ def decode(
         alpha = np.ascontiguousarray(
             alpha[pixel_window(check_region(region, header.width, header.height))]
         )
-    return to_image(Picture(pixels, header.grey, alpha, metadata))
+    return to_image(Picture(pixels, header.grey, alpha, metadata, header.as_rgb))
 
 
 def decode_pixels(

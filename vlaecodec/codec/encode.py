@@ -136,7 +136,8 @@ def encode(
     strength = _strength_code(photo_model, pixels, mean, trunk, texture, seed, error, grey=grey)
     stages.finish_one()
     height, width = pixels.shape[:2]
-    header = Header(width, height, code, entry.fingerprint, strength, seed, error, grey)
+    fingerprint, as_rgb = entry.fingerprint, picture.as_rgb
+    header = Header(width, height, code, fingerprint, strength, seed, error, grey, as_rgb)
     return write_container(header, latents, exact, write_sections(picture, strip=strip))
 
 

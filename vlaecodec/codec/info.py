@@ -49,7 +49,8 @@ def read_info(data: bytes) -> FileInfo:
     return FileInfo(
         width=header.width,
         height=header.height,
-        mode=("L" if header.grey else "RGB") + "A" * (Section.ALPHA in layout.section_sizes),
+        mode=("L" if header.grey and not header.as_rgb else "RGB")
+        + "A" * (header.webp_alpha or Section.ALPHA in layout.section_sizes),
         quality=header.quality,
         tiles=len(layout.latent_sizes),
         size_bytes=len(data),

@@ -47,7 +47,8 @@ def decode_thumbnail(
         small = _decode_averages(model, container, factor, stages, keep_going=keep_going)
     alpha, metadata = read_sections(container, keep_going=keep_going)
     kept = Metadata(icc_profile=metadata.icc_profile)
-    image = to_image(Picture(to_grey(small) if header.grey else small, header.grey, None, kept))
+    small = to_grey(small) if header.grey else small
+    image = to_image(Picture(small, header.grey, None, kept, header.as_rgb))
     scale = min(1.0, size_px / max(header.width, header.height))
     size = (max(1, round(scale * header.width)), max(1, round(scale * header.height)))
     # The last row and column may reach over the picture's edge.

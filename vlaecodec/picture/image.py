@@ -166,7 +166,8 @@ def _from_array(array: NDArray[Any]) -> Picture:
     _check_size(array.shape[1], array.shape[0])
     if array.ndim == 2:
         return Picture(_repeat(array), grey=True)
-    return Picture(np.ascontiguousarray(array), grey=is_grey(array), as_rgb=is_grey(array))
+    grey = is_grey(array)
+    return Picture(np.ascontiguousarray(array), grey, as_rgb=grey)
 
 
 def _from_pillow(image: Image.Image, *, exact: bool, to_8_bit: bool) -> Picture:
