@@ -477,14 +477,40 @@ def read_extras(data: bytes) -> tuple[Array | None, dict[int, bytes]]:
     kinds = [k for k in range(8) if flags & 4 and data[offset] >> k & 1]
     sizes, offset = read_varints(data, offset + (flags >> 2 & 1), len(kinds))
     tiles = -(-(width + 1) // TILE) * -(-(height + 1) // TILE)
-    _, offset = read_varints(data, offset, tiles * (1 + (flags & 1)))
+    _, offset = read_varints(data, offset, 1 if flags & 8 else tiles * (1 + (flags & 1)))
     sections, _ = read_sections(data, offset + 2, kinds, sizes)
-    alpha = None
+    alpha = decode_webp(data)[..., 3] if flags & 0x40 else None
     if 0 in sections:
         alpha = np.asarray(Image.open(io.BytesIO(sections.pop(0))))
         alpha = alpha[..., 1] if alpha.ndim == 3 else alpha
         assert alpha.shape == (height + 1, width + 1)
     return alpha, {kind: zlib.decompress(stored) for kind, stored in sections.items()}
+
+
+def decode_webp(data: bytes) -> Array:
+    """Section 11: the samples, uint8 [H, W, 3 or 4]."""
+    _, version, flags, _, width, height, _, _, _ = struct.unpack_from("<4sBB4sHHHBH", data)
+    assert (version, flags & 0x98) == (6, 8)
+    offset = 19 + (flags & 1)
+    kinds = [k for k in range(8) if flags & 4 and data[offset] >> k & 1]
+    section_sizes, offset = read_varints(data, offset + (flags >> 2 & 1), len(kinds))
+    (size,), offset = read_varints(data, offset, 1)
+    assert binascii.crc_hqx(data[:offset], 0xFFFF) == struct.unpack_from("<H", data, offset)[0]
+    _, offset = read_sections(data, offset + 2, kinds, section_sizes)
+    body, (crc, check) = (
+        data[offset : offset + size],
+        struct.unpack_from("<II", data, offset + size),
+    )
+    assert len(data) == offset + size + 8
+    assert zlib.crc32(data[offset:-4]) == check
+    riff, riff_size, form, chunk, chunk_size, mark, bits = struct.unpack_from("<4sI4s4sIBI", body)
+    assert (riff, form, chunk, mark) == (b"RIFF", b"WEBP", b"VP8L", 0x2F)
+    assert riff_size + 8 == size == 20 + chunk_size + chunk_size % 2
+    assert (bits & 0x3FFF, bits >> 14 & 0x3FFF) == (width, height)
+    assert bits >> 28 == flags >> 6 & 1
+    samples = np.asarray(Image.open(io.BytesIO(body)).convert("RGBA" if flags & 0x40 else "RGB"))
+    assert zlib.crc32(samples.tobytes()) == crc
+    return samples
 
 
 class File(NamedTuple):
@@ -526,6 +552,8 @@ def decode(
     data: bytes, model_path: Path, strength: int | None = None, preview: bool = False
 ) -> Array:
     """Sections 1 and 5: the pixels, uint8 [H, W, 3]. strength: of the texture, in 1/128."""
+    if data[5] & 8:
+        return decode_webp(data)[..., :3]
     width, height, grey, quality, texture, seed, error, boxes, latents, parts = read_file(data)
     model = Model(model_path)
     y = np.zeros((model.sizes["latent_channels"], -(-height // 16), -(-width // 16)), np.int64)

@@ -82,9 +82,8 @@ def is_p3(image: Image.Image) -> object:
 def thumbnail_is(there: bool) -> Check:
     def check(image: Image.Image) -> None:
         block = image.info["exif"]
-        found = Image.Exif()
-        found.load(block)
-        assert bool(found.get_ifd(1)) == there
+        (second,) = struct.unpack_from("<I", block, 6 + 8 + 2 + 3 * 12)
+        assert bool(second) == there
         assert (b"\xff\xd8\xff" in block) == there
 
     return check
