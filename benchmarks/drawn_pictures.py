@@ -10,10 +10,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 PHOTOS = Path(__file__).parent / "data" / "regression"
-WORDS = (
+TEXT = (
     "the picture is cut into tiles and each of them is coded alone so that damage stays where it "
     "happened while colours and light go on across all borders without a seam to be seen"
-).split()
+)
+WORDS = TEXT.split()
 INK, PAPER, BLUE, ORANGE = (34, 34, 40), (255, 255, 255), (40, 90, 200), (240, 140, 30)
 _SMOOTHING = 4
 """Lines are drawn so many times larger, and made smaller again."""
