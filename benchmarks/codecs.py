@@ -90,6 +90,9 @@ def rival_codec(rival: Rival, settings: tuple[float, ...], threads: int) -> Code
     return Codec(partial(_encode, rival, threads), rival.decode, settings, identity)
 
 
+AVIF_SETTINGS = (0, 5, 10, 18, 26, 34, 42, 50, 58, 66, 74, 82, 90)
+
+
 @lru_cache(maxsize=1)
 def find_codecs(threads: int) -> tuple[dict[str, Codec], list[str]]:
     """Every codec by its name, and the names of those that are not installed here."""
@@ -111,7 +114,7 @@ def find_codecs(threads: int) -> tuple[dict[str, Codec], list[str]]:
         "jpeg": (5, 8, 12, 18, 27, 40, 55, 70, 80, 88, 93),
         "jpeg2000": (240, 120, 80, 60, 40, 30, 20, 14, 10),
         "webp": (0, 5, 12, 25, 40, 55, 70, 80, 87, 92, 95),
-        "avif": (0, 5, 10, 18, 26, 34, 42, 50, 58, 66, 74, 82, 90),
+        **dict.fromkeys(("avif", "avif-psnr", "avif-ssim"), AVIF_SETTINGS),
         "jxl": (0, 5, 10, 20, 30, 40, 50, 60, 70, 78, 85, 90, 95),
     }
     left_out = []

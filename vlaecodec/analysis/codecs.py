@@ -58,14 +58,10 @@ def list_rivals() -> dict[str, Rival]:
             [1.02**power for power in range(320, 10, -1)],
         ),
         "webp": Rival("WebP", "WEBP", {"method": 6}, _library("webp", "libwebp"), percent),
-        "avif": Rival(
-            "AVIF",
-            "AVIF",
-            {"speed": 6, "subsampling": "4:4:4"},
-            _library("avif", "libavif"),
-            percent,
-            "max_threads",
-        ),
+        # libavif 1.4 tunes for perception unless told otherwise ("iq").
+        "avif": _avif("AVIF"),
+        "avif-psnr": _avif("AVIF, tune=psnr", tune="psnr"),
+        "avif-ssim": _avif("AVIF, tune=ssim", tune="ssim"),
         "jxl": Rival("JPEG XL", "JXL", {"effort": 7}, _jpeg_xl_plugin(), percent, "num_threads"),
     }
 
@@ -94,6 +90,15 @@ def largest_within(rival: Rival, image: Image.Image, size_bytes: int) -> tuple[f
         else:
             high = middle - 1
     return rival.settings[low], best
+
+
+def _avif(name: str, **advanced: str) -> Rival:
+    """advanced: options of libaom."""
+    options: dict[str, Any] = {"speed": 6, "subsampling": "4:4:4"}
+    if advanced:
+        options["advanced"] = advanced
+    library = _library("avif", "libavif")
+    return Rival(name, "AVIF", options, library, range(101), "max_threads")
 
 
 def _library(feature: str, name: str) -> str | None:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     help="Decode .vlae files at this strength.",
 )
 @click.option(
-    "--against", metavar="CODECS", help="Instead of B: jpeg, jpeg2000, webp, avif, jxl; by commas."
+    "--against",
+    metavar="CODECS",
+    help="Instead of B: jpeg, jpeg2000, webp, avif, avif-psnr, avif-ssim, jxl; by commas.",
 )
 @click.option(
     "--at-bytes-of", "file", metavar="FILE", help="A .vlae file of A; others get no more."
