@@ -37,7 +37,7 @@ from vlaecodec.training.photo.local_loss import (
     local_bits,
     split_image,
 )
-from vlaecodec.training.photo.loss import Losses, Weights, forward_losses, objective
+from vlaecodec.training.photo.loss import Losses, Weights, forward_losses, objective, seam_error
 from vlaecodec.training.photo.report import Report
 from vlaecodec.training.photo.synthetic import draw_pictures
 
@@ -70,6 +70,7 @@ class TrainingConfig(RunConfig):
     coarse_weight: float = 0.0
     ms_ssim_part: float = 0.0
     ssimulacra2_part: float = 0.0
+    seam_weight: float = 0.0
     rescale_part: float = 0.0
     local_weight: float = 0.03
     local_rate_gain: float = 4.0
@@ -91,6 +92,7 @@ class TrainingConfig(RunConfig):
             self.coarse_weight,
             self.ms_ssim_part,
             self.ssimulacra2_part,
+            self.seam_weight,
             self.architecture.lowest_rate_stretch,
         )
 
@@ -231,6 +233,8 @@ def _step(
                 losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)
             if config.ssimulacra2_part:
                 losses.ssimulacra2_error = ssimulacra2_error(mean_image, image)
+            if config.seam_weight:
+                losses.seam_error = seam_error(mean_image, image)
             loss = objective(losses, quality, config.weights)
         losses.pixel_bpp = _pixel_bits(model, config, image, mean_image, trunk)
         for pixel_bpp in losses.pixel_bpp.values():
@@ -309,6 +313,9 @@ def _validate(
             if config.ssimulacra2_part:
                 losses.ssimulacra2_error = ssimulacra2_error(mean_image, image)
                 found["ssimulacra2_error"].append(losses.ssimulacra2_error)
+            if config.seam_weight:
+                losses.seam_error = seam_error(mean_image, image)
+                found["seam_error"].append(losses.seam_error)
             total += float(objective(losses, quality, config.weights)) * len(image) / len(photos)
         means = {name: float(torch.cat(values).mean()) for name, values in found.items()}
         means["ms_ssim_db"] = -10 * math.log10(means.pop("ms_ssim_loss"))

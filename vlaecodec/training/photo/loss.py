@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,6 +19,12 @@ from vlaecodec.networks.photo.rate_distortion import (
     rate_weight,
 )
 from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
+
+SEAM_PX = 8
+"""The decoder's last layer makes blocks of this side."""
+
+SEAM_FLOOR = 1.0
+"""Squared grey levels: noise that hides a step of one level."""
 
 COARSE_PX = 8
 """Errors of this size and up show as blocks in smooth areas long before they cost much PSNR."""
@@ -36,6 +43,8 @@ class Losses:
     """1 - MS-SSIM, when it is part of the objective."""
     ssimulacra2_error: Tensor | None = None
     """Likewise."""
+    seam_error: Tensor | None = None
+    """See `seam_error`, likewise."""
     pixel_bpp: dict[str, Tensor] = field(default_factory=dict)
     """Of the pixels given the latents, the mean of each local decoder's crops: scalars."""
 
@@ -72,6 +81,29 @@ def forward_losses(
     return losses, mean_image, trunk
 
 
+def seam_error(decoded: Tensor, original: Tensor) -> Tensor:
+    """Squared errors of the steps across the decoder's block borders, as visible as they are.
+
+    Both float [B, 3, H, W] in grey levels, H and W multiples of SEAM_PX. Each step of luma counts
+    in inverse proportion to how busy the original is around it: a grid shows where nothing else
+    does. Float [B].
+    """
+    with torch.autocast(decoded.device.type, enabled=False):
+        weights = decoded.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1).float()
+        total = torch.zeros(len(decoded), device=decoded.device)
+        for turned in (False, True):
+            x, y = ((p.float() * weights).sum(1) for p in (decoded, original))
+            if turned:
+                x, y = x.mT, y.mT
+            steps = (y[..., 1:] - y[..., :-1]).square()
+            busy = F.avg_pool2d(steps.unsqueeze(1), 2 * SEAM_PX - 1, 1, SEAM_PX - 1).squeeze(1)
+            places = slice(SEAM_PX - 1, None, SEAM_PX)
+            errors = (x[..., 1:] - x[..., :-1]) - (y[..., 1:] - y[..., :-1])
+            visible = errors[..., places].square() / (SEAM_FLOOR + busy[..., places])
+            total = total + visible.mean((1, 2))
+        return total
+
+
 @dataclass(frozen=True)
 class Weights:
     """What the distortion of an objective is made of; squared error alone by default."""
@@ -82,6 +114,8 @@ class Weights:
     """The part, 0 to 1, that is 1 - MS-SSIM instead."""
     ssimulacra2_part: float = 0.0
     """The part that is SSIMULACRA2's error instead."""
+    seam: float = 0.0
+    """Of `seam_error`, added to all that."""
     stretch: float = 1.0
     """See rate_weight."""
 
@@ -96,5 +130,7 @@ def objective(losses: Losses, quality: Tensor, weights: Weights = Weights()) -> 
     if losses.ssimulacra2_error is not None:
         error = SSIMULACRA2_GAIN * losses.ssimulacra2_error
         distortion = distortion + weights.ssimulacra2_part * error
+    if losses.seam_error is not None:
+        distortion = distortion + weights.seam * losses.seam_error
     cost = losses.rate_bpp + weight * distortion
     return (cost * (weight / LAMBDA_MAX) ** -0.5).mean()
