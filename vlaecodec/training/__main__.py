@@ -53,6 +53,45 @@ main.add_command(export_preset)
 @main.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--validation", multiple=True, required=True, type=PATH, help="Shard or folder.")
+@click.option("--checkpoint", required=True, type=PATH, help="Resumed if it exists.")
+@click.option("--start-from", type=PATH, help="Model folder to go on from without a checkpoint.")
+@click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="photo")
+@click.option("--minutes", default=9.0, help="Time box of the training itself.")
+@click.option("--batch", default=32, help="Crops per step.")
+@click.option("--ms-ssim-part", default=0.0, help="Part of the distortion that is 1 - MS-SSIM.")
+@click.option("--ssimulacra2-part", default=0.0, help="Part that is SSIMULACRA2's error.")
+@click.option("--learning-rate", default=1e-3)
+@click.option("--device", default="cuda")
+def gpu(
+    photos: tuple[Path, ...], validation: tuple[Path, ...], architecture: str, **options: Any
+) -> None:
+    """Train the global networks on PHOTOS in one short run on a GPU.
+
+    `run` with all that a GPU wants: the photos in its memory, crops made there, large batches,
+    bfloat16, the local decoders left alone, and a learning rate that falls to 0 inside the time
+    box. The checkpoint can be resumed on a CPU. --device cpu --minutes 1 rehearses it.
+    """
+    train(
+        TrainingConfig(
+            train=list(photos),
+            validation=list(validation),
+            architecture=ARCHITECTURES[architecture],
+            crop=256,
+            bf16=True,
+            crops_on_device=True,
+            rescale_part=0.3,
+            seam_weight=20.0,
+            decay_fraction=0.9,
+            freeze=("local", "texture"),
+            validation_minutes=1e9,
+            **options,
+        )
+    )
+
+
+@main.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--validation", multiple=True, required=True, type=PATH, help="Shard or folder.")
 @click.option("--start-from", type=PATH, help="Model folder to go on from without a checkpoint.")
 @click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="small")
 @click.option("--crop", type=int, default=192, help="Side of a training crop, pixels.")

@@ -2,12 +2,11 @@
 
 After the published description of SSIMULACRA 2 (Sneyers, Cloudinary, 2022-2023): per-scale maps of
 structural similarity, of new edges and of lost detail in the XYB colour space, pooled by 1- and
-4-norms and added up with published weights. The weights come from the `ssimulacra2` package.
+4-norms and added up with published weights.
 """
 
 from __future__ import annotations
 
-import importlib
 from functools import lru_cache
 
 import torch
@@ -25,6 +24,35 @@ MIN_SIDE_PX = 8
 
 _OPSIN = ((0.30, 0.622, 0.078), (0.23, 0.692, 0.078), (0.24342269, 0.20476744, 0.55180987))
 _OPSIN_BIAS = 0.0037930732552754493
+_WEIGHTS = (
+    (
+        (0, 0.000737661, 0, 0, 0.000779348, 0),
+        (0, 0.000437116, 0, 1.10417, 0.000662848, 0.000152316),
+        (0, 0.00164064, 0, 1.84225, 11.4412, 0),
+        (0.000798911, 0.000176816, 0, 1.87876, 10.9491, 0),
+        (0.000728935, 0.967794, 0, 0.000140034, 0.998177, 0.000319498),
+        (0.000455099, 0, 0, 0.00136488, 0, 0),
+    ),
+    (
+        (0, 0, 0, 7.46689, 0, 17.4458),
+        (0.00062356, 0, 0, 6.68368, 0.000377244, 1.02789),
+        (225.205, 0, 0, 19.2132, 0.00114015, 0.00123776),
+        (176.393, 0, 0, 24.433, 0.285208, 0.000448544),
+        (0, 0, 0, 34.7791, 44.8356, 0),
+        (0, 0, 0, 0, 0, 0),
+    ),
+    (
+        (0, 0.000868056, 0, 0, 0, 0),
+        (0, 0.000531319, 0, 0.000165338, 0, 0),
+        (0, 0, 0, 0.000417917, 0.00172908, 0),
+        (0.0020827, 0, 0, 8.82698, 23.1924, 0),
+        (95.108, 0.986398, 0.983438, 0.00122864, 171.267, 0.980786),
+        (0, 0, 0, 0.000513006, 0, 0.000108541),
+    ),
+)
+"""Published with SSIMULACRA 2.1 (github.com/cloudinary/ssimulacra2), six digits of each: [X, Y,
+B - Y][scale][structure, new edges, lost detail by 1-norm, then by 4-norm]."""
+
 _C2 = 0.0009
 _DEVIATION_PX = 1.5
 _REACH_PX = 5
@@ -33,10 +61,9 @@ _REACH_PX = 5
 def ssimulacra2_error(decoded: Tensor, original: Tensor) -> Tensor:
     """The weighted error that SSIMULACRA2's score is a falling function of; 0 for equal pictures.
 
-    Both float [B, 3, H, W], RGB in grey levels. Returns float [B]. Raises ImportError without the
-    `ssimulacra2` package.
+    Both float [B, 3, H, W], RGB in grey levels. Returns float [B].
     """
-    weights = _weights(decoded.device)
+    weights = torch.tensor(_WEIGHTS, device=decoded.device)
     with torch.autocast(decoded.device.type, enabled=False):
         light = torch.cat([_linear_light(x.float()) for x in (decoded, original)])
         total = torch.zeros(len(decoded), device=decoded.device)
@@ -98,12 +125,3 @@ def _band(side: int, device: torch.device) -> Tensor:
     matrix = torch.zeros(side, side)
     matrix.scatter_add_(1, places, taps.expand(side, -1))
     return matrix.to(device)
-
-
-@lru_cache(maxsize=2)
-def _weights(device: torch.device) -> Tensor:
-    """[3 colours, SCALES, 6]: structure, new edges and lost detail by 1-norm, then by 4-norm."""
-    published = importlib.import_module("ssimulacra2.ssimulacra2").weights
-    if len(published) != 3 * SCALES * 6:
-        raise ImportError("the ssimulacra2 package holds other weights than this was written for")
-    return torch.tensor(published, dtype=torch.float32, device=device).reshape(3, SCALES, 6)

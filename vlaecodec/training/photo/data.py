@@ -72,9 +72,9 @@ class Crops:
         rescale_part: float = 0.0,
     ) -> None:
         extra = extra or []
-        self.photos = [_pad_to(photo, size) for photo in photos + extra]
-        weights = [_by_area(photos) * (1 - part if extra else 1)]
-        self.weights = np.concatenate([*weights, _by_area(extra) * part] if extra else weights)
+        self.photos = [pad_to(photo, size) for photo in photos + extra]
+        weights = [by_area(photos) * (1 - part if extra else 1)]
+        self.weights = np.concatenate([*weights, by_area(extra) * part] if extra else weights)
         self.size, self.batch, self.rescale_part = size, batch, rescale_part
         self.rng = np.random.default_rng(seed)
 
@@ -104,7 +104,8 @@ class Crops:
         return min(shorter, round(self.size * self.rng.uniform(1, 2)))
 
 
-def _by_area(photos: list[Photo]) -> NDArray[np.float64]:
+def by_area(photos: list[Photo]) -> NDArray[np.float64]:
+    """How likely a crop is of each photo, so that all pixels are seen as often: [N], sum 1."""
     areas = np.array([p.shape[0] * p.shape[1] for p in photos], np.float64)
     return areas / areas.sum()
 
@@ -112,13 +113,13 @@ def _by_area(photos: list[Photo]) -> NDArray[np.float64]:
 def center_crops(photos: list[Photo], size: int) -> Tensor:
     """The middle of every photo: uint8 [N, 3, size, size]."""
     crops = []
-    for photo in (_pad_to(p, size) for p in photos):
+    for photo in (pad_to(p, size) for p in photos):
         top, left = (photo.shape[0] - size) // 2, (photo.shape[1] - size) // 2
         crops.append(photo[top : top + size, left : left + size].transpose(2, 0, 1))
     return torch.from_numpy(np.stack(crops))
 
 
-def _pad_to(photo: Photo, size: int) -> Photo:
+def pad_to(photo: Photo, size: int) -> Photo:
     """Mirror a photo with a side under `size` outwards."""
     below, right = max(0, size - photo.shape[0]), max(0, size - photo.shape[1])
     if below or right:

@@ -29,6 +29,7 @@ from vlaecodec.training.checkpoint import (
 )
 from vlaecodec.training.config import RunConfig, follow, learning_rate_at
 from vlaecodec.training.photo.data import Crops, Photo, center_crops, read_photos
+from vlaecodec.training.photo.device_crops import DeviceCrops
 from vlaecodec.training.photo.export import import_model
 from vlaecodec.training.photo.initialise import initialise_as_transform
 from vlaecodec.training.photo.local_loss import (
@@ -71,6 +72,7 @@ class TrainingConfig(RunConfig):
     ms_ssim_part: float = 0.0
     ssimulacra2_part: float = 0.0
     seam_weight: float = 0.0
+    crops_on_device: bool = False
     rescale_part: float = 0.0
     local_weight: float = 0.03
     local_rate_gain: float = 4.0
@@ -84,6 +86,8 @@ class TrainingConfig(RunConfig):
             raise ValueError(f"a batch of {self.batch} leaves a local decoder without a crop")
         if set(self.freeze) >= set(PARTS):
             raise ValueError("everything is frozen")
+        if self.crops_on_device and self.synthetic:
+            raise ValueError("drawings are made on the CPU: not with crops on the device")
 
     @property
     def weights(self) -> Weights:
@@ -114,10 +118,7 @@ def train(config: TrainingConfig) -> Progress:
     model, average, optimizer, progress = _start(config, photos, device)
     torch.manual_seed(config.seed + progress.steps)
     seed = config.seed + progress.steps
-    drawn = draw_pictures(DRAWN_PICTURES, seed) if config.synthetic else []
-    crops = Crops(
-        photos, config.crop, config.batch, seed, drawn, config.synthetic, config.rescale_part
-    )
+    crops = _crops(config, photos, seed, device)
     validation = center_crops(read_photos(config.validation), 256)
 
     begin, steps_before = time.monotonic(), progress.steps
@@ -142,6 +143,17 @@ def train(config: TrainingConfig) -> Progress:
             # An interrupted run loses nothing but its last validation.
             _save(config, model, average, optimizer, progress)
     return progress
+
+
+def _crops(
+    config: TrainingConfig, photos: list[Photo], seed: int, device: torch.device
+) -> Crops | DeviceCrops:
+    if config.crops_on_device:
+        return DeviceCrops(photos, config.crop, config.batch, seed, config.rescale_part, device)
+    drawn = draw_pictures(DRAWN_PICTURES, seed) if config.synthetic else []
+    return Crops(
+        photos, config.crop, config.batch, seed, drawn, config.synthetic, config.rescale_part
+    )
 
 
 def _save(
