@@ -14,7 +14,7 @@ from PIL import Image
 import vlaecodec
 from vlaecodec.analysis.codecs import Rival, list_rivals, set_decoder_threads
 from vlaecodec.bitstream.header import VERSION
-from vlaecodec.model.registry import MS_SSIM, find_model
+from vlaecodec.model.registry import LOOKS, find_model
 
 OURS = "vlaecodec"
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
@@ -22,7 +22,7 @@ TEXTURE_QUALITIES = (5, 20, 40, 60)
 TUNED = f"{OURS}, tuned for MS-SSIM"
 SEARCHES: dict[str, dict[str, Any]] = {
     f"{name}, effort {effort}": {"effort": effort, **options}
-    for name, options in ((OURS, {}), (TUNED, {"tune": MS_SSIM}))
+    for name, options in ((OURS, {}), (TUNED, {"tune": LOOKS}))
     for effort in (3, 5, 7, 9)
 }
 SEARCH_QUALITIES = (5, 20, 40, 60, 75)
@@ -101,9 +101,7 @@ def find_codecs(threads: int) -> tuple[dict[str, Codec], list[str]]:
     codecs = {
         OURS: our_codec(),
         # Without a model of its own it would search, which takes hours.
-        TUNED: replace(
-            our_codec(tune=MS_SSIM), by_default=find_model(tune=MS_SSIM).tuned_for == MS_SSIM
-        ),
+        TUNED: replace(our_codec(tune=LOOKS), by_default=find_model(tune=LOOKS).tuned_for == LOOKS),
         f"{OURS}, recommended texture": our_codec(TEXTURE_QUALITIES, texture=None),
         f"{OURS}, full texture": our_codec(TEXTURE_QUALITIES, texture=1),
         f"{OURS}, near-lossless": our_exact_codec(),

@@ -44,9 +44,9 @@ def test_target_size_is_not_exceeded(picture: Path) -> None:
         (["--target-size", "20"], "no file as small"),
         (["--target-psnr", "99"], "no lossy file"),
         (["--effort", "10"], "effort"),
-        (["--tune", "ms-ssim", "--lossless"], "--tune is for lossy"),
-        (["--tune", "ms-ssim", "--keep", "auto", "--effort", "2"], "all places alike"),
-        (["--tune", "ms-ssim", "-m", "photo-small", "--effort", "1"], "takes effort 2"),
+        (["--tune", "looks", "--lossless"], "--tune is for lossy"),
+        (["--tune", "looks", "--keep", "auto", "--effort", "2"], "all places alike"),
+        (["--tune", "looks", "-m", "photo-small", "--effort", "1"], "takes effort 2"),
     ],
 )
 def test_what_cannot_be_met_is_said(picture: Path, arguments: list[str], words: str) -> None:

@@ -10,11 +10,12 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec.bitstream.tiles import TileBox, latent_window
 from vlaecodec.errors import ParameterError
-from vlaecodec.latents.search import EFFORT_STEPS, _Canvas, _ms_ssim_error, anneal, plan_search
+from vlaecodec.latents.search import EFFORT_STEPS, _Canvas, anneal, plan_search
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.model.float_weights import load_float_twin
 from vlaecodec.model.frozen import load_model
-from vlaecodec.model.registry import MS_SSIM, PSNR, find_model
+from vlaecodec.model.registry import LOOKS, PSNR, find_model
+from vlaecodec.networks.common.looks import looks_distortion
 from vlaecodec.networks.photo.rate_distortion import LAMBDA_MAX, LAMBDA_MIN, rate_weight
 from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 
@@ -73,21 +74,21 @@ def test_tuning_for_ms_ssim_descends_on_it(shape: tuple[int, int]) -> None:
         decoded = np.asarray(vlaecodec.decode(data, texture=0))
         first, second = (torch.tensor(p).permute(2, 0, 1)[None].float() for p in (decoded, pixels))
         weight = 1.4 * float(rate_weight(torch.tensor(39 / 99)))
-        error = float(_ms_ssim_error(first, second))
+        error = float(looks_distortion(first, second))
         return 8 * len(data) / pixels[..., 0].size + weight * error
 
-    model = find_model().name
-    assert loss(model=model, tune="ms-ssim", effort=3) < loss(model=model, effort=3)
+    model = find_model(tune=PSNR).name
+    assert loss(model=model, tune="looks", effort=3) < loss(model=model, effort=3)
 
 
 @pytest.mark.parametrize(
     "options",
     [
         {"tune": "ssim"},
-        {"tune": "ms-ssim", "model": "photo-small", "effort": 1},
-        {"tune": "ms-ssim", "lossless": True},
-        {"tune": "ms-ssim", "keep": 0.5, "effort": 2},
-        {"tune": "ms-ssim", "model": "mnist-dynamic"},
+        {"tune": "looks", "model": "photo-small", "effort": 1},
+        {"tune": "looks", "lossless": True},
+        {"tune": "looks", "keep": 0.5, "effort": 2},
+        {"tune": "looks", "model": "mnist-dynamic"},
     ],
 )
 def test_tuning_that_means_nothing_is_refused(options: dict[str, object]) -> None:
@@ -98,11 +99,11 @@ def test_tuning_that_means_nothing_is_refused(options: dict[str, object]) -> Non
 def test_a_model_tuned_for_another_likeness_searches_by_default() -> None:
     entry = replace(find_model(), tuned_for=PSNR)
     assert plan_search(None, PSNR, entry).steps == EFFORT_STEPS[1] == 0
-    assert plan_search(None, MS_SSIM, entry).steps == EFFORT_STEPS[5]
-    tuned = replace(entry, tuned_for=MS_SSIM)
-    assert plan_search(None, MS_SSIM, tuned).steps == 0
+    assert plan_search(None, LOOKS, entry).steps == EFFORT_STEPS[5]
+    tuned = replace(entry, tuned_for=LOOKS)
+    assert plan_search(None, LOOKS, tuned).steps == 0
     assert plan_search(9, PSNR, tuned).steps == EFFORT_STEPS[9]
-    near, far = plan_search(9, MS_SSIM, tuned), plan_search(9, MS_SSIM, entry)
+    near, far = plan_search(9, LOOKS, tuned), plan_search(9, LOOKS, entry)
     assert near.learning_rate < far.learning_rate
 
 

@@ -30,16 +30,16 @@ def test_models_are_found_by_name_and_fingerprint() -> None:
 def test_a_tuning_finds_its_model_unless_one_is_named(copied) -> None:
     default = find_model(tune="psnr")
     assert default.tuned_for == "psnr"
-    assert find_model().tuned_for == "ms-ssim"
+    assert find_model().tuned_for == "looks"
     index = json.loads((copied / "index.json").read_text())
     photos = {n: row for n, row in index["models"].items() if row.get("tuned_for") is None}
-    row = {**photos[default.name], "tuned_for": "ms-ssim"}
+    row = {**photos[default.name], "tuned_for": "looks"}
     for models in (photos, photos | {"other": row}):
         index = {"default": default.name, "models": models}
         (copied / "index.json").write_text(json.dumps(index))
         expected = "other" if "other" in models else default.name
-        assert find_model(tune="ms-ssim").name == expected
-        assert find_model(default.name, tune="ms-ssim") == default
+        assert find_model(tune="looks").name == expected
+        assert find_model(default.name, tune="looks") == default
         assert find_model() == find_model(tune="psnr") == default
 
 
@@ -49,7 +49,7 @@ def test_a_tuning_is_that_of_the_files_model() -> None:
     for tune, name in (
         (None, "photo-small-ms-ssim"),
         ("psnr", "photo-small"),
-        ("ms-ssim", "photo-small-ms-ssim"),
+        ("looks", "photo-small-ms-ssim"),
     ):
         done.clear()
         data = vlaecodec.encode(photo(32, 48), 40, tune=tune, texture=0, progress=done.append)

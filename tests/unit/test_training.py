@@ -140,14 +140,14 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     assert "Tuned for PSNR" in card
 
     other = target.with_name("other")
-    tuned = ["--summary", "tuned", "--data", "noise", "--tuned-for", "ms-ssim"]
+    tuned = ["--summary", "tuned", "--data", "noise", "--tuned-for", "looks"]
     exported = CliRunner().invoke(main, ["export", str(checkpoint), str(other), *tuned])
     assert exported.exit_code == 0, exported.output
     card = (other / "MODEL_CARD.md").read_text()
     assert "Tuned for MS-SSIM" in card
     assert f"{second.curve[-1]['ms_ssim_db@0.5']:.2f}" in card
     models = json.loads((target.parent / "index.json").read_text())["models"]
-    assert [row.get("tuned_for") for row in models.values()] == [None, "ms-ssim"]
+    assert [row.get("tuned_for") for row in models.values()] == [None, "looks"]
     monkeypatch.setenv("VLAECODEC_MODELS", str(tmp_path / "models"))
     pixels = photo(50, 66)
     data = vlaecodec.encode(pixels, 80)

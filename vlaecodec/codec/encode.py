@@ -73,9 +73,9 @@ def encode(
     effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents; of no
     effect on files with exact pixels or of small models. By default 1, or 5 if the model was
     trained for another tune.
-    tune: the likeness to aim for, "psnr" or "ms-ssim", which spends more where contrast is low: at
+    tune: what to aim for, "psnr" or "looks", which spends more where contrast is low: at
     one quality about as near by that measure, in three quarters of the bytes. It chooses the model
-    and what search descends on; by default what the chosen model was trained for, "ms-ssim" for
+    and what search descends on; by default what the chosen model was trained for, "looks" for
     lossy files and "psnr" for files with exact pixels.
     roi: regions of interest, one or a list: each (left, top, width, height) or a mask, a grey PIL
     image or uint8 array [H, W] of the picture's size (white counts in full, black not at all), or

@@ -1,9 +1,9 @@
 """Search for latents that cost less: what `encode --effort` buys. Decoders know nothing of it.
 
 The analysis network guesses a good y in one pass. Here y descends on rate + lambda * distortion of
-the very picture, squared error or MS-SSIM, through stochastic Gumbel annealing: each latent is
-drawn from its two nearest whole steps, at a temperature that falls until only one is left (Yang,
-Bamler and Mandt 2020, arXiv 2006.04240, section 3.2).
+the very picture, squared error or `looks_distortion`, through stochastic Gumbel annealing: each
+latent is drawn from its two nearest whole steps, at a temperature that falls until only one is left
+(Yang, Bamler and Mandt 2020, arXiv 2006.04240, section 3.2).
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vlaecodec.bitstream.header import QUALITY_UNIT
 from vlaecodec.bitstream.tiles import LATENT_FACTOR, TileBox, boxes_of, latent_window, pixel_window
 from vlaecodec.errors import ParameterError
 from vlaecodec.latents.importance import Weights
-from vlaecodec.metrics.distortion import MS_SSIM_MIN_PX
-from vlaecodec.model.registry import MS_SSIM, TUNES, ModelEntry
+from vlaecodec.model.registry import LOOKS, TUNES, ModelEntry
 from vlaecodec.networks.common.fixed_point import LATENT
-from vlaecodec.networks.common.ms_ssim import MS_SSIM_GAIN, ms_ssim_loss
+from vlaecodec.networks.common.looks import looks_distortion
 from vlaecodec.networks.common.quality import QUALITIES
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.rate_distortion import Rounding, code_latent, rate_weight
@@ -97,7 +95,7 @@ def search_tiles(
     """For each tile of a picture a y that costs less than the analysis network's.
 
     targets: those, float [1, C, rows, columns] each, in the tiles' order. pixels: uint8 [H, W, 3].
-    weights: of the squared errors, [H, W]; all 1 by default. Tuned for MS-SSIM there are none.
+    weights: of the squared errors, [H, W]; all 1 by default. Tuned for looks there are none.
     The same on every call on one machine: the noise has a generator of its own.
     """
     targets = list(targets)
@@ -117,7 +115,7 @@ def search_tiles(
             quality_code,
             search,
             after_step,
-            _ms_ssim_error if search.tune == MS_SSIM else squared_error,
+            looks_distortion if search.tune == LOOKS else squared_error,
         )
         canvas.put(box, searched)
         yield searched
@@ -140,7 +138,11 @@ def _search_tile(
     in squared grey levels.
     """
     quality = torch.tensor([(quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)])
-    weight = DISTORTION_GAIN * float(rate_weight(quality)) * pixels[..., 0].size
+    weight = (
+        DISTORTION_GAIN
+        * float(rate_weight(quality, network.arch.lowest_rate_stretch))
+        * pixels[..., 0].size
+    )
     image = torch.tensor(pixels).permute(2, 0, 1)[None].float()
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(0)
@@ -164,15 +166,6 @@ def _search_tile(
 def _squared_error(weights: Weights | None, mean_image: Tensor, image: Tensor) -> Tensor:
     squared = (mean_image - image).square()
     return (squared if weights is None else squared * torch.from_numpy(weights)).mean()
-
-
-def _ms_ssim_error(mean_image: Tensor, image: Tensor) -> Tensor:
-    """What 1 - MS-SSIM is worth. A tile too small for five scales goes on as its edges are."""
-    height, width = image.shape[-2:]
-    edges = (0, max(0, MS_SSIM_MIN_PX - width), 0, max(0, MS_SSIM_MIN_PX - height))
-    first, second = (F.pad(x.float(), edges, "replicate") for x in (mean_image, image))
-    grown = first.shape[-2] * first.shape[-1] / (height * width)
-    return MS_SSIM_GAIN * grown * ms_ssim_loss(first, second).mean()
 
 
 def _has_fast_bfloat16() -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from vlaecodec.bitstream.header import FINGERPRINT_BYTES
 from vlaecodec.errors import ModelError
 
-PSNR, MS_SSIM = TUNES = ("psnr", "ms-ssim")
+PSNR, LOOKS = TUNES = ("psnr", "looks")
 """The likenesses that networks are trained for, and that search can descend on."""
 
 

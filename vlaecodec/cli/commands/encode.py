@@ -120,9 +120,8 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
 @click.option(
     "--tune",
     type=click.Choice(TUNES),
-    help="The likeness to aim for: chooses the model, and what --effort searches for. ms-ssim "
-    "looks better, psnr has less squared error.  [default: ms-ssim, or what the model is tuned "
-    "for]",
+    help="What to aim for: how the picture looks, or the least squared error. Chooses the model, "
+    "and what --effort searches for.  [default: looks, or what the model is tuned for]",
 )
 @click.option(
     "--roi",

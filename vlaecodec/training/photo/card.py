@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vlaecodec.model.registry import MS_SSIM, PSNR
+from vlaecodec.model.registry import LOOKS, PSNR
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.training.checkpoint import Progress
 
@@ -51,7 +51,7 @@ belongs to; README.md quotes them.
 """
 
 
-_LIKENESSES = {PSNR: ("PSNR", "psnr_db", "dB"), MS_SSIM: ("MS-SSIM", "ms_ssim_db", "dB of MS-SSIM")}
+_LIKENESSES = {PSNR: ("PSNR", "psnr_db", "dB"), LOOKS: ("looks", "ms_ssim_db", "dB of MS-SSIM")}
 """For each tuning the measure's name, what the learning curve calls it, and its unit."""
 
 
