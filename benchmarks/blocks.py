@@ -15,12 +15,12 @@ import vlaecodec
 from benchmarks.pictures import open_pictures
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from vlaecodec.metrics.blocks import block_step_ratio
-from vlaecodec.model.registry import TUNES, find_model
+from vlaecodec.model.registry import TUNES, Tune, find_model
 
 BLOCKS_PX = (8, 16)
 
 
-def measure_blocks(pictures: dict[str, Any], quality: float, tune: str) -> dict[str, Any]:
+def measure_blocks(pictures: dict[str, Any], quality: float, tune: Tune) -> dict[str, Any]:
     """The ratios of every picture that has smooth places, by block size, and their means."""
     rows: dict[str, dict[str, float]] = {}
     for name, image in pictures.items():

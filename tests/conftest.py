@@ -16,7 +16,7 @@ from tests.small import TINY as SMALL
 from tests.small import export_untrained
 from vlaecodec.binary.model import SmallModel, load_small_model
 from vlaecodec.entropy.tables import model_tables
-from vlaecodec.model.frozen import PhotoModel, freeze, whole_tensors
+from vlaecodec.model.frozen import PhotoModel, freeze, integer_tensors
 from vlaecodec.model.registry import find_model
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
@@ -94,7 +94,7 @@ def network() -> PhotoVLAE:
 def tiny_model() -> PhotoModel:
     """A frozen tiny model with real probability tables."""
     trained, frozen = random_network(), random_network()
-    freeze(frozen, whole_tensors(trained))
+    freeze(frozen, integer_tensors(trained))
     return PhotoModel(frozen.eval(), model_tables())
 
 

@@ -18,18 +18,12 @@ from PIL import Image, ImageFile
 from vlaecodec.bitstream.container import read_sections
 from vlaecodec.bitstream.header import MAGIC, MAX_SIDE_PX, Section, read_header
 from vlaecodec.codec.info import read_info
+from vlaecodec.codec.options import EncodeOptions, field_names
 from vlaecodec.errors import VlaeError
 from vlaecodec.picture.metadata import read_metadata
 
 FORMAT = "VLAE"
 MIME = "image/x-vlae"
-SAVE_OPTIONS = (
-    *("quality", "lossless", "max_error", "texture", "seed", "effort", "tune", "model"),
-    *("roi", "keep", "strip", "to_8_bit"),
-)
-"""What `Image.save` passes on to `vlaecodec.encode`."""
-
-
 METADATA_OPTIONS = ("icc_profile", "exif", "xmp")
 """What `Image.save` takes in place of the image's own."""
 
@@ -89,13 +83,13 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
-    from vlaecodec.codec.encode import encode
+    from vlaecodec.codec.encode import encode_picture
 
     options = getattr(image, "encoderinfo", {})
     try:
-        chosen = {name: options[name] for name in SAVE_OPTIONS if name in options}
+        chosen = {name: options[name] for name in field_names(EncodeOptions) if name in options}
         image = _with_metadata(image, options)
-        file.write(encode(image, **chosen))
+        file.write(encode_picture(image, EncodeOptions(**chosen)))
     except VlaeError as error:
         raise OSError(str(error)) from error
 

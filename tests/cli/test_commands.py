@@ -305,15 +305,6 @@ def test_texture_and_seed_change_the_picture(picture, tmp_path) -> None:
     assert len(pictures) == 4
 
 
-def test_layers_are_shown_of_files_and_of_pictures(picture, tmp_path) -> None:
-    file = tmp_path / "photo.vlae"
-    run("encode", picture, file)
-    assert "not coded" in run("info", "--layers", file).stdout
-    rows = json.loads(run("info", "--layers", "--json", picture).stdout)
-    assert [row["quality"] for row in rows] == sorted(row["quality"] for row in rows)
-    assert rows[0]["pixels_bpp"] > rows[-1]["pixels_bpp"]
-
-
 def test_a_region_is_cut_out(picture, tmp_path) -> None:
     file, whole, part = (tmp_path / name for name in ("a.vlae", "whole.png", "part.png"))
     run("encode", picture, file)

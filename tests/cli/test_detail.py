@@ -1,4 +1,4 @@
-"""`encode --roi` and `--keep` from the command line."""
+"""`encode --roi` from the command line."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from vlaecodec.cli.main import main
+from vlaecodec.picture.roi import Roi
 
 PIXELS = photo(64, 96)
 
@@ -37,7 +38,7 @@ def test_a_rectangle_and_a_mask_of_it_make_the_same_file(picture: Path) -> None:
     """And it is the one that the Python function makes."""
     mask = picture.with_name("mask:1.png")
     save_mask(mask)
-    expected = vlaecodec.encode(PIXELS, 40, texture=0, roi=((16, 16, 48, 32), 8.0))
+    expected = vlaecodec.encode(PIXELS, 40, texture=0, roi=Roi((16, 16, 48, 32), 8.0))
     for index, roi in enumerate(("16,16,48,32:8", f"{mask}:8")):
         output = picture.with_name(f"{index}.vlae")
         code, text = run("encode", "-q", "40", "--texture", "0", "--roi", roi, picture, output)
@@ -45,13 +46,12 @@ def test_a_rectangle_and_a_mask_of_it_make_the_same_file(picture: Path) -> None:
         assert output.read_bytes() == expected
 
 
-def test_keep_and_target_size_go_together(picture: Path) -> None:
+def test_a_region_and_a_target_size_go_together(picture: Path) -> None:
     plain = len(vlaecodec.encode(PIXELS, 40, texture=0))
     output = picture.with_suffix(".vlae")
     code, text = run(
-        "encode", picture, "--keep", "auto", "--roi", "0,0,32,32", "--target-size", plain,
-        "--texture", "0",
-    )  # fmt: skip
+        "encode", picture, "--roi", "0,0,32,32", "--target-size", plain, "--texture", "0"
+    )
     assert code == 0, text
     assert 0.9 * plain < output.stat().st_size <= plain
     # The steps are finer than those of the plain file of that size, the symbols fewer.
@@ -92,9 +92,6 @@ def test_a_mask_is_not_overwritten(picture: Path) -> None:
         (["--roi", "MASK"], 2, "the mask has 10 x 10 pixels, but the picture 96 x 64"),
         (["--roi", "TEXT"], 3, "notes.txt: not an image"),
         (["--roi", "0,0,9,9", "--lossless"], 2, "lossy"),
-        (["--keep", "auto", "--max-error", "2"], 2, "lossy"),
-        (["--keep", "0"], 2, "neither auto nor a number"),
-        (["--keep", "most"], 2, "neither auto nor a number"),
     ],
 )
 def test_what_means_nothing_is_said(

@@ -37,15 +37,15 @@ def test_target_size_is_not_exceeded(picture: Path) -> None:
     ("arguments", "words"),
     [
         (["--target-size", "3k", "--target-psnr", "30"], "give one target"),
-        (["--target-size", "3k", "-q", "30"], "leave out --quality"),
+        (["--target-size", "3k", "-q", "30"], "leave out quality"),
         (["--target-psnr", "30", "--lossless"], "for lossy files"),
         (["--target-size", "lots"], "not a number of bytes"),
         (["--target-size", "-3"], "not a number of bytes"),
         (["--target-size", "20"], "no file as small"),
         (["--target-psnr", "99"], "no lossy file"),
         (["--effort", "10"], "effort"),
-        (["--tune", "looks", "--lossless"], "--tune is for lossy"),
-        (["--tune", "looks", "--keep", "auto", "--effort", "2"], "all places alike"),
+        (["--tune", "looks", "--lossless"], "tune is for lossy"),
+        (["--tune", "looks", "--roi", "0,0,9,9", "--effort", "2"], "roi cannot be combined"),
         (["--tune", "looks", "-m", "photo-small", "--effort", "1"], "takes effort 2"),
     ],
 )

@@ -31,7 +31,6 @@ SESSION = (
     "vlaecodec encode photo.png small.vlae --target-size 1k",
     "vlaecodec encode --lossless photo.png exact.vlae",
     "vlaecodec info photo.vlae",
-    "vlaecodec info --layers exact.vlae",
     "vlaecodec decode photo.vlae decoded.png",
     "vlaecodec verify photo.vlae",
     "vlaecodec compare photo.png photo.vlae",

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import detail, rate_distortion, readme_table, throughput, transcript
+from benchmarks import rate_distortion, readme_table, throughput, transcript
 from benchmarks.agreement import measure_agreement
 from benchmarks.bd_rate import bd_rate
 from benchmarks.codecs import find_codecs
@@ -58,23 +58,6 @@ def test_the_readme_quotes_a_session_that_still_goes_like_that() -> None:
     fresh = transcript.render()
     assert transcript.without_numbers(fresh) == transcript.without_numbers(stored)
     assert transcript.insert(text, stored) == text
-
-
-def test_detail_compares_at_equal_bytes(pictures, tmp_path) -> None:
-    output = tmp_path / "detail.json"
-    arguments = [str(pictures / "a.png"), "--crop", "80x64", "--output", str(output)]
-    result = CliRunner().invoke(detail.main, [*arguments, "--sheet", str(tmp_path / "s.png")])
-    assert result.exit_code == 0, result.output
-    record = json.loads(output.read_text())
-    rows = {row["name"]: row for row in record["rows"]}
-    plain, better = rows["plain"], rows["roi, same quality"]
-    assert record["crop_px"] == [80, 64]
-    assert better["psnr_inside_db"] > plain["psnr_inside_db"] + 1
-    for name in ("roi, same bytes", "keep auto, same bytes"):
-        assert rows[name]["size_bytes"] <= plain["size_bytes"]
-    assert rows["roi, same bytes"]["psnr_inside_db"] > plain["psnr_inside_db"]
-    assert record["mean"]["plain"]["psnr_db"] == plain["psnr_db"]
-    assert (tmp_path / "s.png").exists()
 
 
 def test_throughput_counts_what_was_coded(pictures, tmp_path) -> None:

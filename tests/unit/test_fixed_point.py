@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.conftest import random_network
-from vlaecodec.model.frozen import freeze, whole_tensors
+from vlaecodec.model.frozen import freeze, integer_tensors
 from vlaecodec.networks.common.fixed_point import (
     EXACT_LIMIT,
     LATENT,
@@ -40,7 +40,7 @@ def test_parameters_satisfy_the_proof_for_any_weights(source: Format, scale: flo
     with torch.no_grad():
         layer.weight.mul_(scale)
         layer.bias.normal_().mul_(scale)
-    weight, bias, shift = layer.whole_parameters()
+    weight, bias, shift = layer.integer_parameters()
     layer.load_frozen(weight, bias, shift)
     assert weight.abs().max() <= WEIGHT_LIMIT
     assert torch.equal(weight.double(), eight_bits(weight))
@@ -64,7 +64,7 @@ def test_overflowing_parameters_are_refused() -> None:
 
 def test_quantised_training_equals_the_frozen_network() -> None:
     trained, frozen = random_network(), random_network()
-    freeze(frozen, whole_tensors(trained))
+    freeze(frozen, integer_tensors(trained))
     set_quantised(trained, True)
     channels = trained.arch.latent_channels
     y = torch.randint(-600, 600, (2, channels, 5, 6)).float()
@@ -84,7 +84,7 @@ def test_quantised_training_equals_the_frozen_network() -> None:
 
 def test_batch_split_and_memory_layout_change_nothing(network: PhotoVLAE) -> None:
     frozen = random_network()
-    freeze(frozen, whole_tensors(network))
+    freeze(frozen, integer_tensors(network))
     y = torch.randint(-900, 900, (8, network.arch.latent_channels, 6, 5)).float()
     code = torch.full((8,), 5000)
     with torch.inference_mode():

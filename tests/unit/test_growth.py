@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save
 
 from tests.conftest import TINY, photo, random_network
-from vlaecodec.model.float_weights import thaw
-from vlaecodec.model.frozen import whole_tensors
+from vlaecodec.model.float_weights import dequantise_weights
+from vlaecodec.model.frozen import integer_tensors
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.training.photo.device_crops import DeviceCrops
 from vlaecodec.training.photo.grow import grow_model
@@ -28,7 +28,7 @@ GROWN = dataclasses.replace(
 def folder(tmp_path):
     network = random_network()
     tensors = {f"analysis.{n}": p.detach().half() for n, p in network.analysis.named_parameters()}
-    tensors |= whole_tensors(network)
+    tensors |= integer_tensors(network)
     metadata = {"kind": "x", "architecture": json.dumps(TINY.to_dict())}
     tensors = {n: t.contiguous() for n, t in tensors.items()}
     (tmp_path / "weights.safetensors").write_bytes(save(tensors, metadata))
@@ -39,7 +39,7 @@ def test_a_grown_model_computes_what_the_smaller_one_did(folder) -> None:
     smaller, larger = PhotoVLAE(TINY), PhotoVLAE(GROWN)
     from safetensors.torch import load_file
 
-    thaw(smaller, load_file(folder / "weights.safetensors"))
+    dequantise_weights(smaller, load_file(folder / "weights.safetensors"))
     grow_model(folder, TINY, larger)
     image, quality = torch.rand(1, 3, 64, 48) * 255, torch.tensor([0.4])
     with torch.no_grad():

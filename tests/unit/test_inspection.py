@@ -13,7 +13,6 @@ from vlaecodec.analysis.inspection import (
     position_areas,
     root_mean_square,
 )
-from vlaecodec.analysis.layers import measure_file
 from vlaecodec.analysis.trace import trace_file
 from vlaecodec.bitstream.container import read_container
 from vlaecodec.bitstream.tiles import TILE_PX
@@ -38,12 +37,7 @@ def test_the_layers_of_a_lossy_file(lossy) -> None:
     found = inspect_file(lossy)
     assert [layer.name for layer in found.layers] == ["top latent", "anchor", "rest"]
     assert 0 < found.beside_bits < HEADER_BITS + 64
-    measured = measure_file(lossy)
-    for layer, bpp in zip(
-        found.layers, (measured.top_bpp, measured.anchor_bpp, measured.rest_bpp), strict=True
-    ):
-        assert layer.bits.shape == (5, 7)
-        assert layer.total_bits == pytest.approx(bpp * 73 * 101, abs=34)
+    assert all(layer.bits.shape == (5, 7) for layer in found.layers)
     top, anchor, rest = (layer.psnr_db for layer in found.layers)
     assert top < anchor < rest == float("inf")
     assert np.array_equal(found.layers[2].shown, decode_pixels(lossy, texture=0))

@@ -12,7 +12,7 @@ from vlaecodec.bitstream.tiles import TileBox, latent_window
 from vlaecodec.errors import ParameterError
 from vlaecodec.latents.search import EFFORT_STEPS, _Canvas, anneal, plan_search
 from vlaecodec.metrics.distortion import psnr_db
-from vlaecodec.model.float_weights import load_float_twin
+from vlaecodec.model.float_weights import load_float_model
 from vlaecodec.model.frozen import load_model
 from vlaecodec.model.registry import LOOKS, PSNR, find_model
 from vlaecodec.networks.common.looks import looks_distortion
@@ -87,7 +87,7 @@ def test_tuning_for_ms_ssim_descends_on_it(shape: tuple[int, int]) -> None:
         {"tune": "ssim"},
         {"tune": "looks", "model": "photo-small", "effort": 1},
         {"tune": "looks", "lossless": True},
-        {"tune": "looks", "keep": 0.5, "effort": 2},
+        {"tune": "looks", "roi": (0, 0, 8, 8), "effort": 2},
         {"tune": "looks", "model": "mnist-dynamic"},
     ],
 )
@@ -142,7 +142,7 @@ def test_search_across_tiles() -> None:
 def test_a_tile_on_the_canvas_looks_as_in_the_whole_picture(box: TileBox) -> None:
     """Wherever it lies: at a corner, inside, at an edge that is no whole latent."""
     entry = find_model()
-    network = load_float_twin(entry, load_model(entry))
+    network = load_float_model(entry, load_model(entry))
     y = torch.randn((1, network.arch.latent_channels, 10, 14), generator=torch.manual_seed(0))
     quality = torch.tensor([0.5])
     canvas = _Canvas(network, (157, 217, 3))

@@ -4,7 +4,7 @@ import pytest
 from tests.unit.test_latent_coder import CODE, SIZES, latents
 from vlaecodec.analysis.trace import rebuild_latent, trace_latent
 from vlaecodec.entropy.tables import latent_tables
-from vlaecodec.latents.coder import decode_latent, encode_latent
+from vlaecodec.latents.coder import encode_latent
 from vlaecodec.networks.photo.prior import PASSES, pass_mask
 
 
@@ -13,21 +13,18 @@ from vlaecodec.networks.photo.prior import PASSES, pass_mask
 )
 def test_a_trace_adds_up_and_goes_back_to_the_latents(tiny_model, size, bits_back) -> None:
     y = latents(tiny_model, *size)
-    words, latent, _ = encode_latent(tiny_model, y, CODE, bits_back=bits_back)
-    _, split = decode_latent(tiny_model, words, CODE, *size)
+    words, latent = encode_latent(tiny_model, y, CODE, bits_back=bits_back)
     trace = trace_latent(tiny_model, words, CODE, size)
     assert trace.size == size
-    assert trace.pass_bits[0].sum() == pytest.approx(split.anchor_bits, abs=2)
-    # The stack counts whole bits, and how full its state is.
-    assert sum(b.sum() for b in trace.pass_bits[1:]) == pytest.approx(split.rest_bits, abs=34)
-    flag_bits = 0 if split.bits_back else 6
-    assert trace.top_bits.sum() + flag_bits == pytest.approx(split.top_bits, abs=2)
+    total_bits = trace.top_bits.sum() + sum(bits.sum() for bits in trace.pass_bits)
+    # The stack holds whole words, and a flag, which costs 6 bits where it is 1.
+    assert -8 <= 32 * len(words) - total_bits <= 64
     assert np.array_equal(rebuild_latent(tiny_model, trace.top, trace.symbols, CODE, size), latent)
 
 
 def test_fewer_passes_keep_what_those_tell(tiny_model) -> None:
     size = (8, 12)
-    words, latent, _ = encode_latent(tiny_model, latents(tiny_model, *size), CODE)
+    words, latent = encode_latent(tiny_model, latents(tiny_model, *size), CODE)
     trace = trace_latent(tiny_model, words, CODE, size)
     quarters = latent.reshape(4, -1, *size)
     for passes in range(PASSES):
@@ -40,7 +37,7 @@ def test_fewer_passes_keep_what_those_tell(tiny_model) -> None:
 
 def test_another_top_latent_moves_what_is_predicted(tiny_model) -> None:
     size = (8, 12)
-    words, latent, _ = encode_latent(tiny_model, latents(tiny_model, *size), CODE)
+    words, latent = encode_latent(tiny_model, latents(tiny_model, *size), CODE)
     trace = trace_latent(tiny_model, words, CODE, size)
     moved = rebuild_latent(tiny_model, trace.top + 16, trace.symbols, CODE, size)
     assert not np.array_equal(moved, latent)

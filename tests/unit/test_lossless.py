@@ -8,7 +8,6 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec.analysis.layers import measure_file, measure_picture
 from vlaecodec.bitstream.header import read_header
 from vlaecodec.bitstream.tiles import TILE_PX
 from vlaecodec.codec.decode import decode_pixels, verify
@@ -117,14 +116,3 @@ def test_contradictory_wishes_are_refused(lossless) -> None:
     with pytest.raises(ParameterError, match="preview"):
         vlaecodec.decode(lossless, texture=1)
     decode_pixels(lossless, texture=1, preview=True)
-
-
-def test_layers_add_up_to_the_file(lossless) -> None:
-    layers = measure_file(lossless)
-    overhead_bpp = 8 * 50 / PHOTO[..., 0].size
-    whole_bpp = 8 * len(lossless) / PHOTO[..., 0].size
-    assert whole_bpp - overhead_bpp <= layers.total_bpp <= whole_bpp
-    assert measure_file(vlaecodec.encode(PHOTO, 40)).pixels_bpp is None
-    low, high = measure_picture(PHOTO, 5), measure_picture(PHOTO, 80)
-    assert high.rest_bpp > low.rest_bpp
-    assert high.pixels_bpp < low.pixels_bpp

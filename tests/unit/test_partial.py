@@ -11,7 +11,7 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec.bitstream.container import Tile, read_container, write_container
 from vlaecodec.bitstream.header import read_header
-from vlaecodec.bitstream.tiles import TILE_PX, view_of
+from vlaecodec.bitstream.tiles import TILE_PX, plan_view
 from vlaecodec.codec.decode import decode_pixels
 from vlaecodec.errors import DamagedError, LossWarning, ParameterError, ReproductionError
 from vlaecodec.latents import coder as latent_coder
@@ -69,10 +69,10 @@ def test_only_the_tiles_needed_are_decoded(four_tiles, monkeypatch) -> None:
     )
     decode_pixels(four_tiles, region=(10, 10, 20, 20))
     assert len(calls) == 4  # all touch: the tiles beside it are narrower than the halo
-    view = view_of(5 * TILE_PX, 4 * TILE_PX, (10, 10, 20, 20), 80, texture_px=None)
+    view = plan_view(5 * TILE_PX, 4 * TILE_PX, (10, 10, 20, 20), 80, texture_px=None)
     assert [tile.index for tile in view.tiles] == [0]
     assert view.needed == {0, 1, 5, 6}
-    view = view_of(5 * TILE_PX, 4 * TILE_PX, (3000, 2000, 20, 20), 80, texture_px=3)
+    view = plan_view(5 * TILE_PX, 4 * TILE_PX, (3000, 2000, 20, 20), 80, texture_px=3)
     assert [tile.index for tile in view.tiles] == list(range(10))
 
 

@@ -1,13 +1,17 @@
 """Targets: found, never overstepped, and refused when out of reach."""
 
+import importlib
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec.codec.rate_control import TRIES, Target, _capped, encode_to_target, find_quality
+from tests.small import black_and_white
+from vlaecodec.codec.rate_control import TRIES, Target, _capped, find_quality
 from vlaecodec.errors import ParameterError
 from vlaecodec.metrics.distortion import psnr_db
 
@@ -21,31 +25,32 @@ def size_at(quality: float) -> int:
 @pytest.mark.parametrize("quality", [12.0, 47.0, 88.0])
 def test_a_target_size_is_met_and_never_exceeded(quality: float) -> None:
     target = size_at(quality) + 5
-    found = len(encode_to_target(PIXELS, target_size=target))
+    found = len(vlaecodec.encode(PIXELS, target_size=target))
     assert 0.97 * target <= found <= target
 
 
 def test_bits_per_pixel_are_the_same_target() -> None:
-    data = encode_to_target(PIXELS, target_bpp=1.0, texture=0)
+    data = vlaecodec.encode(PIXELS, target_bpp=1.0, texture=0)
     assert 0.95 < 8 * len(data) / PIXELS[..., 0].size <= 1.0
 
 
 def test_a_target_psnr_is_reached() -> None:
     wanted = psnr_db(PIXELS, np.asarray(vlaecodec.decode(vlaecodec.encode(PIXELS, 60), texture=0)))
-    data = encode_to_target(PIXELS, target_psnr=wanted - 1)
+    data = vlaecodec.encode(PIXELS, target_psnr=wanted - 1)
     found = psnr_db(PIXELS, np.asarray(vlaecodec.decode(data, texture=0)))
     assert wanted - 1 <= found < wanted - 0.6
 
 
 def test_targets_out_of_reach_are_refused() -> None:
     with pytest.raises(ParameterError, match="no file as small"):
-        encode_to_target(PIXELS, target_size=60)
+        vlaecodec.encode(PIXELS, target_size=60)
     with pytest.raises(ParameterError, match="PSNR"):
-        encode_to_target(PIXELS, target_psnr=90.0)
+        vlaecodec.encode(PIXELS, target_psnr=90.0)
     with pytest.raises(ParameterError, match="one target"):
-        encode_to_target(PIXELS, target_size=4000, target_psnr=30.0)
-    with pytest.raises(ParameterError, match="one target"):
-        encode_to_target(PIXELS)
+        vlaecodec.encode(PIXELS, target_size=4000, target_psnr=30.0)
+    for other in ({"quality": 30}, {"lossless": True}, {"max_error": 2}):
+        with pytest.raises(ParameterError, match="target_size"):
+            vlaecodec.encode(PIXELS, target_size=4000, **other)
 
 
 @pytest.mark.parametrize("wanted", [1500, 4000, 9000, 30000, 200000])
@@ -58,7 +63,14 @@ def test_few_encodes_are_needed_whatever_the_curve(wanted: int, steepness: float
         sizes.append(round(1200 * math.exp(curve)))
         return bytes(sizes[-1])
 
-    target = Target("size", math.log(wanted), 0.035, 0.015, True, lambda data: math.log(len(data)))
+    target = Target(
+        place=math.log(wanted),
+        slope=0.035,
+        margin=0.015,
+        at_most=True,
+        measure=lambda data: math.log(len(data)),
+        unmet=lambda data: f"{len(data)} bytes",
+    )
     largest = 1200 * math.exp(steepness * 100 + 0.3 * math.sin(5))
     quality = find_quality(code, target)
     assert len(sizes) <= TRIES
@@ -68,27 +80,66 @@ def test_few_encodes_are_needed_whatever_the_curve(wanted: int, steepness: float
 
 
 def test_a_size_above_the_largest_file_gives_the_best_quality() -> None:
-    assert len(encode_to_target(PIXELS, target_size=10**7, texture=0)) == size_at(100)
+    assert len(vlaecodec.encode(PIXELS, target_size=10**7, texture=0)) == size_at(100)
 
 
 @pytest.mark.parametrize("wanted", [math.nan, math.inf])
 @pytest.mark.parametrize("target", ["target_psnr", "target_ssimulacra2", "target_bpp"])
 def test_targets_must_be_finite(target: str, wanted: float) -> None:
     with pytest.raises(ParameterError, match="number"):
-        encode_to_target(PIXELS, **{target: wanted})
+        vlaecodec.encode(PIXELS, **{target: wanted})
 
 
 def test_a_picture_that_comes_out_exactly_meets_any_target() -> None:
     def code(quality: float) -> bytes:
         return bytes(round(quality))
 
-    target = Target("PSNR", 40.0, 0.14, 0.03, False, lambda data: _capped(math.inf if data else 0))
+    target = Target(
+        place=40.0,
+        slope=0.14,
+        margin=0.03,
+        at_most=False,
+        measure=lambda data: _capped(math.inf if data else 0),
+        unmet=lambda _: "out of reach",
+    )
     assert find_quality(code, target) >= 1
 
 
 @pytest.mark.parametrize("options", [{}, {"texture": 0.5}, {"effort": 2}])
 def test_progress_never_runs_backwards(options: dict[str, float]) -> None:
     done: list[float] = []
-    encode_to_target(photo(48, 64), target_bpp=1.0, progress=done.append, **options)
+    vlaecodec.encode(photo(48, 64), target_bpp=1.0, progress=done.append, **options)
     assert done == sorted(done)
     assert done[-1] == 1
+
+
+def test_only_the_latents_are_coded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alpha and metadata are compressed once, and the texture is measured once."""
+    calls: list[str] = []
+    for module, name in (
+        ("vlaecodec.picture.sections", "encode_alpha"),
+        ("vlaecodec.picture.sections", "write_metadata"),
+        ("vlaecodec.pixels.texture", "recommend_strength"),
+        ("vlaecodec.codec.tiles", "code_latents"),
+    ):
+        original = getattr(importlib.import_module(module), name)
+
+        def counted(*args: object, name: str = name, original=original, **kwargs: object):
+            calls.append(name)
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(f"{module}.{name}", counted)
+    image = Image.fromarray(PIXELS)
+    image.putalpha(Image.fromarray(np.tile(np.arange(192, dtype=np.uint8), (128, 1))))
+    data = vlaecodec.encode(image, target_size=5000, texture="auto")
+    assert 0.95 * 5000 < len(data) <= 5000
+    counts = Counter(calls)
+    assert counts.pop("code_latents") > 1
+    assert counts == {"encode_alpha": 1, "write_metadata": 1, "recommend_strength": 1}
+
+
+def test_a_model_of_small_images_meets_a_target() -> None:
+    image = (black_and_white(1)[0, 0] * 255).numpy()
+    full = len(vlaecodec.encode(image, 100, model="mnist-dynamic"))
+    data = vlaecodec.encode(image, model="mnist-dynamic", target_size=full - 1)
+    assert len(data) < full

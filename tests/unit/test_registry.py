@@ -32,7 +32,7 @@ def test_a_tuning_finds_its_model_unless_one_is_named(copied) -> None:
     assert default.tuned_for == "psnr"
     assert find_model().tuned_for == "looks"
     index = json.loads((copied / "index.json").read_text())
-    photos = {n: row for n, row in index["models"].items() if row.get("tuned_for") is None}
+    photos = {n: row for n, row in index["models"].items() if row.get("tuned_for") == "psnr"}
     row = {**photos[default.name], "tuned_for": "looks"}
     for models in (photos, photos | {"other": row}):
         index = {"default": default.name, "models": models}

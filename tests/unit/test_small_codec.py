@@ -215,5 +215,5 @@ def test_files_through_the_command_line(small_models, tmp_path, monkeypatch) -> 
     result = run.invoke(main, ["encode", str(tmp_path / "wrong.png"), "--model", "tiny"])
     assert result.exit_code == 3
     index = json.loads((small_models / "index.json").read_text())
-    assert index["models"]["tiny"]["small"] is True
+    assert index["models"]["tiny"]["kind"] == "small-vlae/1"
     assert index["default"] == ""

@@ -147,7 +147,7 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     assert "Tuned for MS-SSIM" in card
     assert f"{second.curve[-1]['ms_ssim_db@0.5']:.2f}" in card
     models = json.loads((target.parent / "index.json").read_text())["models"]
-    assert [row.get("tuned_for") for row in models.values()] == [None, "looks"]
+    assert [row.get("tuned_for") for row in models.values()] == ["psnr", "looks"]
     monkeypatch.setenv("VLAECODEC_MODELS", str(tmp_path / "models"))
     pixels = photo(50, 66)
     data = vlaecodec.encode(pixels, 80)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.raster import raster_steps, run_raster
 from tests.conftest import TINY
-from vlaecodec.model.frozen import PhotoModel, freeze, whole_tensors
+from vlaecodec.model.frozen import PhotoModel, freeze, integer_tensors
 from vlaecodec.networks.photo.local_decoder import (
     CLASSES,
     RESIDUAL_UNITS,
@@ -133,7 +133,7 @@ def test_other_windows(window: tuple[int, int], size: tuple[int, int]) -> None:
     for _ in range(2):
         torch.manual_seed(3)
         networks.append(PhotoVLAE(arch))
-    freeze(networks[1], whole_tensors(networks[0]))
+    freeze(networks[1], integer_tensors(networks[0]))
     local = networks[1].eval().local
     given, above = random_inputs(local, 2, *size)
     parallel, serial = (Chooser(2, size[0] * size[1]) for _ in range(2))

@@ -6,17 +6,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaecodec.analysis.trace import FileTrace, trace_file
 from vlaecodec.bitstream.payload import to_words
-from vlaecodec.bitstream.tiles import LATENT_FACTOR, boxes_of, pixel_window, trunk_window
+from vlaecodec.bitstream.tiles import LATENT_FACTOR, pixel_window, tiles_of
 from vlaecodec.codec.decode import decode_pixels
 from vlaecodec.codec.info import FileInfo, read_info
 from vlaecodec.errors import DamagedError
 from vlaecodec.metrics.distortion import psnr_db
-from vlaecodec.model.tiled import synthesise
-from vlaecodec.picture.image import Pixels, to_grey
+from vlaecodec.model.tiled import Reconstruction, reconstruct
+from vlaecodec.picture.image import Pixels
 from vlaecodec.pixels import texture
 from vlaecodec.pixels.coder import sample_bits
 from vlaecodec.pixels.wavefront import Residuals
@@ -69,38 +68,38 @@ def inspect_file(data: bytes) -> Inspection:
     # This compares with all checksums; texture is blended in below, where its draw is at hand.
     aim = decode_pixels(data, texture=None if exact else 0)
     trace = trace_file(data)
-    full, trunk = mean_image(trace)
-    top, _ = mean_image(trace, 0)
-    anchor, _ = mean_image(trace, 1)
+    full = reconstruct_trace(trace)
+    top, anchor = reconstruct_trace(trace, 0).mean, reconstruct_trace(trace, 1).mean
     layers = [
         Layer("top latent", trace.top_bits(), top, psnr_db(aim, top)),
         Layer("anchor", trace.bits(slice(0, 1)), anchor, psnr_db(aim, anchor)),
-        Layer("rest", trace.bits(slice(1, None)), full, psnr_db(aim, full)),
+        Layer("rest", trace.bits(slice(1, None)), full.mean, psnr_db(aim, full.mean)),
     ]
-    drawn = draw_texture(trace, full, trunk)
-    picture = aim if exact else texture.blend(full, drawn, trace.header.texture_code)
+    drawn = draw_texture(trace, full)
+    picture = aim if exact else texture.blend(full.mean, drawn, trace.header.texture_code)
     if exact:
-        bits = _pixel_bits(trace, picture, full, trunk)
+        bits = _pixel_bits(trace, picture, full)
         layers.append(Layer("pixels", bits, picture, psnr_db(aim, picture)))
     return Inspection(info, picture, layers, root_mean_square(drawn))
 
 
-def mean_image(
+def reconstruct_trace(
     trace: FileTrace, passes: int | None = None, tops: FileTrace | None = None
-) -> tuple[Pixels, Tensor]:
-    """The mean image and its trunk (see tiling.synthesise), from the first passes alone.
+) -> Reconstruction:
+    """The reconstruction from the first passes alone; all by default.
 
     Later passes are as predicted; top latents are those of `tops`.
     """
     latent = trace.latent(tops=tops) if passes is None else trace.latent(passes, tops)
-    mean, trunk = synthesise(trace.model, latent, trace.header.quality_code, trace.shape)
-    return (to_grey(mean) if trace.header.grey else mean), trunk
+    base = reconstruct(trace.model, latent, trace.header.quality_code, trace.header.shape)
+    return base.as_grey() if trace.header.grey else base
 
 
-def draw_texture(trace: FileTrace, mean: Pixels, trunk: Tensor) -> Residuals:
+def draw_texture(trace: FileTrace, base: Reconstruction) -> Residuals:
     """A full draw with the file's seed: int16 [H, W, 3], colours in coding order."""
-    colours = 1 if trace.header.grey else 3
-    return texture.draw_residual(trace.model, mean, trunk, trace.header.seed, colours=colours)
+    return texture.draw_residual(
+        trace.model, base.mean, base.features, trace.header.seed, colours=base.colours
+    )
 
 
 def root_mean_square(residual: NDArray[np.integer]) -> Map:
@@ -122,22 +121,21 @@ def _sum_positions(values: NDArray[np.float64]) -> Map:
     return np.add.reduceat(rows, range(0, values.shape[1], LATENT_FACTOR), 1)
 
 
-def _pixel_bits(trace: FileTrace, decoded: Pixels, mean: Pixels, trunk: Tensor) -> Map:
+def _pixel_bits(trace: FileTrace, decoded: Pixels, base: Reconstruction) -> Map:
     """What the exact pixels cost."""
     bits = np.empty(decoded.shape[:2])
-    error, colours = trace.header.max_error or 0, 1 if trace.header.grey else 3
-    for tile, box in zip(trace.container.pixels, boxes_of(trace.shape), strict=True):
+    for tile, box in zip(trace.container.pixels, tiles_of(trace.header.shape), strict=True):
         if tile is None:
             raise DamagedError("the exact pixels of a tile are damaged: nothing tells their cost")
-        part = pixel_window(box)
+        window, part = pixel_window(box), base.part(box)
         samples = sample_bits(
             trace.model,
             to_words(tile),
-            decoded[part],
-            mean[part],
-            trunk[trunk_window(box)],
-            error,
-            colours=colours,
+            decoded[window],
+            part.mean,
+            part.features,
+            trace.header.max_error or 0,
+            colours=part.colours,
         )
-        bits[part] = samples[:, :colours].sum(1).reshape(bits[part].shape)
+        bits[window] = samples[:, : part.colours].sum(1).reshape(bits[window].shape)
     return _sum_positions(bits)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaecodec.analysis.inspection import Map, draw_texture, mean_image, root_mean_square
+from vlaecodec.analysis.inspection import Map, draw_texture, reconstruct_trace, root_mean_square
 from vlaecodec.analysis.trace import FileTrace, trace_file
 from vlaecodec.bitstream.tiles import LATENT_FACTOR
 from vlaecodec.codec.decode import decode_pixels
@@ -54,7 +54,7 @@ def _check_alike(first: FileTrace, second: FileTrace) -> None:
             "the files were made with different models, whose latents mean different things: "
             "encode both with the same"
         )
-    if first.shape != second.shape:
+    if first.header.shape != second.header.shape:
         sizes = (f"{t.header.width} x {t.header.height}" for t in (first, second))
         raise ParameterError(
             f"the pictures differ in size, {' and '.join(sizes)}: encode both at the same size"
@@ -62,16 +62,16 @@ def _check_alike(first: FileTrace, second: FileTrace) -> None:
 
 
 def _with_top(first: FileTrace, second: FileTrace) -> Pixels:
-    mean, trunk = mean_image(first, tops=second)
+    base = reconstruct_trace(first, tops=second)
     if first.header.texture_code == 0:
-        return mean
-    return blend(mean, draw_texture(first, mean, trunk), first.header.texture_code)
+        return base.mean
+    return blend(base.mean, draw_texture(first, base), first.header.texture_code)
 
 
 def _with_texture(first: FileTrace, second: FileTrace, other: bytes) -> Pixels:
-    mean, trunk = mean_image(first)
-    residual = draw_texture(first, mean, trunk)
-    shown, still = decode_pixels(other), mean_image(second)[0]
+    base = reconstruct_trace(first)
+    mean, residual = base.mean, draw_texture(first, base)
+    shown, still = decode_pixels(other), reconstruct_trace(second).mean
     wanted = root_mean_square(shown.astype(np.int16) - still)
     drawn = np.maximum(_to_pixels(root_mean_square(residual), mean), RMS_FLOOR)
     gain = np.minimum(_to_pixels(wanted, mean) / drawn, MAX_GAIN)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vlaecodec.bitstream.container import Container, read_container
 from vlaecodec.bitstream.header import Header
 from vlaecodec.bitstream.payload import to_words
-from vlaecodec.bitstream.tiles import boxes_of, latent_window
+from vlaecodec.bitstream.tiles import latent_window, tiles_of
 from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
 from vlaecodec.entropy.scales import FRACTIONS, TOP_STEPS
 from vlaecodec.errors import DamagedError
@@ -64,16 +64,11 @@ class FileTrace:
         """The file's."""
         return self.container.header
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Of the picture: H, W, 3."""
-        return self.header.height, self.header.width, 3
-
     def latent(self, passes: int = PASSES, tops: FileTrace | None = None) -> LatentArray:
         """The latents of the first passes, later ones as predicted; top latents as in `tops`."""
-        latent = empty_latent(self.model, self.shape)
+        latent = empty_latent(self.model, self.header.shape)
         others = (tops or self).tiles
-        for box, tile, other in zip(boxes_of(self.shape), self.tiles, others, strict=True):
+        for box, tile, other in zip(tiles_of(self.header.shape), self.tiles, others, strict=True):
             window = latent_window(box)
             latent[window] = rebuild_latent(
                 self.model, other.top, tile.symbols[:passes], self.header.quality_code, tile.size
@@ -89,9 +84,9 @@ class FileTrace:
         return self._assemble([_spread(tile.top_bits, tile.size) for tile in self.tiles])
 
     def _assemble(self, parts: Sequence[Bits]) -> Bits:
-        height, width = empty_latent(self.model, self.shape).shape[1:]
+        height, width = empty_latent(self.model, self.header.shape).shape[1:]
         whole = np.empty((height, width))
-        for box, part in zip(boxes_of(self.shape), parts, strict=True):
+        for box, part in zip(tiles_of(self.header.shape), parts, strict=True):
             whole[latent_window(box)[1:]] = part
         return whole
 
@@ -101,9 +96,8 @@ def trace_file(data: bytes) -> FileTrace:
     container = read_container(data)
     header = container.header
     model = load_model(find_fingerprint(header.fingerprint))
-    shape = (header.height, header.width, 3)
     tiles = []
-    for tile, box in zip(container.latents, boxes_of(shape), strict=True):
+    for tile, box in zip(container.latents, tiles_of(header.shape), strict=True):
         if tile is None:
             raise DamagedError("a tile is damaged")
         _, rows, columns = latent_window(box)

@@ -8,7 +8,6 @@ with the pixels.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ from vlaecodec.binary.coder import (
     Bitmaps,
     Latents,
     dequantise_latents,
-    level_quality_code,
     pop_pixels,
     pop_symbols,
     push_pixels,
@@ -26,23 +24,16 @@ from vlaecodec.binary.coder import (
     quantise_latents,
     run_pixels,
 )
-from vlaecodec.binary.model import LEVELS, SmallModel, load_small_model
-from vlaecodec.bitstream.container import Container, Tile, write_container
+from vlaecodec.binary.model import SmallModel
+from vlaecodec.bitstream.container import Container, Tile
 from vlaecodec.bitstream.header import (
-    SEED_MAX,
     TEXTURE_UNIT,
-    Header,
-    check_seed,
-    quality_to_code,
-    texture_to_code,
 )
 from vlaecodec.bitstream.payload import not_reproduced, to_payload, to_words, warn_of_lost_pixels
 from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.entropy.scales import LOGIT_LIMIT
-from vlaecodec.errors import DamagedError, ImageError, ParameterError
-from vlaecodec.model.registry import ModelEntry, find_fingerprint
+from vlaecodec.errors import DamagedError, ImageError
 from vlaecodec.picture.image import Picture, Pixels
-from vlaecodec.picture.sections import write_sections
 from vlaecodec.pixels.noise import noise_at
 
 WHITE = 255
@@ -51,68 +42,30 @@ VOTES = 31
 """Draws that vote on what is shown without texture."""
 
 
-def encode_small(
-    picture: Picture,
-    entry: ModelEntry,
-    quality: float | None,
-    *,
-    error: int | None,
-    texture: float | str | None,
-    seed: int | None,
-    strip: bool,
-) -> bytes:
-    """Encode a picture of the size that a model is for; the bytes are a whole .vlae file.
+def decode_bitmap(
+    model: SmallModel, container: Container, texture_code: int, seed: int, *, preview: bool
+) -> Bitmaps:
+    """The image in a file, uint8 [1, H, W] of 0 and 1.
 
-    quality: how finely the latent is held; of lossless files, by default, what is smallest.
-    error: 0 for lossless, None for lossy. texture: the temperature 0..1 that decoders draw at by
-    default. Raises ImageError or ParameterError.
+    texture_code: the temperature of the draw, 0..TEXTURE_UNIT, where the pixels are not in the file
+    or a preview is asked for. Raises DamagedError or ReproductionError.
     """
-    model = load_small_model(entry)
-    bitmap = to_bitmap(picture, entry.name, model)
-    if error:
-        raise ParameterError(f"model {entry.name!r} has no near-lossless files: lossless or lossy")
-    levels: Sequence[int] = range(LEVELS)
-    if quality is not None or error is None:
-        levels = [quality_level(quality_to_code(50.0 if quality is None else quality))]
-    written = [_encode_level(model, bitmap, level, exact=error is not None) for level in levels]
-    latents, pixels, code = min(written, key=lambda w: sum(len(t.payload) for t in w[0] + w[1]))
-    payload = latents[0].payload
-    header = Header(
-        width=bitmap.shape[2],
-        height=bitmap.shape[1],
-        quality_code=code,
-        fingerprint=entry.fingerprint,
-        texture_code=texture_to_code(1.0 if texture is None else texture) * (error is None),
-        seed=zlib.crc32(payload) % (SEED_MAX + 1) if seed is None else check_seed(seed),
-        max_error=error,
-        grey=picture.grey,
-    )
-    return write_container(header, latents, pixels, write_sections(picture, strip=strip))
-
-
-def decode_small(
-    container: Container, texture: float | None, seed: int | None, *, preview: bool
-) -> Pixels:
-    """The picture in a file, uint8 [H, W, 3] of 0 and 255.
-
-    Raises DamagedError, ModelError, ParameterError or ReproductionError.
-    """
-    header = container.header
-    model = load_small_model(find_fingerprint(header.fingerprint))
-    side = model.preset.image_px
+    header, side = container.header, model.preset.image_px
     if (header.width, header.height) != (side, side):
         raise DamagedError("the picture is not of the size that its model is for")
     if header.max_error:
         raise DamagedError("a file of a small model cannot be near-lossless")
     z = _decode_latents(model, container)
-    if container.pixels and not preview and container.pixels[0] is not None:
-        bitmap = _decode_pixels(model, container.pixels[0], z)
-    else:
-        if container.pixels and not preview:
-            warn_of_lost_pixels(1, 1)
-        code = header.texture_code if texture is None else texture_to_code(texture)
-        bitmap = draw_bitmaps(model, z, code, header.seed if seed is None else check_seed(seed))
-    return np.repeat(bitmap[0][:, :, None] * np.uint8(WHITE), 3, axis=2)
+    if container.pixels and not preview:
+        if container.pixels[0] is not None:
+            return _decode_pixels(model, container.pixels[0], z)
+        warn_of_lost_pixels(1, 1)
+    return draw_bitmaps(model, z, texture_code, seed)
+
+
+def to_pixels(bitmaps: Bitmaps) -> Pixels:
+    """The first of some images as uint8 [H, W, 3] of 0 and 255."""
+    return np.repeat(bitmaps[0][:, :, None] * np.uint8(WHITE), 3, axis=2)
 
 
 def draw_bitmaps(model: SmallModel, z: Latents, texture_code: int, seed: int) -> Bitmaps:
@@ -161,20 +114,20 @@ def to_bitmap(picture: Picture, name: str, model: SmallModel) -> Bitmaps:
     return (pixels[None, :, :, 0] // WHITE).astype(np.uint8)
 
 
-def _encode_level(
-    model: SmallModel, bitmap: Bitmaps, level: int, *, exact: bool
-) -> tuple[list[Tile], list[Tile], int]:
-    """Latents, pixels and quality code of a file that holds latents as finely as a level."""
+def encode_level(model: SmallModel, bitmap: Bitmaps, level: int) -> tuple[Tile, Latents]:
+    """The coded latents of an image, held as finely as a level says, and these as decoded."""
     symbols = quantise_latents(model, bitmap, level)
     z = dequantise_latents(model, symbols, level)
     stack = AnsStack()
     push_symbols(model, stack, symbols, level)
-    latents, pixels = [Tile(to_payload(stack.words()), _latent_crc(z))], []
-    if exact:
-        stack = AnsStack()
-        push_pixels(model, stack, bitmap, z)
-        pixels = [Tile(to_payload(stack.words()), zlib.crc32(bitmap.tobytes()))]
-    return latents, pixels, level_quality_code(level)
+    return Tile(to_payload(stack.words()), _latent_crc(z)), z
+
+
+def encode_bitmap(model: SmallModel, bitmap: Bitmaps, z: Latents) -> Tile:
+    """The coded pixels of an image given its latents."""
+    stack = AnsStack()
+    push_pixels(model, stack, bitmap, z)
+    return Tile(to_payload(stack.words()), zlib.crc32(bitmap.tobytes()))
 
 
 def _decode_latents(model: SmallModel, container: Container) -> Latents:

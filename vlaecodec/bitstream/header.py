@@ -90,6 +90,16 @@ class Header:
     """Whether that WebP holds the alpha channel too."""
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the decoded pixels: height, width, 3."""
+        return self.height, self.width, 3
+
+    @property
+    def colours(self) -> int:
+        """How many channels are coded: 1 or 3."""
+        return 1 if self.grey else 3
+
+    @property
     def quality(self) -> float:
         """Quality, 1..100."""
         return self.quality_code / QUALITY_UNIT

@@ -42,7 +42,7 @@ def tile_count(width: int, height: int) -> int:
     return -(-width // TILE_PX) * -(-height // TILE_PX)
 
 
-def boxes_of(shape: tuple[int, ...]) -> Iterator[TileBox]:
+def tiles_of(shape: tuple[int, ...]) -> Iterator[TileBox]:
     """The tiles of a picture [H, W, ...]."""
     return tile_boxes(shape[1], shape[0])
 
@@ -57,8 +57,8 @@ def latent_window(box: TileBox) -> tuple[slice, slice, slice]:
     return slice(None), *_divided(box, LATENT_FACTOR)
 
 
-def trunk_window(box: TileBox) -> tuple[slice, slice, slice]:
-    """A tile's place in the trunk."""
+def feature_window(box: TileBox) -> tuple[slice, slice, slice]:
+    """A tile's place in the decoder's features."""
     return slice(None), *_divided(box, FOLD)
 
 
@@ -119,7 +119,7 @@ def check_region(region: Region, width: int, height: int, name: str = "region") 
     return TileBox(left, top, left + columns, top + rows)
 
 
-def view_of(
+def plan_view(
     width: int, height: int, region: Region | None, halo_px: int, *, texture_px: int | None
 ) -> View:
     """What to decode of a picture: all of it, or what a region takes.

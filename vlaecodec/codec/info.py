@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vlaecodec.bitstream.header import MAX_SIDE_PX, VERSION, Section, read_header
+from vlaecodec.bitstream.header import MAGIC, MAX_SIDE_PX, VERSION, Section, read_header
 from vlaecodec.errors import ModelError
 from vlaecodec.model.registry import find_fingerprint
 
@@ -37,6 +37,11 @@ class FileInfo:
     """What the file holds beside the picture (alpha, icc_profile, exif, xmp): bytes of each."""
     model: str | None
     """The model's name, or None if it is not installed."""
+
+
+def is_vlae(data: bytes) -> bool:
+    """Whether some bytes begin as a .vlae file does, of whatever version; four are enough."""
+    return bytes(data[: len(MAGIC)]) == MAGIC
 
 
 def read_info(data: bytes) -> FileInfo:

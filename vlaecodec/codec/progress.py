@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vlaecodec.bitstream.tiles import View, boxes_of
-
 ProgressCallback = Callable[[float], None]
 """Called after each tile and each later stage with the part done, 0..1."""
 
 
 class Stages:
-    """Counts what is done and tells the caller."""
+    """Counts what is done of a total and tells the caller."""
 
-    def __init__(
-        self,
-        progress: ProgressCallback | None,
-        shape: tuple[int, ...],
-        *,
-        with_pixels: bool,
-        view: View | None = None,
-        search_steps: int = 0,
-    ) -> None:
-        tiles = len(view.needed) if view else len(list(boxes_of(shape)))
-        shown = len(view.tiles) if view else tiles
-        self.total = tiles * (1 + search_steps) + shown * with_pixels + 1
+    def __init__(self, progress: ProgressCallback | None, total: int) -> None:
+        self.total = total
         self.done = 0
         self.progress = progress
 
     def finish_one(self) -> None:
-        """A step of search, a tile's latents or pixels, or the mean image with its texture."""
-        self.done += 1
+        """A step of search, a tile's latents or pixels, or the reconstruction with its texture."""
+        self.finish_up_to(self.done + 1)
+
+    def finish_up_to(self, done: int) -> None:
+        """So much is done: some stages may have been left out."""
+        self.done = max(self.done, min(done, self.total))
         if self.progress:
             self.progress(self.done / self.total)

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from PIL import Image
 
-from vlaecodec.binary.codec import decode_small
-from vlaecodec.bitstream.container import Container, read_container
+from vlaecodec.bitstream.container import read_container
 from vlaecodec.bitstream.header import MAX_PIXELS
-from vlaecodec.bitstream.tiles import TILE_PX, boxes_of, pixel_window
-from vlaecodec.codec import tiles as tile_coder
-from vlaecodec.codec.progress import ProgressCallback, Stages
+from vlaecodec.codec.kinds import codec_of
+from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.errors import ParameterError
-from vlaecodec.model.frozen import PhotoModel, load_model
-from vlaecodec.model.reduced import choose_factor, synthesise_small
-from vlaecodec.model.registry import find_fingerprint
-from vlaecodec.model.tiled import synthesise
-from vlaecodec.picture.image import Picture, Pixels, to_grey, to_image
+from vlaecodec.picture.image import Picture, to_grey, to_image
 from vlaecodec.picture.metadata import Metadata
 from vlaecodec.picture.sections import read_sections
 
@@ -36,15 +30,8 @@ def decode_thumbnail(
         raise ParameterError(f"a thumbnail has a whole number of pixels, not {size_px!r}")
     container = read_container(data, max_pixels, keep_going=keep_going)
     header = container.header
-    shape = (header.height, header.width, 3)
-    factor = choose_factor(header.width, header.height, size_px)
-    stages = Stages(progress, shape, with_pixels=False)
-    entry = find_fingerprint(header.fingerprint)
-    if entry.small:
-        factor, small = 1, decode_small(container, 0.0, None, preview=True)
-    else:
-        model = load_model(entry)
-        small = _decode_averages(model, container, factor, stages, keep_going=keep_going)
+    codec = codec_of(container)
+    small, factor = codec.decode_reduced(container, size_px, progress, keep_going=keep_going)
     alpha, metadata = read_sections(container, keep_going=keep_going)
     kept = Metadata(icc_profile=metadata.icc_profile)
     small = to_grey(small) if header.grey else small
@@ -56,27 +43,4 @@ def decode_thumbnail(
     image = image.resize(size, Image.Resampling.LANCZOS, covered)
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha).resize(size, Image.Resampling.BOX))
-    stages.finish_one()
     return image
-
-
-def _decode_averages(
-    model: PhotoModel, container: Container, factor: int, stages: Stages, *, keep_going: bool
-) -> Pixels:
-    """Averages of the mean image, `factor` pixels a side; broken tiles are grey, with a warning."""
-    header = container.header
-    shape = (header.height, header.width, 3)
-    latent, broken, _ = tile_coder.decode_latents(model, container, stages, keep_going=keep_going)
-    boxes = list(boxes_of(shape))
-    tile_coder.check_any(broken, range(len(boxes)))
-    if factor == 1:
-        small, _ = synthesise(model, latent, header.quality_code, shape)
-    else:
-        small = synthesise_small(model, latent, header.quality_code, shape, factor)
-    for index in broken:
-        rows, columns = pixel_window(boxes[index])
-        small[rows.start // factor :, columns.start // factor :][
-            : -(-(rows.stop - rows.start) // factor), : TILE_PX // factor
-        ] = tile_coder.BROKEN_GREY
-    tile_coder.warn_of_broken(len(broken), len(boxes))
-    return small

@@ -14,24 +14,17 @@ from vlaecodec.bitstream.payload import not_reproduced, to_payload, to_words, wa
 from vlaecodec.bitstream.tiles import (
     TileBox,
     View,
-    boxes_of,
     latent_window,
     pixel_window,
     tile_boxes,
+    tiles_of,
     touch,
-    trunk_window,
 )
 from vlaecodec.codec.progress import Stages
 from vlaecodec.errors import DamagedError, LossWarning, ReproductionError
 from vlaecodec.latents import coder as latent_coder
-from vlaecodec.latents import rdo as deadzone
-from vlaecodec.latents import search as latent_search
-from vlaecodec.latents.coder import RateSplit
-from vlaecodec.latents.importance import Weights, weigh_latents
-from vlaecodec.latents.search import Search
 from vlaecodec.model.frozen import LatentArray, PhotoModel
-from vlaecodec.model.tiled import analyse_tile, empty_latent, pad_edges
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.model.tiled import Reconstruction, empty_latent
 from vlaecodec.picture.image import Pixels
 from vlaecodec.pixels import coder as pixel_coder
 
@@ -39,39 +32,26 @@ BROKEN_GREY = 128
 """What a broken tile is painted with."""
 
 
-def encode_latents(
-    model: PhotoModel,
-    twin: PhotoVLAE | None,
-    pixels: Pixels,
-    code: int,
-    search: Search,
-    stages: Stages,
-    weights: Weights | None = None,
+def code_latents(
+    model: PhotoModel, ys: Iterable[Tensor], shape: tuple[int, ...], quality_code: int
 ) -> tuple[LatentArray, list[bytes]]:
-    """Every tile's payload, and the latents of the whole picture as the decoder will see them.
+    """Quantise and code every tile's y: the latents as decoders will see them, and the payloads.
 
-    twin: the float network to search with, or None to take the analysis network's guess.
-    weights: of the squared errors, relative to what the quality code stands for; all 1 by default.
+    ys: float32 [1, C, rows, columns] each, in the tiles' order. shape: of the picture, [H, W, ...].
     """
-    padded = pad_edges(pixels)
-    latent = empty_latent(model, pixels.shape)
-    payloads = []
-    ys: Iterable[Tensor] = (
-        analyse_tile(model, padded, box, code) for box in boxes_of(pixels.shape)
-    )
-    if twin is not None:
-        ys = latent_search.search_tiles(twin, ys, pixels, code, search, stages.finish_one, weights)
-    if weights is not None:
-        shares = weigh_latents(weights)
-        ys = (
-            deadzone.round_by_weight(model, y, code, shares[latent_window(box)[1:]])
-            for box, y in zip(boxes_of(pixels.shape), ys, strict=True)
-        )
-    for box, y in zip(boxes_of(pixels.shape), ys, strict=True):
-        words, latent[latent_window(box)], _ = latent_coder.encode_latent(model, y, code)
+    latent, payloads = empty_latent(model, shape), []
+    for box, y in zip(tiles_of(shape), ys, strict=True):
+        words, latent[latent_window(box)] = latent_coder.encode_latent(model, y, quality_code)
         payloads.append(to_payload(words))
-        stages.finish_one()
     return latent, payloads
+
+
+def seal_latents(payloads: Iterable[bytes], mean: Pixels) -> list[Tile]:
+    """Every tile's payload with the checksum of its mean image."""
+    return [
+        Tile(payload, pixel_crc_of(mean, box))
+        for payload, box in zip(payloads, tiles_of(mean.shape), strict=True)
+    ]
 
 
 def decode_latents(
@@ -81,16 +61,16 @@ def decode_latents(
     *,
     keep_going: bool,
     needed: set[int] | None = None,
-) -> tuple[LatentArray, set[int], RateSplit]:
-    """The latents of the whole picture, which tiles are broken, and where the bits went.
+) -> tuple[LatentArray, set[int]]:
+    """The latents of the whole picture, and which tiles are broken.
 
     Tiles that are not needed are left zero; all are by default.
     """
     header = container.header
-    shape = (header.height, header.width, 3)
-    latent = empty_latent(model, shape)
-    broken, splits = set(), []
-    for index, (tile, box) in enumerate(zip(container.latents, boxes_of(shape), strict=True)):
+    latent, broken = empty_latent(model, header.shape), set()
+    for index, (tile, box) in enumerate(
+        zip(container.latents, tiles_of(header.shape), strict=True)
+    ):
         if needed is not None and index not in needed:
             continue
         window = latent_window(box)
@@ -98,40 +78,30 @@ def decode_latents(
         try:
             if tile is None:
                 raise DamagedError("the tile is damaged")
-            latent[window], split = latent_coder.decode_latent(
+            latent[window] = latent_coder.decode_latent(
                 model, to_words(tile), header.quality_code, rows, columns
             )
-            splits.append(split)
         except DamagedError as error:
             if not keep_going:
                 raise not_reproduced(index, str(error)) from error
             broken.add(index)
         stages.finish_one()
-    return latent, broken, RateSplit.total(splits)
+    return latent, broken
 
 
-def encode_pixels(
-    model: PhotoModel,
-    pixels: Pixels,
-    mean: Pixels,
-    trunk: Tensor,
-    error: int,
-    stages: Stages,
-    *,
-    grey: bool,
+def code_pixels(
+    model: PhotoModel, pixels: Pixels, base: Reconstruction, max_error: int, stages: Stages
 ) -> list[Tile]:
-    """Every tile's exact pixels."""
-    colours = 1 if grey else 3
+    """Every tile's pixels, exact to within max_error grey levels."""
     tiles = []
-    for box in boxes_of(pixels.shape):
-        window = pixel_window(box)
-        original = pixels[window]
+    for box in tiles_of(pixels.shape):
+        original, part = pixels[pixel_window(box)], base.part(box)
         words, decoded = pixel_coder.encode_pixels(
-            model, original, mean[window], trunk[trunk_window(box)], error, colours=colours
+            model, original, part.mean, part.features, max_error, colours=part.colours
         )
         off = np.abs(original.astype(np.int16) - decoded).max()
-        if off > error:
-            raise ReproductionError(f"a sample would be off by {off}, more than {error}")
+        if off > max_error:
+            raise ReproductionError(f"a sample would be off by {off}, more than {max_error}")
         tiles.append(Tile(to_payload(words), zlib.crc32(decoded.tobytes())))
         stages.finish_one()
     return tiles
@@ -140,16 +110,13 @@ def encode_pixels(
 def decode_pixels(
     model: PhotoModel,
     container: Container,
-    mean: Pixels,
-    trunk: Tensor,
+    base: Reconstruction,
     broken: set[int],
     stages: Stages,
     view: View,
 ) -> Pixels:
     """Every tile's exact pixels; the mean image, with a warning, where they are lost."""
-    error = container.header.max_error or 0
-    colours = 1 if container.header.grey else 3
-    decoded = mean.copy()
+    decoded = base.mean.copy()
     lost = 0
     near = _near(broken, container)
     for shown in view.tiles:
@@ -158,15 +125,15 @@ def decode_pixels(
             lost += 1
             stages.finish_one()
             continue
-        window = pixel_window(box)
+        part = base.part(box)
         try:
-            decoded[window] = pixel_coder.decode_pixels(
+            decoded[pixel_window(box)] = pixel_coder.decode_pixels(
                 model,
                 to_words(tile),
-                mean[window],
-                trunk[trunk_window(box)],
-                error,
-                colours=colours,
+                part.mean,
+                part.features,
+                container.header.max_error or 0,
+                colours=part.colours,
             )
         except DamagedError as problem:
             raise not_reproduced(index, str(problem)) from problem

@@ -12,8 +12,6 @@ When the reservoir is too small, h is the posterior's mean on a coarse grid, and
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -38,31 +36,6 @@ SYMBOL_LIMIT = 2**14
 RESERVOIR_MARGIN_BITS = 64
 
 
-@dataclass(frozen=True)
-class RateSplit:
-    """Where the bits of a tile went. The top latent's are net of what bits-back returned."""
-
-    top_bits: float
-    anchor_bits: float
-    rest_bits: float
-    bits_back: bool
-
-    @property
-    def total_bits(self) -> float:
-        """All of the tile's bits."""
-        return self.top_bits + self.anchor_bits + self.rest_bits
-
-    @classmethod
-    def total(cls, splits: Sequence[RateSplit]) -> RateSplit:
-        """The sums over tiles; `bits_back` where any tile used it."""
-        return cls(
-            top_bits=sum(s.top_bits for s in splits),
-            anchor_bits=sum(s.anchor_bits for s in splits),
-            rest_bits=sum(s.rest_bits for s in splits),
-            bits_back=any(s.bits_back for s in splits),
-        )
-
-
 @lru_cache(maxsize=4)
 def _coding_tables(model: PhotoModel) -> dict[str, CodingTables]:
     return {kind: CodingTables(tables) for kind, tables in model.tables.items()}
@@ -70,21 +43,20 @@ def _coding_tables(model: PhotoModel) -> dict[str, CodingTables]:
 
 def encode_latent(
     model: PhotoModel, y: Tensor, quality_code: int, *, bits_back: bool | None = None
-) -> tuple[Words, LatentArray, RateSplit]:
+) -> tuple[Words, LatentArray]:
     """Quantise and code one tile.
 
     y: float32 [1, C, rows, columns] from the analysis network. `bits_back` forces or forbids
     bits-back coding of h; by default it is used when the reservoir suffices. Returns the words,
-    uint32, bottom of the stack first; the dequantised latents that the decoder will see; and the
-    split of the rate.
+    uint32, bottom of the stack first, and the dequantised latents that the decoder will see.
     """
     return TileCoder(model, quality_code, *y.shape[-2:]).encode(y, bits_back)
 
 
 def decode_latent(
     model: PhotoModel, words: Words, quality_code: int, rows: int, columns: int
-) -> tuple[LatentArray, RateSplit]:
-    """Decode one tile's latents, and tell where its bits went.
+) -> LatentArray:
+    """Decode one tile's latents.
 
     Raises DamagedError if the words are not all used up exactly.
     """
@@ -102,13 +74,13 @@ class TileCoder:
         channels = self.network.arch.latent_channels
         self.shape = (1, channels // 4, rows, columns)
         everywhere = (1, channels, rows, columns)
-        steps = self.network.step.whole_step(self.code).expand(everywhere)
+        steps = self.network.step.integer_step(self.code).expand(everywhere)
         offsets = self.network.step.scale_offset(self.code).expand(everywhere)
         self.steps = [gather_pass(steps, k).numpy() for k in range(PASSES)]
         self.offsets = [gather_pass(offsets, k).numpy() for k in range(PASSES)]
 
     @exactly
-    def encode(self, y: Tensor, bits_back: bool | None) -> tuple[Words, LatentArray, RateSplit]:
+    def encode(self, y: Tensor, bits_back: bool | None) -> tuple[Words, LatentArray]:
         anchor = self._quantise_anchor(y)
         known = scatter_pass(self._dequantise(anchor, np.zeros_like(anchor), 0), 0)
         posterior = self._posterior(known)
@@ -123,49 +95,30 @@ class TileCoder:
         stack = AnsStack()
         for symbols, indices in reversed(rest):
             self._push(stack, "latent", symbols, indices)
-        rest_bits = stack.size_bits()
         if bits_back is None:
-            bits_back = rest_bits >= self._reservoir_bits(posterior[1])
+            bits_back = stack.size_bits() >= self._reservoir_bits(posterior[1])
         top = self._pop_top(stack, posterior) if bits_back else self._round_top(posterior[0])
-        reservoir_bits = stack.size_bits()
         base, indices = self._anchor_prior(top)
         self._push(stack, "latent", anchor - base, indices)
-        anchor_bits = stack.size_bits() - reservoir_bits
         self._push_top_prior(stack, top, bits_back)
-        split = RateSplit(
-            top_bits=stack.size_bits() - anchor_bits - rest_bits,
-            anchor_bits=anchor_bits,
-            rest_bits=rest_bits,
-            bits_back=bits_back,
-        )
-        return stack.words(), to_latent_array(known), split
+        return stack.words(), to_latent_array(known)
 
     @exactly
-    def decode(self, words: Words) -> tuple[LatentArray, RateSplit]:
+    def decode(self, words: Words) -> LatentArray:
         stack = AnsStack(words)
-        total_bits = stack.size_bits()
         top, bits_back = self._pop_top_prior(stack)
         base, indices = self._anchor_prior(top)
-        before_bits = stack.size_bits()
         anchor = base + self._pop(stack, "latent", indices)
-        anchor_bits = before_bits - stack.size_bits()
         known = scatter_pass(self._dequantise(anchor, np.zeros_like(anchor), 0), 0)
         if bits_back:
             self._push_top(stack, self._posterior(known), top)
-        rest_bits = stack.size_bits()
         for number in range(1, PASSES):
             mean, scale = self._pass_prior(known, number)
             symbols = self._pop(stack, "latent", scale * FRACTIONS)
             known = known + scatter_pass(self._dequantise(symbols, mean, number), number)
         if not stack.is_empty():
             raise DamagedError("the entropy-coded data does not end where it should")
-        split = RateSplit(
-            top_bits=total_bits - anchor_bits - rest_bits,
-            anchor_bits=anchor_bits,
-            rest_bits=rest_bits,
-            bits_back=bits_back,
-        )
-        return to_latent_array(known), split
+        return to_latent_array(known)
 
     # What the networks predict, as whole numbers.
 

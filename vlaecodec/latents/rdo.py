@@ -17,11 +17,11 @@ from torch import Tensor
 from vlaecodec.entropy.ans import ESCAPE_BITS
 from vlaecodec.entropy.scales import FRACTIONS, latent_scale
 from vlaecodec.latents.coder import SYMBOL_LIMIT, Array, TileCoder
-from vlaecodec.latents.importance import Weights
 from vlaecodec.model.frozen import PhotoModel, exactly
 from vlaecodec.networks.common.fixed_point import LATENT
 from vlaecodec.networks.common.quality import STEP_FRAC_BITS
 from vlaecodec.networks.photo.prior import PASSES, gather_pass, scatter_pass
+from vlaecodec.picture.roi import Weights
 
 STEP_BITS = 8.0
 """What an error of one step is worth at half weight, in bits: chosen on validation photos, so that
@@ -30,7 +30,7 @@ a weight w gives about the PSNR of a file whose lambda is w times as large, from
 _WEIGHT_MAX = 0.999
 
 
-def round_by_weight(model: PhotoModel, y: Tensor, quality_code: int, weights: Weights) -> Tensor:
+def rdo_quantise(model: PhotoModel, y: Tensor, quality_code: int, weights: Weights) -> Tensor:
     """A tile's latents as they are best sent: float32 [1, C, rows, columns], on the file's grid.
 
     y: the same, as analysed. weights: of each position [rows, columns], relative to the file's

@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from vlaecodec.bitstream.header import QUALITY_UNIT
-from vlaecodec.bitstream.tiles import LATENT_FACTOR, TileBox, boxes_of, latent_window, pixel_window
+from vlaecodec.bitstream.tiles import LATENT_FACTOR, TileBox, latent_window, pixel_window, tiles_of
 from vlaecodec.errors import ParameterError
-from vlaecodec.latents.importance import Weights
 from vlaecodec.model.registry import LOOKS, TUNES, ModelEntry
 from vlaecodec.networks.common.fixed_point import LATENT
 from vlaecodec.networks.common.looks import looks_distortion
@@ -27,6 +26,7 @@ from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.rate_distortion import Rounding, code_latent, rate_weight
 from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 from vlaecodec.picture.image import Pixels
+from vlaecodec.picture.roi import Weights
 
 EFFORT_STEPS = {1: 0, 2: 15, 3: 25, 4: 40, 5: 65, 6: 100, 7: 160, 8: 250, 9: 400}
 """Descent steps for each effort."""
@@ -99,7 +99,7 @@ def search_tiles(
     The same on every call on one machine: the noise has a generator of its own.
     """
     targets = list(targets)
-    boxes = list(boxes_of(pixels.shape))
+    boxes = list(tiles_of(pixels.shape))
     canvas = _Canvas(network, pixels.shape)
     for box, y in zip(boxes, targets, strict=True):
         canvas.put(box, y)

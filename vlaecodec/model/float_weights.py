@@ -26,14 +26,14 @@ from vlaecodec.networks.common.quality import (
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 
 
-def thaw(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
+def dequantise_weights(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
     """Give a float network the whole-number weights of an exported model.
 
     Raises ValueError if they are not the network's.
     """
     try:
         weights = {f"analysis.{n}": p for n, p in analysis_weights(network, tensors).items()}
-        weights |= thaw_layers(network, tensors)
+        weights |= dequantise_layers(network, tensors)
         for name, module in network.named_modules():
             if isinstance(module, QualityAffine):
                 table = tensors[f"{name}.table"]
@@ -47,7 +47,7 @@ def thaw(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
         raise ValueError(f"the weights are of another architecture: {error}") from error
 
 
-def thaw_layers(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def dequantise_layers(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The float parameters of every exact convolution, by name, from whole-number ones."""
     weights = {}
     for name, layer in exact_layers(network).items():
@@ -59,12 +59,12 @@ def thaw_layers(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Ten
 
 
 @functools.lru_cache(maxsize=1)
-def load_float_twin(entry: ModelEntry, model: PhotoModel) -> PhotoVLAE:
+def load_float_model(entry: ModelEntry, model: PhotoModel) -> PhotoVLAE:
     """The float network of a model that `load_model` has checked; its weights take no gradients."""
     with torch.random.fork_rng(devices=[]):
         network = PhotoVLAE(model.network.arch)
     try:
-        thaw(network, load_file(entry.folder / WEIGHTS_NAME))
+        dequantise_weights(network, load_file(entry.folder / WEIGHTS_NAME))
     except (OSError, ValueError) as error:
         raise ModelError(f"model {entry.name!r} cannot be searched with: {error}") from error
     network.requires_grad_(False)

@@ -159,8 +159,6 @@ def load_model(entry: ModelEntry) -> PhotoModel:
 
     Raises ModelError if the file is missing, altered, or not a model.
     """
-    if entry.small:
-        raise ModelError(f"model {entry.name!r} is for small images; this needs one for photos")
     return read_model(read_weights(entry))
 
 
@@ -239,25 +237,25 @@ def freeze_layers(network: nn.Module, tensors: dict[str, Tensor]) -> None:
     _drop_training_parameters(network)
 
 
-def whole_tensors(network: PhotoVLAE) -> dict[str, Tensor]:
+def integer_tensors(network: PhotoVLAE) -> dict[str, Tensor]:
     """The whole-number parameters of a trained network, as `freeze` takes them."""
-    tensors = whole_layers(network)
+    tensors = integer_layers(network)
     for name, module in network.named_modules():
         if isinstance(module, QualityAffine):
             table, gains = module.integer_tables()
             tensors[f"{name}.table"] = table.to(torch.int16)
             tensors[f"{name}.gains"] = gains.to(torch.int16)
-    steps, offsets = network.step.whole_tables()
+    steps, offsets = network.step.integer_tables()
     tensors["step.table"] = steps.to(torch.int32)
     tensors["step.offsets"] = offsets.to(torch.int16)
     return tensors
 
 
-def whole_layers(network: nn.Module) -> dict[str, Tensor]:
+def integer_layers(network: nn.Module) -> dict[str, Tensor]:
     """The whole-number parameters of every exact convolution, as `freeze_layers` takes them."""
     tensors = {}
     for name, layer in exact_layers(network).items():
-        weight, bias, shift = layer.whole_parameters()
+        weight, bias, shift = layer.integer_parameters()
         tensors[f"{name}.weight"] = weight.to(torch.int16)
         tensors[f"{name}.bias"] = bias.to(torch.int32)
         tensors[f"{name}.shift"] = shift.to(torch.int8)

@@ -32,7 +32,7 @@ def choose_factor(width: int, height: int, size_px: int) -> int:
     return next((factor for factor in FACTORS if -(-longer // factor) >= size_px), 1)
 
 
-def synthesise_small(
+def reconstruct_reduced(
     model: PhotoModel, latent: LatentArray, code: int, shape: tuple[int, ...], factor: int
 ) -> Pixels:
     """Block averages of the mean image: uint8 [ceil(H / factor), ceil(W / factor), 3].

@@ -6,12 +6,17 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vlaecodec.bitstream.header import FINGERPRINT_BYTES
 from vlaecodec.errors import ModelError
 
-PSNR, LOOKS = TUNES = ("psnr", "looks")
-"""The likenesses that networks are trained for, and that search can descend on."""
+Tune = Literal["psnr", "looks"]
+"""What a model can be trained for, and search can descend on: least squared error, or looks."""
+
+PSNR: Tune = "psnr"
+LOOKS: Tune = "looks"
+TUNES: tuple[Tune, ...] = (PSNR, LOOKS)
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,11 @@ class ModelEntry:
     fingerprint: bytes
     """What files carry to name their model: a prefix of the weights' SHA-256."""
 
-    small: bool = False
-    """Whether it is one of the paper's models for small images, not one for photos."""
+    kind: str
+    """What its weights say they are, such as photo-vlae/2: which codec they are for."""
 
-    tuned_for: str = PSNR
-    """One of TUNES: what its distortion was in training."""
+    tuned_for: str | None
+    """One of TUNES: what its distortion was in training. None where it has no distortion."""
 
 
 def models_folder() -> Path:
@@ -54,8 +59,8 @@ def list_models() -> tuple[str, list[ModelEntry]]:
                 summary=row["summary"],
                 folder=folder / name,
                 fingerprint=bytes.fromhex(row["sha256"])[:FINGERPRINT_BYTES],
-                small=bool(row.get("small", False)),
-                tuned_for=str(row.get("tuned_for", PSNR)),
+                kind=row["kind"],
+                tuned_for=row.get("tuned_for"),
             )
             for name, row in index["models"].items()
         ]
@@ -65,14 +70,14 @@ def list_models() -> tuple[str, list[ModelEntry]]:
 
 
 def find_model(name: str | None = None, tune: str | None = None) -> ModelEntry:
-    """The model of that name; without one the default, or for photos one that was trained for tune.
+    """The model of that name; without one the default, or another that was trained for tune.
 
     Where none was, the default one has to do. Raises ModelError if there is no such model.
     """
     default, entries = list_models()
     if name is None:
         name = default
-        fitting = [e.name for e in entries if e.tuned_for == tune and not e.small]
+        fitting = [e.name for e in entries if tune is not None and e.tuned_for == tune]
         if fitting and name not in fitting:
             name = fitting[0]
     for entry in entries:

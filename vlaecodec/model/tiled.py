@@ -2,42 +2,72 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from vlaecodec.bitstream.tiles import FOLD, LATENT_FACTOR, TileBox, latent_window
+from vlaecodec.bitstream.tiles import (
+    FOLD,
+    LATENT_FACTOR,
+    TileBox,
+    feature_window,
+    latent_window,
+    pixel_window,
+)
 from vlaecodec.model.frozen import LatentArray, PhotoModel
-from vlaecodec.picture.image import Pixels
+from vlaecodec.picture.image import Pixels, to_grey
 
 SYNTHESIS_BLOCK_PX = 1024
 """Mean images are computed in blocks of this size; any size gives the same picture.
 
 Smaller blocks cost more halo, larger ones more time in the memory allocator."""
 
-_TRUNK_PER_LATENT = LATENT_FACTOR // FOLD
+_FEATURES_PER_LATENT = LATENT_FACTOR // FOLD
 
 
-def analyse_tile(model: PhotoModel, padded: Pixels, box: TileBox, code: int) -> Tensor:
+def analyse_tile(model: PhotoModel, padded: Pixels, box: TileBox, quality_code: int) -> Tensor:
     """y of one tile, float32 [1, C, rows, columns], seeing the pixels around it."""
     halo = model.analysis_halo_px
     top, left = max(0, box.top - halo), max(0, box.left - halo)
-    y = model.analyse(padded[top : box.bottom + halo, left : box.right + halo], code)
+    y = model.analyse(padded[top : box.bottom + halo, left : box.right + halo], quality_code)
     row, column = (box.top - top) // LATENT_FACTOR, (box.left - left) // LATENT_FACTOR
     _, rows, columns = latent_window(box)
     height, width = rows.stop - rows.start, columns.stop - columns.start
     return y[..., row : row + height, column : column + width]
 
 
-def synthesise(
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """What the latents tell of a picture, or of a window of it."""
+
+    mean: Pixels
+    """The mean image, uint8 [H, W, 3]."""
+    features: Tensor
+    """What the decoder made it from, int16 [channels, ceil(H / 8), ceil(W / 8)] or larger."""
+    colours: int = 3
+    """1 for a grey picture, whose three channels are equal."""
+
+    def as_grey(self) -> Reconstruction:
+        """The same for a grey picture."""
+        return Reconstruction(to_grey(self.mean), self.features, 1)
+
+    def part(self, box: TileBox) -> Reconstruction:
+        """What it tells of a tile."""
+        features = self.features[feature_window(box)]
+        return Reconstruction(self.mean[pixel_window(box)], features, self.colours)
+
+
+def reconstruct(
     model: PhotoModel,
     latent: LatentArray,
-    code: int,
+    quality_code: int,
     shape: tuple[int, ...],
     block_px: int = SYNTHESIS_BLOCK_PX,
     window: TileBox | None = None,
-) -> tuple[Pixels, Tensor]:
-    """The mean image, uint8 [H, W, 3], and the trunk behind it, int16 [C, 2 rows, 2 columns].
+) -> Reconstruction:
+    """The reconstruction of a picture [H, W, ...] from all of its latents.
 
     Block by block, each with the halo that hides its edges. block_px: a multiple of LATENT_FACTOR.
     window: only this part of the picture, beginning at whole latents.
@@ -46,9 +76,9 @@ def synthesise(
     block, halo = block_px // LATENT_FACTOR, model.synthesis_halo
     _, rows, columns = latent_window(window)
     channels = model.network.arch.eighth_channels
-    scale = _TRUNK_PER_LATENT
+    scale = _FEATURES_PER_LATENT
     mean = np.empty((window.bottom - window.top, window.right - window.left, 3), np.uint8)
-    trunk = torch.empty(
+    features = torch.empty(
         (channels, scale * (rows.stop - rows.start), scale * (columns.stop - columns.start)),
         dtype=torch.int16,
     )
@@ -57,17 +87,16 @@ def synthesise(
             top, left = max(0, row - halo), max(0, column - halo)
             below, right = min(row + block, rows.stop), min(column + block, columns.stop)
             part = latent[:, top : below + halo, left : right + halo]
-            picture, features = model.synthesise(part, code)
-            inside = (row - top, column - left)
+            block_mean, block_features = model.synthesise(part, quality_code)
             target = mean[_span(row, below, rows, LATENT_FACTOR)]
             target = target[:, _span(column, right, columns, LATENT_FACTOR)]
-            y, x = (LATENT_FACTOR * side for side in inside)
-            target[:] = picture[y : y + target.shape[0], x : x + target.shape[1]]
-            inner = trunk[:, _span(row, below, rows, scale)]
+            y, x = LATENT_FACTOR * (row - top), LATENT_FACTOR * (column - left)
+            target[:] = block_mean[y : y + target.shape[0], x : x + target.shape[1]]
+            inner = features[:, _span(row, below, rows, scale)]
             inner = inner[:, :, _span(column, right, columns, scale)]
-            y, x = (scale * side for side in inside)
-            inner[:] = features[:, y : y + inner.shape[1], x : x + inner.shape[2]]
-    return mean, trunk
+            y, x = scale * (row - top), scale * (column - left)
+            inner[:] = block_features[:, y : y + inner.shape[1], x : x + inner.shape[2]]
+    return Reconstruction(mean, features)
 
 
 def _span(start: int, stop: int, window: slice, factor: int) -> slice:

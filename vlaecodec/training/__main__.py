@@ -9,7 +9,7 @@ from typing import Any
 import click
 from safetensors import SafetensorError
 
-from vlaecodec.model.registry import PSNR, TUNES
+from vlaecodec.model.registry import PSNR, TUNES, Tune
 from vlaecodec.networks.photo.architecture import ARCHITECTURES
 from vlaecodec.training.binary.command import export_preset, train_preset
 from vlaecodec.training.checkpoint import read_progress
@@ -133,7 +133,7 @@ def run(
     help="Its distortion in training. `encode --tune` takes the first listed that fits.",
 )
 def export(
-    checkpoint: Path, folder: Path, summary: str, data: str, default: bool, tuned_for: str
+    checkpoint: Path, folder: Path, summary: str, data: str, default: bool, tuned_for: Tune
 ) -> None:
     """Write the averaged weights of CHECKPOINT to the model FOLDER and list it in the index."""
     digest = export_model(checkpoint, folder, summary, data, default=default, tuned_for=tuned_for)

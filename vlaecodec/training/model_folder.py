@@ -9,8 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vlaecodec.model.frozen import WEIGHTS_NAME
-from vlaecodec.model.registry import PSNR
+from vlaecodec.model.frozen import WEIGHTS_NAME, read_metadata
 from vlaecodec.training.checkpoint import Progress
 
 PROGRESS_NAME = "training.json"
@@ -25,13 +24,12 @@ def write_model_folder(
     summary: str,
     *,
     default: bool = False,
-    small: bool = False,
-    tuned_for: str = PSNR,
+    tuned_for: str | None = None,
 ) -> str:
     """Write a model's files, and list it in the index beside its folder. Returns its SHA-256.
 
     card: makes the model card, given the SHA-256. default: `encode` uses the model from now on.
-    small: it is one of the paper's models for small images. tuned_for: its distortion in training.
+    tuned_for: its distortion in training; None where there is none.
     """
     folder.mkdir(parents=True, exist_ok=True)
     temporary = (folder / WEIGHTS_NAME).with_suffix(".tmp")
@@ -40,10 +38,9 @@ def write_model_folder(
     digest = hashlib.sha256(weights).hexdigest()
     (folder / "MODEL_CARD.md").write_text(card(digest))
     (folder / PROGRESS_NAME).write_text(json.dumps(asdict(progress), indent=1) + "\n")
-    row: dict[str, Any] = {"sha256": digest, "summary": summary}
-    if small:
-        row["small"] = True
-    if tuned_for != PSNR:
+    kind = read_metadata(weights)["kind"]
+    row: dict[str, Any] = {"sha256": digest, "summary": summary, "kind": kind}
+    if tuned_for is not None:
         row["tuned_for"] = tuned_for
     _list_model(folder, row, default=default)
     return digest
@@ -60,7 +57,7 @@ def _list_model(folder: Path, row: dict[str, Any], *, default: bool) -> None:
     if path.exists():
         index = json.loads(path.read_text())
     index["models"][folder.name] = row
-    if default or not (index["default"] or row.get("small")):
+    if default or not (index["default"] or row.get("tuned_for") is None):
         index["default"] = folder.name
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(index, indent=2) + "\n")

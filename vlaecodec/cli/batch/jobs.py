@@ -88,7 +88,6 @@ def many_options(command: Command) -> Command:
         click.option(
             "-o",
             "--output",
-            "option",
             type=PATH,
             metavar="OUTPUT",
             help="Same as the second argument; or a folder, same as --output-dir.",

@@ -37,7 +37,7 @@ class Plan:
 
 def plan_jobs(
     inputs: tuple[str, ...],
-    option: str | None,
+    output: str | None,
     output_dir: str | None,
     *,
     recursive: bool,
@@ -46,13 +46,13 @@ def plan_jobs(
 ) -> Plan:
     """The jobs that a command line asks for.
 
-    inputs: the arguments. option: what -o names. suffix, is_input: as in Plan.
+    inputs: the arguments. output: what -o names. suffix, is_input: as in Plan.
     Raises ParameterError for a command line that means nothing or would write one file twice.
     """
-    if option is not None and output_dir is not None:
+    if output is not None and output_dir is not None:
         raise ParameterError("give -o or --output-dir, not both")
-    if output_dir is None and option is not None and _is_folder(option):
-        output_dir, option = option, None
+    if output_dir is None and output is not None and _is_folder(output):
+        output_dir, output = output, None
     if output_dir is not None:
         jobs = _plan_many(inputs, Path(output_dir), recursive, suffix, is_input)
         return Plan(jobs, True, suffix, is_input)
@@ -64,7 +64,7 @@ def plan_jobs(
     if is_shard(Path(inputs[0])):
         raise ParameterError(f"{inputs[0]}: a shard needs --output-dir: the folder to write to")
     target = inputs[1] if len(inputs) == 2 else None
-    job = Job(inputs[0], output_path(inputs[0], target, option, suffix))
+    job = Job(inputs[0], output_path(inputs[0], target, output, suffix))
     return Plan([job], False, suffix, is_input)
 
 

@@ -18,6 +18,7 @@ from vlaecodec.cli.batch.plan import is_shard, is_vlae, plan_jobs, show_plan
 from vlaecodec.cli.batch.run import carry_out
 from vlaecodec.cli.files import STDIO, write_output
 from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.codec.options import DecodeOptions
 from vlaecodec.errors import OutputError, ParameterError
 
 SUFFIXES = ("png", "tif", "webp", "bmp", "ppm", "jpg")
@@ -56,7 +57,7 @@ class RegionType(click.ParamType[Region]):
     "--format",
     "format_name",
     type=click.Choice(SUFFIXES),
-    help="Of the output, whatever its suffix.  [default: what its suffix says, or png]",
+    help="Format of the output, whatever its suffix.  [default: what its suffix says, or png]",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @click.option(
@@ -72,7 +73,7 @@ class RegionType(click.ParamType[Region]):
     metavar="N",
     help="Draw another texture.  [default: the file's]",
 )
-@click.option("--preview", is_flag=True, help="Of a lossless file, show what its latents tell.")
+@click.option("--preview", is_flag=True, help="Decode only the lossy base of a lossless file.")
 @click.option(
     "--region",
     type=RegionType(),
@@ -103,7 +104,7 @@ class RegionType(click.ParamType[Region]):
 @reports_errors
 def decode(
     inputs: tuple[str, ...],
-    option: str | None,
+    output: str | None,
     output_dir: str | None,
     recursive: bool,
     processes: int | None,
@@ -111,15 +112,10 @@ def decode(
     dry_run: bool,
     format_name: str | None,
     force: bool,
-    texture: float | None,
-    seed: int | None,
-    preview: bool,
-    region: Region | None,
     thumbnail: int | None,
-    keep_going: bool,
-    max_pixels: int,
     strip: bool,
     quiet: bool,
+    **values: Any,
 ) -> None:
     """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
 
@@ -142,7 +138,7 @@ def decode(
     """
     plan = plan_jobs(
         inputs,
-        option,
+        output,
         output_dir,
         recursive=recursive,
         suffix="." + (format_name or "png"),
@@ -151,23 +147,16 @@ def decode(
     for job in plan.jobs:
         if not is_shard(Path(job.output)):
             pillow_format(job.output, format_name)
-    lossy = texture is not None or seed is not None or preview
-    if thumbnail is not None and (lossy or region is not None):
-        raise ParameterError("--thumbnail goes without --texture, --seed, --preview and --region")
+    options = DecodeOptions(**values)
+    if thumbnail is not None and options != DecodeOptions(
+        keep_going=options.keep_going, max_pixels=options.max_pixels
+    ):
+        raise ParameterError("thumbnail goes without texture, seed, preview and region")
     if dry_run:
         show_plan(plan, force=force)
         return
     work = partial(
-        decode_file,
-        thumbnail=thumbnail,
-        format_name=format_name,
-        texture=texture,
-        seed=seed,
-        preview=preview,
-        region=region,
-        keep_going=keep_going,
-        max_pixels=max_pixels,
-        strip=strip,
+        decode_file, options=options, thumbnail=thumbnail, format_name=format_name, strip=strip
     )
     carry_out(
         plan,
@@ -186,24 +175,29 @@ def decode_file(
     *,
     force: bool,
     strip: bool,
+    options: DecodeOptions,
     thumbnail: int | None,
     format_name: str | None,
     progress: Callable[[float], None] | None = None,
-    **options: Any,
 ) -> Outcome:
-    """Decode one file to another; `options` are those of `vlaecodec.decode`."""
+    """Decode one file to another."""
     data = job.read()
 
-    from vlaecodec.codec.decode import decode as decode_image
+    from vlaecodec.codec.decode import decode_picture
     from vlaecodec.codec.thumbnail import decode_thumbnail
 
     start = time.perf_counter()
     with naming(job.source):
         if thumbnail is None:
-            image = decode_image(data, progress=progress, **options)
+            image = decode_picture(data, options, progress)
         else:
-            kept = {name: options[name] for name in ("keep_going", "max_pixels")}
-            image = decode_thumbnail(data, thumbnail, progress=progress, **kept)
+            image = decode_thumbnail(
+                data,
+                thumbnail,
+                keep_going=options.keep_going,
+                max_pixels=options.max_pixels,
+                progress=progress,
+            )
     seconds = time.perf_counter() - start
     from vlaecodec.picture.saving import save_image
 

@@ -13,14 +13,12 @@ from vlaecodec.bitstream.header import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_hea
 from vlaecodec.cli.batch.jobs import PATH, Job, Outcome, many_options
 from vlaecodec.cli.batch.plan import is_picture, plan_jobs, show_plan
 from vlaecodec.cli.batch.run import carry_out
-from vlaecodec.cli.commands.roi_options import KeepType, RoiOption, RoiType, check_masks, read_rois
+from vlaecodec.cli.commands.roi_options import RoiOption, RoiType, check_masks, read_rois
 from vlaecodec.cli.files import write_output
 from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.codec.options import EncodeOptions
 from vlaecodec.errors import ImageError, ParameterError
-from vlaecodec.model.registry import PSNR, TUNES
-
-EXACT_OPTIONS = ("quality", "lossless", "max_error")
-"""Options that a target takes the place of."""
+from vlaecodec.model.registry import TUNES
 
 
 class ByteCount(click.ParamType[Any]):
@@ -55,17 +53,6 @@ class TextureType(click.ParamType[Any]):
         return float(strength)
 
 
-def check_targets(targets: dict[str, float], *, quality: float | None, exact: bool) -> None:
-    """Raise ParameterError unless there is at most one target, and nothing that contradicts it."""
-    names = ["--" + name.replace("_", "-") for name in targets]
-    if len(names) > 1:
-        raise ParameterError(f"give one target: {' or '.join(names)}")
-    if names and quality is not None:
-        raise ParameterError(f"{names[0]} finds the quality: leave out --quality")
-    if names and exact:
-        raise ParameterError(f"{names[0]} is for lossy files, not --lossless or --max-error")
-
-
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
 @many_options
@@ -82,7 +69,7 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     "--target-bpp",
     type=click.FloatRange(0, min_open=True),
     metavar="BPP",
-    help="The same in bits per pixel.",
+    help="Largest file of at most so many bits per pixel.",
 )
 @click.option(
     "--target-psnr",
@@ -94,13 +81,14 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     "--target-ms-ssim",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="S",
-    help="The same for MS-SSIM, above 0 and below 1.",
+    help="Smallest file with this MS-SSIM at least, above 0 and below 1, at texture 0.",
 )
 @click.option(
     "--target-ssimulacra2",
     type=float,
     metavar="S",
-    help="The same for SSIMULACRA2; needs that package.",
+    help="Smallest file with this SSIMULACRA2 at least, up to 100, at texture 0; needs the package "
+    "ssimulacra2.",
 )
 @click.option("--lossless", is_flag=True, help="Keep every sample exactly.")
 @click.option(
@@ -133,13 +121,6 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     "[default gain: 4] Several may be given.",
 )
 @click.option(
-    "--keep",
-    type=KeepType(),
-    default=1.0,
-    help="How much errors count in pure texture, which decoders regenerate: above 0 to 1, or auto."
-    "  [default: 1, as much as elsewhere]",
-)
-@click.option(
     "--texture",
     type=TextureType(),
     metavar="S",
@@ -150,7 +131,7 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
     "--seed",
     type=click.IntRange(0, SEED_MAX),
     metavar="N",
-    help="Of the texture.  [default: from the picture]",
+    help="Seed of the texture's noise.  [default: from the picture]",
 )
 @click.option("--strip", is_flag=True, help="Leave out the ICC profile, EXIF and XMP.")
 @click.option("--to-8-bit", is_flag=True, help="Reduce deeper samples to 8 bits; else refused.")
@@ -168,32 +149,17 @@ def check_targets(targets: dict[str, float], *, quality: float | None, exact: bo
 @reports_errors
 def encode(
     inputs: tuple[str, ...],
-    option: str | None,
+    output: str | None,
     output_dir: str | None,
     recursive: bool,
     processes: int | None,
     engine: str,
     dry_run: bool,
-    quality: float | None,
-    target_size: int | None,
-    target_bpp: float | None,
-    target_psnr: float | None,
-    target_ms_ssim: float | None,
-    target_ssimulacra2: float | None,
-    lossless: bool,
-    max_error: int | None,
-    effort: int | None,
-    tune: str | None,
     rois: tuple[RoiOption, ...],
-    keep: float | str,
-    texture: float | str | None,
-    seed: int | None,
-    model: str | None,
-    strip: bool,
-    to_8_bit: bool,
     max_pixels: int,
     force: bool,
     quiet: bool,
+    **values: Any,
 ) -> None:
     """Encode INPUT, any picture that Pillow reads, to OUTPUT.
 
@@ -214,7 +180,6 @@ def encode(
       vlaecodec encode --lossless photo.png exact.vlae
       vlaecodec encode -q 30 --roi 420,80,200,240 photo.png face.vlae
       vlaecodec encode --target-size 40k --roi mask.png:8 photo.png
-      vlaecodec encode --keep auto --target-size 40k photo.png
       vlaecodec encode --tune psnr -q 30 photo.png
       vlaecodec encode -j 4 *.png --output-dir small
       vlaecodec encode -r album --output-dir small --dry-run
@@ -222,42 +187,14 @@ def encode(
       cat photo.webp | vlaecodec encode - - > photo.vlae
     """
     plan = plan_jobs(
-        inputs, option, output_dir, recursive=recursive, suffix=".vlae", is_input=is_picture
+        inputs, output, output_dir, recursive=recursive, suffix=".vlae", is_input=is_picture
     )
-    every_target = {
-        "target_size": target_size,
-        "target_bpp": target_bpp,
-        "target_psnr": target_psnr,
-        "target_ms_ssim": target_ms_ssim,
-        "target_ssimulacra2": target_ssimulacra2,
-    }
-    targets = {name: value for name, value in every_target.items() if value is not None}
-    check_targets(targets, quality=quality, exact=lossless or max_error is not None)
-    if (rois or keep != 1) and (lossless or max_error is not None):
-        raise ParameterError("--roi and --keep are for lossy files, not --lossless or --max-error")
-    if tune not in (None, PSNR) and (lossless or max_error is not None):
-        raise ParameterError("--tune is for lossy files, not --lossless or --max-error")
     check_masks(rois, (job.output for job in plan.jobs))
+    options = EncodeOptions(roi=read_rois(rois), **values)
     if dry_run:
         show_plan(plan, force=force)
         return
-    work = partial(
-        encode_file,
-        targets=targets,
-        quality=quality,
-        lossless=lossless,
-        max_error=max_error,
-        effort=effort,
-        tune=tune,
-        rois=rois,
-        keep=keep,
-        texture=texture,
-        seed=seed,
-        model=model,
-        strip=strip,
-        to_8_bit=to_8_bit,
-        max_pixels=max_pixels,
-    )
+    work = partial(encode_file, options=options, max_pixels=max_pixels)
     carry_out(
         plan,
         work,
@@ -273,29 +210,20 @@ def encode_file(
     job: Job,
     *,
     force: bool,
+    options: EncodeOptions,
     max_pixels: int,
-    targets: dict[str, Any],
-    rois: tuple[RoiOption, ...] = (),
     progress: Callable[[float], None] | None = None,
-    **options: Any,
 ) -> Outcome:
-    """Encode one file to another; `options` are those of `vlaecodec.encode`."""
+    """Encode one file to another."""
     data = job.read()
 
-    from vlaecodec.codec.encode import encode as encode_image
+    from vlaecodec.codec.encode import encode_picture
     from vlaecodec.picture.image import read_image
 
-    roi = read_rois(rois)
     with naming(job.source, (ImageError, ParameterError)):
-        image = read_image(data, to_8_bit=options["to_8_bit"], max_pixels=max_pixels)
+        image = read_image(data, to_8_bit=options.to_8_bit, max_pixels=max_pixels)
         start = time.perf_counter()
-        if targets:
-            from vlaecodec.codec.rate_control import encode_to_target
-
-            lossy = {k: v for k, v in options.items() if k not in EXACT_OPTIONS}
-            encoded = encode_to_target(image, progress=progress, roi=roi, **targets, **lossy)
-        else:
-            encoded = encode_image(image, progress=progress, roi=roi, **options)
+        encoded = encode_picture(image, options, progress)
         seconds = time.perf_counter() - start
     write_output(job.output, encoded, force=force)
     header, _ = read_header(encoded, max_pixels)

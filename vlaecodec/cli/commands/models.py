@@ -31,7 +31,7 @@ def models(as_json: bool) -> None:
                 "name": e.name,
                 "default": e.name == default,
                 "fingerprint": e.fingerprint.hex(),
-                "tuned_for": None if e.small else e.tuned_for,
+                "tuned_for": e.tuned_for,
                 "summary": e.summary,
             }
             for e in entries

@@ -1,4 +1,4 @@
-"""What `encode --roi` and `--keep` take."""
+"""What `encode --roi` takes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vlaecodec.cli.reporting import naming
 from vlaecodec.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
-    from vlaecodec.latents.importance import Roi
+    from vlaecodec.picture.roi import Roi
 
 _RECTANGLE = re.compile(r"\s*-?\d+\s*(,\s*-?\d+\s*){3}")
 
@@ -58,25 +58,6 @@ class RoiType(click.ParamType[Any]):
         return RoiOption(area, gain)
 
 
-class KeepType(click.ParamType[Any]):
-    """A number above 0 to 1, or auto."""
-
-    name = "auto|NUMBER"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float | str:
-        if value == "auto":
-            return "auto"
-        try:
-            part = float(value)
-        except ValueError:
-            part = 0.0
-        if not 0 < part <= 1:
-            self.fail(f"{value!r} is neither auto nor a number above 0 to 1", param, ctx)
-        return part
-
-
 def check_masks(rois: tuple[RoiOption, ...], outputs: Iterable[str]) -> None:
     """Raise InputError for a mask that is not there, OutputError for one that would be overwritten.
 
@@ -91,16 +72,17 @@ def check_masks(rois: tuple[RoiOption, ...], outputs: Iterable[str]) -> None:
 
 
 def read_rois(rois: tuple[RoiOption, ...]) -> list[Roi] | None:
-    """The regions as `vlaecodec.encode` takes them. Raises InputError or ImageError."""
+    """The regions as `vlaecodec.encode` takes them. Raises what reading a mask raises."""
     return [_read_roi(roi) for roi in rois] or None
 
 
 def _read_roi(roi: RoiOption) -> Roi:
     from vlaecodec.picture.image import read_image
+    from vlaecodec.picture.roi import ROI_GAIN, Roi
 
     area: Any = roi.area
     if isinstance(area, str):
         data = read_input(area)
         with naming(area, ImageError):
             area = read_image(data, to_8_bit=True)
-    return area if roi.gain is None else (area, roi.gain)
+    return Roi(area, ROI_GAIN if roi.gain is None else roi.gain)

@@ -28,5 +28,5 @@ def verify(file: str) -> None:
 
     from vlaecodec.codec.decode import verify as verify_file
 
-    header = verify_file(data)
-    click.echo(f"{file}: intact, {header.width} x {header.height}, decodes here exactly")
+    info = verify_file(data)
+    click.echo(f"{file}: intact, {info.width} x {info.height}, decodes here exactly")

@@ -141,7 +141,7 @@ class ExactConv2d(nn.Module):
         smallest = 1 + self.target.frac_bits - self.source.frac_bits
         return torch.minimum(by_width, by_sum).clamp(smallest, largest - 2).float()
 
-    def whole_parameters(self) -> tuple[Tensor, Tensor, Tensor]:
+    def integer_parameters(self) -> tuple[Tensor, Tensor, Tensor]:
         """Weights (within WEIGHT_LIMIT), biases and right shifts, as whole numbers.
 
         The layer computes clamp(floor((sum(w * a) + b + 2**(shift - 1)) / 2**shift)), a being its

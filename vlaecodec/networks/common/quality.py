@@ -133,7 +133,7 @@ class QuantisationStep(nn.Module):
         """Steps in units of value, float [B, C, 1, 1]; at least one LATENT unit."""
         return torch.exp(interpolate_knots(self.log_step, quality)).clamp_min(1 / LATENT.scale)
 
-    def whole_tables(self) -> tuple[Tensor, Tensor]:
+    def integer_tables(self) -> tuple[Tensor, Tensor]:
         """Steps and scale offsets at the qualities 1..100, int64 [100, C] each.
 
         Steps are in units of 2**-8 LATENT units. A predicted scale index is about the latent's own
@@ -156,7 +156,7 @@ class QuantisationStep(nn.Module):
         self.table, self.offsets = steps.long(), offsets.long()
         self.frozen = True
 
-    def whole_step(self, code: Tensor) -> Tensor:
+    def integer_step(self, code: Tensor) -> Tensor:
         """Steps in units of 2**-8 LATENT units, int64 [B, C, 1, 1]."""
         return interpolate_table(self.table, code)
 

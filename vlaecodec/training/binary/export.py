@@ -14,8 +14,8 @@ from torch import Tensor
 from vlaecodec.binary.model import LEVELS, SMALL_MODEL_KIND, level_step, read_small_model
 from vlaecodec.entropy.scales import SCALE_MIN, SCALE_RATIO, SCALES
 from vlaecodec.entropy.tables import small_model_tables
-from vlaecodec.model.float_weights import thaw_layers
-from vlaecodec.model.frozen import WEIGHTS_NAME, read_metadata, table_tensors, whole_layers
+from vlaecodec.model.float_weights import dequantise_layers
+from vlaecodec.model.frozen import WEIGHTS_NAME, integer_layers, read_metadata, table_tensors
 from vlaecodec.networks.binary.posterior import network_image
 from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
@@ -40,7 +40,7 @@ def export_small(checkpoint: Path, folder: Path, images: Tensor, summary: str, d
     def card(sha256: str) -> str:
         return _card(folder.name, summary, data, sha256, len(weights), sizes, progress)
 
-    return write_model_folder(folder, weights, card, progress, summary, small=True)
+    return write_model_folder(folder, weights, card, progress, summary)
 
 
 def whole_weights(checkpoint: Path, images: Tensor) -> bytes:
@@ -48,7 +48,7 @@ def whole_weights(checkpoint: Path, images: Tensor) -> bytes:
     sizes, _ = read_progress(checkpoint)
     network = SmallVLAE(Preset(**sizes))
     load_weights(checkpoint, network, "average")
-    tensors = whole_layers(network)
+    tensors = integer_layers(network)
     tensors["spread"] = measure_spread(network, images[:: max(1, len(images) // _SPREAD_IMAGES)])
     tensors |= table_tensors(small_model_tables())
     metadata = {"kind": SMALL_MODEL_KIND, "preset": json.dumps(sizes)}
@@ -63,7 +63,7 @@ def import_small(folder: Path) -> tuple[SmallVLAE, Progress]:
     data = (folder / WEIGHTS_NAME).read_bytes()
     try:
         network = SmallVLAE(Preset(**json.loads(read_metadata(data)["preset"])))
-        network.load_state_dict(thaw_layers(network, load(data)))
+        network.load_state_dict(dequantise_layers(network, load(data)))
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{folder} holds no small model: {error}") from error
     return network, read_progress_of(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vlaecodec.model.registry import LOOKS, PSNR
+from vlaecodec.model.registry import LOOKS, PSNR, Tune
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.training.checkpoint import Progress
 
@@ -63,7 +63,7 @@ def model_card(
     size_bytes: int,
     architecture: Architecture,
     progress: Progress,
-    tuned_for: str = PSNR,
+    tuned_for: Tune = PSNR,
 ) -> str:
     """Markdown for models/NAME/MODEL_CARD.md."""
     measure, key, unit = _LIKENESSES[tuned_for]

@@ -9,16 +9,16 @@ import torch
 from safetensors.torch import load, save
 
 from vlaecodec.entropy.tables import model_tables
-from vlaecodec.model.float_weights import thaw
+from vlaecodec.model.float_weights import dequantise_weights
 from vlaecodec.model.frozen import (
     MODEL_KIND,
     WEIGHTS_NAME,
+    integer_tensors,
     read_metadata,
     read_model,
     table_tensors,
-    whole_tensors,
 )
-from vlaecodec.model.registry import PSNR
+from vlaecodec.model.registry import PSNR, Tune
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
@@ -34,13 +34,13 @@ def export_model(
     data: str,
     *,
     default: bool,
-    tuned_for: str = PSNR,
+    tuned_for: Tune = PSNR,
 ) -> str:
     """Write weights and model card to the folder, and list the model in the index beside it.
 
     The averaged weights are exported: whole numbers for the decoding path, float16 for the analysis
-    network. `data` says what the model was trained on, `tuned_for` for which of TUNES. Returns the
-    weights' SHA-256.
+    network. `data` says what the model was trained on, `tuned_for` for which of TUNES.
+    Returns the weights' SHA-256.
     """
     sizes, progress = read_progress(checkpoint)
     architecture = Architecture(**sizes)
@@ -50,7 +50,7 @@ def export_model(
         f"analysis.{n}": p.detach().to(torch.float16)
         for n, p in network.analysis.named_parameters()
     }
-    tensors |= whole_tensors(network)
+    tensors |= integer_tensors(network)
     tensors |= table_tensors(model_tables())
     metadata = {"kind": MODEL_KIND, "architecture": json.dumps(architecture.to_dict())}
     weights = save({n: t.contiguous() for n, t in tensors.items()}, metadata)
@@ -75,7 +75,7 @@ def import_model(folder: Path, network: PhotoVLAE) -> Progress:
     data = (folder / WEIGHTS_NAME).read_bytes()
     architecture = Architecture(**json.loads(read_metadata(data)["architecture"]))
     if architecture == network.arch:
-        thaw(network, load(data))
+        dequantise_weights(network, load(data))
     else:
         grow_model(folder, architecture, network)
     return read_progress_of(folder)

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vlaecodec.model.float_weights import thaw
+from vlaecodec.model.float_weights import dequantise_weights
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
@@ -43,7 +43,7 @@ def grow_model(folder: Path, architecture: Architecture, larger: PhotoVLAE) -> N
         if after[name] != size and (name not in MAY_GROW or after[name] < size):
             raise ValueError(f"cannot grow {name} from {size} to {after[name]}")
     smaller = PhotoVLAE(architecture)
-    thaw(smaller, load_file(folder / WEIGHTS_NAME))
+    dequantise_weights(smaller, load_file(folder / WEIGHTS_NAME))
     trained = smaller.state_dict()
     grown = {}
     for name, weight in larger.state_dict().items():

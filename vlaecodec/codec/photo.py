@@ -1,0 +1,306 @@
+"""Photos to files and back, with a photo model: each step by name, straight down."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vlaecodec.bitstream.container import Container
+from vlaecodec.bitstream.header import (
+    SEED_MAX,
+    Header,
+    check_seed,
+    quality_to_code,
+    texture_to_code,
+)
+from vlaecodec.bitstream.tiles import (
+    LATENT_FACTOR,
+    TILE_PX,
+    latent_window,
+    pixel_window,
+    plan_view,
+    tiles_of,
+)
+from vlaecodec.codec import tiles
+from vlaecodec.codec.interface import Draft, Parts
+from vlaecodec.codec.options import AUTO, DecodeOptions, EncodeOptions
+from vlaecodec.codec.progress import ProgressCallback, Stages
+from vlaecodec.codec.rate_control import TRIES
+from vlaecodec.errors import ParameterError
+from vlaecodec.latents.importance import scale_to_peak, weigh_latents
+from vlaecodec.latents.rdo import rdo_quantise
+from vlaecodec.latents.search import plan_search, search_tiles
+from vlaecodec.model.float_weights import load_float_model
+from vlaecodec.model.frozen import LatentArray, PhotoModel, load_model
+from vlaecodec.model.reduced import choose_factor, reconstruct_reduced
+from vlaecodec.model.registry import PSNR, ModelEntry
+from vlaecodec.model.tiled import (
+    SYNTHESIS_BLOCK_PX,
+    Reconstruction,
+    analyse_tile,
+    pad_edges,
+    reconstruct,
+)
+from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.picture.image import Picture, Pixels
+from vlaecodec.picture.roi import Weights, weigh_pixels
+from vlaecodec.pixels import texture
+
+LOSSY_QUALITY = 50.0
+"""Default quality of lossy files."""
+
+EXACT_QUALITY = 30.0
+"""Default quality of files with exact pixels; it minimises their size on the validation photos."""
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoDraft(Draft):
+    """A photo's coded latents, and what they tell of it."""
+
+    latent: LatentArray
+    base: Reconstruction
+
+
+class PhotoCodec:
+    """Encodes and decodes photos of any size."""
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self.entry = entry
+        self.model = load_model(entry)
+
+    def encoder(
+        self, picture: Picture, options: EncodeOptions, progress: ProgressCallback | None
+    ) -> PhotoEncoder:
+        """Prepare to encode a picture. Raises ParameterError."""
+        return PhotoEncoder(self.entry, self.model, picture, options, progress)
+
+    def decode(
+        self, container: Container, options: DecodeOptions, progress: ProgressCallback | None
+    ) -> Pixels:
+        """The picture in a file, or a region of it: uint8 [H, W, 3].
+
+        Raises DamagedError, ParameterError or ReproductionError.
+        """
+        model, header = self.model, container.header
+        exact = bool(container.pixels) and not options.preview
+        if exact and (options.texture is not None or options.seed is not None):
+            raise ParameterError("texture and seed are for lossy pictures: ask for a preview")
+        strength = header.texture_code
+        if options.texture is not None:
+            strength = texture_to_code(options.texture)
+        seed = header.seed if options.seed is None else options.seed
+        view = plan_view(
+            header.width,
+            header.height,
+            options.region,
+            model.synthesis_halo * LATENT_FACTOR,
+            texture_px=texture.MEAN_REACH if strength > 0 and not exact else None,
+        )
+        stages = Stages(progress, len(view.needed) + exact * len(view.tiles) + 1)
+
+        latent, broken = tiles.decode_latents(
+            model, container, stages, keep_going=options.keep_going, needed=view.needed
+        )
+        block_px = options.block_px or SYNTHESIS_BLOCK_PX
+        base = reconstruct(model, latent, header.quality_code, header.shape, block_px, view.window)
+        tiles.check_mean(base.mean, container, broken, view)
+        base = base.as_grey() if header.grey else base
+        if exact:
+            decoded = tiles.decode_pixels(model, container, base, broken, stages, view)
+        else:
+            # Draws go on from one pixel to the next, and would carry damage across the picture.
+            strength = 0 if broken else strength
+            bottom = view.crop.bottom + texture.MEAN_REACH
+            above = Reconstruction(base.mean[:bottom], base.features, base.colours)
+            decoded = self._with_texture(above, strength, seed, block_px)
+        stages.finish_one()
+        tiles.paint_broken(decoded, broken, view)
+        return np.ascontiguousarray(decoded[pixel_window(view.crop)])
+
+    def decode_reduced(
+        self,
+        container: Container,
+        size_px: int,
+        progress: ProgressCallback | None,
+        *,
+        keep_going: bool,
+    ) -> tuple[Pixels, int]:
+        """Averages of the mean image, and their side; broken tiles are grey, with a warning."""
+        header, model = container.header, self.model
+        factor = choose_factor(header.width, header.height, size_px)
+        boxes = list(tiles_of(header.shape))
+        stages = Stages(progress, len(boxes) + 1)
+        latent, broken = tiles.decode_latents(model, container, stages, keep_going=keep_going)
+        tiles.check_any(broken, range(len(boxes)))
+        if factor == 1:
+            base = reconstruct(model, latent, header.quality_code, header.shape)
+            small = (base.as_grey() if header.grey else base).mean
+        else:
+            small = reconstruct_reduced(model, latent, header.quality_code, header.shape, factor)
+        for index in broken:
+            rows, columns = pixel_window(boxes[index])
+            small[rows.start // factor :, columns.start // factor :][
+                : -(-(rows.stop - rows.start) // factor), : TILE_PX // factor
+            ] = tiles.BROKEN_GREY
+        tiles.warn_of_broken(len(broken), len(boxes))
+        stages.finish_one()
+        return small, factor
+
+    def show_latent(self, latent: NDArray[np.floating], quality_code: int) -> Pixels:
+        """The mean image of a latent [C, rows, columns]. Raises ParameterError."""
+        channels, rows, columns = latent.shape
+        expected = self.model.network.arch.latent_channels
+        if channels != expected or not rows or not columns:
+            raise ParameterError(f"the latent must have {expected} channels, not {channels}")
+        units = np.clip(np.rint(latent * LATENT.scale), LATENT.low, LATENT.high).astype(np.int16)
+        shape = (LATENT_FACTOR * rows, LATENT_FACTOR * columns)
+        return reconstruct(self.model, units, quality_code, shape).mean
+
+    def _with_texture(
+        self, base: Reconstruction, strength_code: int, seed: int, block_px: int
+    ) -> Pixels:
+        """The mean image with a draw blended in."""
+        if strength_code == 0:
+            return base.mean
+        rows = min(block_px, texture.BAND_ROWS)
+        drawn = texture.draw_residual(
+            self.model, base.mean, base.features, seed, rows, colours=base.colours
+        )
+        return texture.blend(base.mean, drawn, strength_code)
+
+
+class PhotoEncoder:
+    """One picture on its way to a file."""
+
+    def __init__(
+        self,
+        entry: ModelEntry,
+        model: PhotoModel,
+        picture: Picture,
+        options: EncodeOptions,
+        progress: ProgressCallback | None,
+    ) -> None:
+        self.entry, self.model = entry, model
+        self.picture, self.options = picture, options
+        shape = picture.pixels.shape
+        self.boxes = list(tiles_of(shape))
+        self.search = plan_search(options.effort, options.tune or entry.tuned_for or PSNR, entry)
+        if self.search.steps and options.roi is not None and self.search.tune != PSNR:
+            raise ParameterError(
+                f"roi cannot be combined with an effort above 1 for {self.search.tune}: choose "
+                "effort 1 or tune psnr"
+            )
+        # What search saves in latents, exact pixels pay: files of both kinds were as large.
+        self.search_steps = 0 if options.is_exact else self.search.steps
+        self.weights: Weights | None = None
+        if options.roi is not None:
+            self.weights = weigh_pixels(shape, options.rois)
+        tile_count = len(self.boxes)
+        self._finish_steps = options.is_exact * tile_count + 1
+        drafts = TRIES if options.target else 1
+        draft_steps = tile_count * (1 + self.search_steps)
+        self.stages = Stages(progress, drafts * draft_steps + self._finish_steps)
+
+    def encode_latents(self, quality: float | None) -> PhotoDraft:
+        """Code the latents at a quality 1..100; None: the default."""
+        if quality is None:
+            quality = EXACT_QUALITY if self.options.is_exact else LOSSY_QUALITY
+        quality_code, weights = quality_to_code(quality), None
+        if self.weights is not None:
+            quality_code, weights = scale_to_peak(self.weights, quality_code)
+
+        ys = self._analyse(quality_code)
+        if self.search_steps:
+            ys = self._search(ys, quality_code, weights)
+        if weights is not None:
+            ys = self._rdo_quantise(ys, quality_code, weights)
+        shape = self.picture.pixels.shape
+        latent, payloads = tiles.code_latents(self.model, ys, shape, quality_code)
+        base = reconstruct(self.model, latent, quality_code, shape)
+        sealed = tiles.seal_latents(payloads, base.mean)
+        base = base.as_grey() if self.picture.grey else base
+        return PhotoDraft(quality_code, sealed, latent, base)
+
+    def mean_image(self, draft: PhotoDraft) -> Pixels:
+        """What decoders will show without texture."""
+        return draft.base.mean
+
+    def latent(self, draft: PhotoDraft) -> NDArray[np.float32]:
+        """The latent of a draft as decoders see it, float32 [C, rows, columns]."""
+        return draft.latent.astype(np.float32) / np.float32(LATENT.scale)
+
+    def without_texture(self, draft: PhotoDraft) -> Parts:
+        """The lossy file of a draft, no texture recommended."""
+        return Parts(self._header(draft), draft.latents, [])
+
+    def finish(self, draft: PhotoDraft) -> Parts:
+        """The file of a draft: with exact pixels, or with a strength of texture to draw."""
+        self.stages.finish_up_to(self.stages.total - self._finish_steps)
+        pixels, max_error, strength_code = [], self.options.allowed_error, 0
+        if max_error is not None:
+            pixels = tiles.code_pixels(
+                self.model, self.picture.pixels, draft.base, max_error, self.stages
+            )
+        elif self.options.texture == AUTO:
+            strength_code = self._recommend_strength(draft)
+        if self.options.texture is not None and self.options.texture != AUTO:
+            strength_code = texture_to_code(self.options.texture)
+        self.stages.finish_one()
+        return Parts(self._header(draft, strength_code), draft.latents, pixels)
+
+    def _analyse(self, quality_code: int) -> list[Tensor]:
+        """Every tile's y, float32 [1, C, rows, columns]."""
+        padded, ys = pad_edges(self.picture.pixels), []
+        for box in self.boxes:
+            ys.append(analyse_tile(self.model, padded, box, quality_code))
+            self.stages.finish_one()
+        return ys
+
+    def _search(self, ys: list[Tensor], quality_code: int, weights: Weights | None) -> list[Tensor]:
+        """Cheaper latents."""
+        network = load_float_model(self.entry, self.model)
+        pixels, after_step = self.picture.pixels, self.stages.finish_one
+        found = search_tiles(network, ys, pixels, quality_code, self.search, after_step, weights)
+        return list(found)
+
+    def _rdo_quantise(self, ys: list[Tensor], quality_code: int, weights: Weights) -> list[Tensor]:
+        """Fewer bits where errors count less."""
+        shares = weigh_latents(weights)
+        return [
+            rdo_quantise(self.model, y, quality_code, shares[latent_window(box)[1:]])
+            for box, y in zip(self.boxes, ys, strict=True)
+        ]
+
+    def _recommend_strength(self, draft: PhotoDraft) -> int:
+        base = draft.base
+        return texture.recommend_strength(
+            self.model,
+            self.picture.pixels,
+            base.mean,
+            base.features,
+            self._seed(draft),
+            colours=base.colours,
+        )
+
+    def _seed(self, draft: PhotoDraft) -> int:
+        if self.options.seed is not None:
+            return check_seed(self.options.seed)
+        return zlib.crc32(b"".join(tile.payload for tile in draft.latents)) % (SEED_MAX + 1)
+
+    def _header(self, draft: PhotoDraft, texture_code: int = 0) -> Header:
+        height, width = self.picture.pixels.shape[:2]
+        return Header(
+            width,
+            height,
+            draft.quality_code,
+            self.entry.fingerprint,
+            texture_code,
+            self._seed(draft),
+            self.options.allowed_error,
+            self.picture.grey,
+            self.picture.as_rgb,
+        )
