@@ -16,15 +16,16 @@ from vlaecodec.bitstream.container import Container, read_container
 from vlaecodec.bitstream.header import Header
 from vlaecodec.bitstream.payload import to_words
 from vlaecodec.bitstream.tiles import latent_window, tiles_of
-from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
+from vlaecodec.entropy.ans import ESCAPE_BITS
 from vlaecodec.entropy.scales import FRACTIONS, TOP_STEPS
 from vlaecodec.errors import DamagedError
-from vlaecodec.latents.coder import Array, TileCoder, Words, to_latent_array
+from vlaecodec.latents.coder import Words, decode_latent
+from vlaecodec.latents.predictor import LatentPredictor, Symbols, to_latent_array
 from vlaecodec.model.frozen import LatentArray, PhotoModel, exactly, load_model
 from vlaecodec.model.registry import find_fingerprint
 from vlaecodec.model.tiled import empty_latent
 from vlaecodec.networks.common.quality import STEP_FRAC_BITS
-from vlaecodec.networks.photo.prior import PASSES, TOP_FACTOR, scatter_pass
+from vlaecodec.networks.photo.prior import PASSES, TOP_FACTOR
 
 Bits = NDArray[np.float64]
 
@@ -33,9 +34,9 @@ Bits = NDArray[np.float64]
 class LatentTrace:
     """What one tile's stack held."""
 
-    top: Array
+    top: Symbols
     """h, int64 [1, K, ceil(rows / 4), ceil(columns / 4)]."""
-    symbols: list[Array]
+    symbols: list[Symbols]
     """Of each pass, in steps around its predicted mean: int64 [1, C / 4, rows, columns]."""
     top_bits: Bits
     """-log2 p(h) + log2 q(h | y1) at each position of h: net of what bits-back returned.
@@ -109,16 +110,21 @@ def trace_file(data: bytes) -> FileTrace:
 def trace_latent(
     model: PhotoModel, words: Words, quality_code: int, size: tuple[int, int]
 ) -> LatentTrace:
-    """Like latent_coder.decode_latent, but tells all symbols. size: rows, columns of y."""
-    recorder = _Recorder(model, quality_code, *size)
-    recorder.decode(words)
-    ((top, top_bits),) = recorder.seen["top"]
-    if "posterior" in recorder.seen:
-        ((_, returned_bits),) = recorder.seen["posterior"]
+    """Like decode_latent, but tells all symbols. size: rows, columns of y."""
+    traced: dict[str, list[tuple[Symbols, Bits]]] = {}
+
+    def note(kind: str, symbols: Symbols, indices: Symbols) -> None:
+        bits = model.tables[kind].code_lengths(symbols, indices, ESCAPE_BITS)
+        traced.setdefault(kind, []).append((symbols, bits))
+
+    decode_latent(model, words, quality_code, *size, on_symbols=note)
+    ((top, top_bits),) = traced["top"]
+    if "posterior" in traced:
+        ((_, returned_bits),) = traced["posterior"]
         top_bits = top_bits - returned_bits
     else:
         top = top * TOP_STEPS
-    passes = recorder.seen["latent"]
+    passes = traced["latent"]
     return LatentTrace(
         top=top,
         symbols=[symbols for symbols, _ in passes],
@@ -127,64 +133,33 @@ def trace_latent(
     )
 
 
+@exactly
 def rebuild_latent(
     model: PhotoModel,
-    top: Array,
-    symbols: Sequence[Array],
+    top: Symbols,
+    symbols: Sequence[Symbols],
     quality_code: int,
     size: tuple[int, int],
 ) -> LatentArray:
     """One tile's latents, int16 [C, rows, columns], from h and the symbols of the first passes.
 
     Passes without symbols are as predicted from those before. With all of a tile's own, this is
-    what latent_coder.decode_latent returns.
+    what decode_latent returns.
     """
-    return _Rebuilder(model, quality_code, *size).rebuild(top, symbols)
-
-
-class _Recorder(TileCoder):
-    """A decoder that notes what it pops, and what it pushes to give bits back."""
-
-    def __init__(self, model: PhotoModel, quality_code: int, rows: int, columns: int) -> None:
-        super().__init__(model, quality_code, rows, columns)
-        self.seen: dict[str, list[tuple[Array, Bits]]] = {}
-
-    def _push(self, stack: AnsStack, kind: str, symbols: Array, indices: Array) -> None:
-        super()._push(stack, kind, symbols, indices)
-        self._note(kind, symbols, indices)
-
-    def _pop(self, stack: AnsStack, kind: str, indices: Array) -> Array:
-        symbols = super()._pop(stack, kind, indices)
-        self._note(kind, symbols, indices)
-        return symbols
-
-    def _note(self, kind: str, symbols: Array, indices: Array) -> None:
-        tables = self.tables[kind].tables
-        bits = tables.code_lengths(symbols, indices, ESCAPE_BITS)
-        self.seen.setdefault(kind, []).append((symbols, bits))
-
-
-class _Rebuilder(TileCoder):
-    """Symbols to latents, without a stack."""
-
-    @exactly
-    def rebuild(self, top: Array, symbols: Sequence[Array]) -> LatentArray:
-        base, indices = self._anchor_prior(top)
-        if symbols:
-            anchor, mean = base + symbols[0], np.zeros_like(base)
-        else:
-            eighths = base * FRACTIONS + indices % FRACTIONS
-            anchor, mean = np.zeros_like(base), self._to_units(eighths)
-        known = scatter_pass(self._dequantise(anchor, mean, 0), 0)
-        for number in range(1, PASSES):
-            mean, _ = self._pass_prior(known, number)
-            part = symbols[number] if number < len(symbols) else np.zeros_like(mean)
-            known = known + scatter_pass(self._dequantise(part, mean, number), number)
-        return to_latent_array(known)
-
-    def _to_units(self, eighths: Array) -> Array:
-        """LATENT units, from the fractions of steps that means of the anchor are resolved to."""
-        return eighths * self.steps[0] // (FRACTIONS << STEP_FRAC_BITS)
+    predictor = LatentPredictor(model, quality_code, *size)
+    base, indices = predictor.anchor_prior(top)
+    if symbols:
+        decoded = predictor.dequantise_anchor(base + symbols[0])
+    else:
+        # The mean in LATENT units, from the fractions of steps that it is resolved to.
+        fractions = base * FRACTIONS + indices % FRACTIONS
+        mean = fractions * predictor.steps[0] // (FRACTIONS << STEP_FRAC_BITS)
+        decoded = predictor.dequantise(np.zeros_like(base), mean, 0)
+    for number in range(1, PASSES):
+        mean, _ = predictor.pass_prior(decoded, number)
+        part = symbols[number] if number < len(symbols) else np.zeros_like(mean)
+        decoded = decoded + predictor.dequantise(part, mean, number)
+    return to_latent_array(decoded)
 
 
 def _spread(top_bits: Bits, size: tuple[int, int]) -> Bits:

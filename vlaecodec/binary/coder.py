@@ -12,7 +12,6 @@ A single image has nothing to draw from: its eps = f^-1(mean of q(z | x)) is rou
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from vlaecodec.binary.model import LEVELS, SmallModel, level_step
 from vlaecodec.bitstream.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN
-from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack, CodingTables
+from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
 from vlaecodec.entropy.scales import FRACTIONS, LOGIT_LIMIT
 from vlaecodec.model.frozen import exactly
 from vlaecodec.networks.binary.causal_decoder import BinaryDecoder
@@ -38,11 +37,6 @@ Latents = NDArray[np.int64]
 ChooseBits = Callable[[slice, NDArray[np.int64]], NDArray[np.uint8]]
 """Called with pixels, a slice of rows * columns, and their logits, LOGIT units [N, n]; returns the
 bits [N, n]."""
-
-
-@lru_cache(maxsize=4)
-def _coding_tables(model: SmallModel) -> dict[str, CodingTables]:
-    return {kind: CodingTables(tables) for kind, tables in model.tables.items()}
 
 
 def quality_level(quality_code: int) -> int:
@@ -227,11 +221,11 @@ def _symbol_indices(model: SmallModel, shape: tuple[int, ...], level: int) -> ND
 def _push(
     model: SmallModel, stack: AnsStack, kind: str, symbols: Latents, indices: Latents
 ) -> None:
-    stack.push(symbols.astype(np.int32).ravel(), indices.ravel(), _coding_tables(model)[kind])
+    stack.push(symbols.astype(np.int32).ravel(), indices.ravel(), model.coding_tables[kind])
 
 
 def _pop(model: SmallModel, stack: AnsStack, kind: str, indices: Latents) -> Latents:
-    symbols = stack.pop(indices.ravel(), _coding_tables(model)[kind])
+    symbols = stack.pop(indices.ravel(), model.coding_tables[kind])
     return symbols.reshape(indices.shape).astype(np.int64)
 
 

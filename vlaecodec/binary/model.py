@@ -6,15 +6,18 @@ import functools
 import json
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load
+from torch import Tensor
 
 from vlaecodec.entropy.scales import CODE_SCALES, FRACTIONS, LOGIT_LIMIT, SCALES
 from vlaecodec.entropy.tables import FrequencyTables
-from vlaecodec.errors import ModelError
-from vlaecodec.model.frozen import freeze_layers, read_metadata, read_tables, read_weights
+from vlaecodec.model.frozen import (
+    FrozenModel,
+    freeze_layers,
+    read_frozen,
+    read_tables,
+    read_weights,
+)
 from vlaecodec.model.registry import ModelEntry
 from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
@@ -38,8 +41,8 @@ def level_step(level: int) -> int:
     return 512 >> level
 
 
-class SmallModel:
-    """A frozen small VLAE, its probability tables, and how its latents are spread."""
+class SmallModel(FrozenModel[SmallVLAE]):
+    """A frozen small VLAE, and how its latents are spread."""
 
     def __init__(
         self,
@@ -47,8 +50,7 @@ class SmallModel:
         tables: dict[str, FrequencyTables],
         spread: NDArray[np.int16],
     ) -> None:
-        self.network = network
-        self.tables = tables
+        super().__init__(network, tables)
         self.spread = spread
         """Scale indices of eps at each level, [LEVELS, elements]; see tables.latent_scale."""
 
@@ -72,24 +74,16 @@ def load_small_model(entry: ModelEntry) -> SmallModel:
 
 def read_small_model(data: bytes) -> SmallModel:
     """The model in the bytes of a weights file. Raises ModelError."""
-    try:
-        tensors = load(data)
-        metadata = read_metadata(data)
-        if metadata["kind"] != SMALL_MODEL_KIND:
-            raise ModelError(
-                f"a model of kind {metadata['kind']!r}; this is for {SMALL_MODEL_KIND!r}"
-            )
-        # What is drawn here is replaced below; the caller's random numbers go on undisturbed.
-        with torch.random.fork_rng(devices=[]):
-            network = SmallVLAE(Preset(**json.loads(metadata["preset"])))
-        freeze_layers(network, tensors)
-        network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        tables = {kind: read_tables(tensors, kind, n) for kind, n in TABLE_COUNTS.items()}
-        model = SmallModel(network, tables, tensors["spread"].numpy())
-        if model.spread.shape != (LEVELS, int(np.prod(model.latent_shape))) or not (
-            0 <= model.spread.min() <= model.spread.max() < SCALES
-        ):
-            raise ValueError("the spread of the latents is out of range")
-    except (SafetensorError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
-        raise ModelError(f"not a usable model: {error}") from error
+    return read_frozen(data, SMALL_MODEL_KIND, _build_small_model)
+
+
+def _build_small_model(tensors: dict[str, Tensor], metadata: dict[str, str]) -> SmallModel:
+    network = SmallVLAE(Preset(**json.loads(metadata["preset"])))
+    freeze_layers(network, tensors)
+    tables = {kind: read_tables(tensors, kind, n) for kind, n in TABLE_COUNTS.items()}
+    model = SmallModel(network, tables, tensors["spread"].numpy())
+    if model.spread.shape != (LEVELS, int(np.prod(model.latent_shape))) or not (
+        0 <= model.spread.min() <= model.spread.max() < SCALES
+    ):
+        raise ValueError("the spread of the latents is out of range")
     return model

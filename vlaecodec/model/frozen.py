@@ -7,7 +7,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -37,6 +38,9 @@ from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 from vlaecodec.picture.image import Pixels
 
+if TYPE_CHECKING:
+    from vlaecodec.entropy.ans import CodingTables
+
 WEIGHTS_NAME = "weights.safetensors"
 
 LatentArray = NDArray[np.int16]
@@ -50,6 +54,8 @@ TABLE_COUNTS["residual"] = TAIL_LEVELS * RESIDUAL_ROWS * FRACTIONS
 
 P = ParamSpec("P")
 R = TypeVar("R")
+N = TypeVar("N", bound=nn.Module)
+M = TypeVar("M", bound="FrozenModel[Any]")
 
 
 @contextmanager
@@ -90,12 +96,23 @@ def exactly(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-class PhotoModel:
-    """A frozen photo VLAE and its probability tables."""
+class FrozenModel(Generic[N]):
+    """A network of whole numbers, and its probability tables."""
 
-    def __init__(self, network: PhotoVLAE, tables: dict[str, FrequencyTables]) -> None:
+    def __init__(self, network: N, tables: dict[str, FrequencyTables]) -> None:
         self.network = network
         self.tables = tables
+
+    @cached_property
+    def coding_tables(self) -> dict[str, CodingTables]:
+        """The tables as the entropy coder takes them."""
+        from vlaecodec.entropy.ans import CodingTables  # training goes without the entropy coder
+
+        return {kind: CodingTables(tables) for kind, tables in self.tables.items()}
+
+
+class PhotoModel(FrozenModel[PhotoVLAE]):
+    """A frozen photo VLAE."""
 
     @property
     def synthesis_halo(self) -> int:
@@ -175,22 +192,36 @@ def read_weights(entry: ModelEntry) -> bytes:
 
 def read_model(data: bytes) -> PhotoModel:
     """The model in the bytes of a weights file. Raises ModelError."""
+    return read_frozen(data, MODEL_KIND, _build_photo_model)
+
+
+def _build_photo_model(tensors: dict[str, Tensor], metadata: dict[str, str]) -> PhotoModel:
+    network = PhotoVLAE(Architecture(**json.loads(metadata["architecture"])))
+    network.analysis.load_state_dict(analysis_weights(network, tensors), assign=True)
+    freeze(network, tensors)
+    tables = {kind: read_tables(tensors, kind, n) for kind, n in TABLE_COUNTS.items()}
+    return PhotoModel(network, tables)
+
+
+def read_frozen(
+    data: bytes, kind: str, build: Callable[[dict[str, Tensor], dict[str, str]], M]
+) -> M:
+    """The model in the bytes of a weights file of a kind. Raises ModelError.
+
+    build: makes it of the file's tensors and metadata; what it raises becomes a ModelError.
+    """
     try:
-        tensors = load(data)
-        metadata = read_metadata(data)
-        if metadata["kind"] != MODEL_KIND:
-            raise ModelError(f"a model of kind {metadata['kind']!r}; this is for {MODEL_KIND!r}")
-        # What is drawn here is replaced below; the caller's random numbers go on undisturbed. (The
+        tensors, metadata = load(data), read_metadata(data)
+        if metadata["kind"] != kind:
+            raise ModelError(f"a model of kind {metadata['kind']!r}; this is for {kind!r}")
+        # What is drawn here is replaced; the caller's random numbers go on undisturbed. (The
         # meta device would draw nothing, but imports a second's worth of torch to do so.)
         with torch.random.fork_rng(devices=[]):
-            network = PhotoVLAE(Architecture(**json.loads(metadata["architecture"])))
-        network.analysis.load_state_dict(analysis_weights(network, tensors), assign=True)
-        freeze(network, tensors)
-        tables = {kind: read_tables(tensors, kind, n) for kind, n in TABLE_COUNTS.items()}
+            model = build(tensors, metadata)
     except (SafetensorError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise ModelError(f"not a usable model: {error}") from error
-    network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return PhotoModel(network, tables)
+    model.network.eval().to(memory_format=torch.channels_last)
+    return model
 
 
 def analysis_weights(network: PhotoVLAE, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
