@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlaecodec.bitstream.container import Tile, read_container, write_container
-from vlaecodec.bitstream.header import SEED_MAX, Header, Section, quality_to_code, read_header
+from vlaecodec.bitstream.header import (
+    MAGIC,
+    SEED_MAX,
+    VERSION,
+    Header,
+    Section,
+    quality_to_code,
+    read_header,
+)
 from vlaecodec.bitstream.tiles import TILE_PX, tile_boxes, tile_count
 from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
 
@@ -61,9 +69,10 @@ def test_overhead_of_a_photo_is_at_most_32_bytes() -> None:
 
 
 @given(st.binary(max_size=80))
-def test_noise_is_refused(data) -> None:
-    with pytest.raises(VlaeError):
-        read_container(data)
+def test_noise_behind_a_good_start_is_refused(noise: bytes) -> None:
+    for start in (b"", MAGIC, MAGIC + bytes([VERSION])):
+        with pytest.raises(VlaeError):
+            read_container(start + noise)
 
 
 def test_every_truncation_is_refused() -> None:

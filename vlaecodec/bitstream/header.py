@@ -202,7 +202,9 @@ def write_header(header: Header, layout: Layout) -> bytes:
     return head + _HEADER_CHECK.pack(binascii.crc_hqx(head, 0xFFFF))
 
 
-def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layout]:
+def read_header(  # noqa: C901 - one field after the other, as FORMAT.md lists them
+    data: bytes, max_pixels: int = MAX_PIXELS
+) -> tuple[Header, Layout]:
     """Parse the header, and where the parts lie that it announces.
 
     Raises DamagedError, or UnsupportedError for a version or feature that is not known here, or

@@ -107,7 +107,6 @@ def search_tiles(
         part = pixel_window(box)
         squared_error = partial(_squared_error, None if weights is None else weights[part])
         searched = _search_tile(
-            network,
             y,
             pixels[part],
             box,
@@ -122,7 +121,6 @@ def search_tiles(
 
 
 def _search_tile(
-    network: PhotoVLAE,
     y: Tensor,
     pixels: Pixels,
     box: TileBox,
@@ -137,6 +135,7 @@ def _search_tile(
     measure: called with the mean image and the picture, float [1, 3, height, width]; the distortion
     in squared grey levels.
     """
+    network = canvas.network
     quality = torch.tensor([(quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)])
     weight = (
         DISTORTION_GAIN
@@ -154,7 +153,7 @@ def _search_tile(
             rounding = anneal(done / max(1, search.steps - 1))
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_has_fast_bfloat16()):
                 coded = code_latent(network, position * step, quality, rounding, quantised=False)
-                mean_image = canvas.mean_image(network, box, coded.known, quality)
+                mean_image = canvas.mean_image(box, coded.known, quality)
             cost = coded.latent_bits + coded.top_bits + weight * measure(mean_image, image)
             optimizer.zero_grad(set_to_none=True)
             cost.backward()
@@ -180,15 +179,14 @@ class _Canvas:
     def __init__(self, network: PhotoVLAE, shape: tuple[int, ...]) -> None:
         rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
         self.latent = torch.zeros((1, network.arch.latent_channels, rows, columns))
+        self.network = network
         self.halo = network.decoder.halo
 
     def put(self, box: TileBox, y: Tensor) -> None:
         """Set a tile's latents, float [1, C, rows, columns] in units of value."""
         self.latent[:, *latent_window(box)] = LATENT.clamp(y * LATENT.scale)
 
-    def mean_image(
-        self, network: PhotoVLAE, box: TileBox, known: Tensor, quality: Tensor
-    ) -> Tensor:
+    def mean_image(self, box: TileBox, decoded: Tensor, quality: Tensor) -> Tensor:
         """A tile's mean image, float [1, 3, height, width] in grey levels, of its own latents."""
         _, rows, columns = latent_window(box)
         top, left = max(0, rows.start - self.halo), max(0, columns.start - self.halo)
@@ -196,8 +194,8 @@ class _Canvas:
             ..., top : rows.stop + self.halo, left : columns.stop + self.halo
         ].clone(memory_format=torch.channels_last)
         row, column = rows.start - top, columns.start - left
-        window[..., row : row + known.shape[-2], column : column + known.shape[-1]] = known
-        picture = network.decoder(window, quality) / PIXEL_UNITS
+        window[..., row : row + decoded.shape[-2], column : column + decoded.shape[-1]] = decoded
+        picture = self.network.decoder(window, quality) / PIXEL_UNITS
         y, x = row * LATENT_FACTOR, column * LATENT_FACTOR
         return picture[..., y : y + box.bottom - box.top, x : x + box.right - box.left]
 
