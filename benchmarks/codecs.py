@@ -14,15 +14,15 @@ from PIL import Image
 import vlaecodec
 from vlaecodec.analysis.codecs import Rival, list_rivals, set_decoder_threads
 from vlaecodec.bitstream.header import VERSION
-from vlaecodec.model.registry import LOOKS, find_model
+from vlaecodec.model.registry import PSNR, find_model
 
 OURS = "vlaecodec"
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 TEXTURE_QUALITIES = (5, 20, 40, 60)
-TUNED = f"{OURS}, tuned for MS-SSIM"
+TUNED = f"{OURS}, tuned for PSNR"
 SEARCHES: dict[str, dict[str, Any]] = {
     f"{name}, effort {effort}": {"effort": effort, **options}
-    for name, options in ((OURS, {}), (TUNED, {"tune": LOOKS}))
+    for name, options in ((OURS, {}), (TUNED, {"tune": PSNR}))
     for effort in (3, 5, 7, 9)
 }
 SEARCH_QUALITIES = (5, 20, 40, 60, 75)
@@ -52,9 +52,8 @@ def our_codec(
 
     options: for `vlaecodec.encode`, such as its effort.
     """
-    if texture is not None:
-        # A given strength saves measuring one; the size is the same.
-        options = {"texture": texture, **options}
+    # A given strength saves measuring one; the size is the same.
+    options = {"texture": "auto" if texture is None else texture, **options}
     return Codec(
         encode=lambda image, quality: vlaecodec.encode(image, quality, **options),
         decode=partial(vlaecodec.decode, texture=texture),
@@ -101,7 +100,7 @@ def find_codecs(threads: int) -> tuple[dict[str, Codec], list[str]]:
     codecs = {
         OURS: our_codec(),
         # Without a model of its own it would search, which takes hours.
-        TUNED: replace(our_codec(tune=LOOKS), by_default=find_model(tune=LOOKS).tuned_for == LOOKS),
+        TUNED: replace(our_codec(tune=PSNR), by_default=find_model(tune=PSNR).tuned_for == PSNR),
         f"{OURS}, recommended texture": our_codec(TEXTURE_QUALITIES, texture=None),
         f"{OURS}, full texture": our_codec(TEXTURE_QUALITIES, texture=1),
         f"{OURS}, near-lossless": our_exact_codec(),

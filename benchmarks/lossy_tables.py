@@ -42,7 +42,7 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
         cells += [bd_cell(found, key, published) for key in BD_MEASURES]
         if tuned:
             found = tuned.get(name.removesuffix(PUBLISHED), {})
-            cells.append(bd_cell(found, "ms_ssim", published))
+            cells.append(bd_cell(found, "psnr_db", published))
         rows.append([name, *cells])
     return Table(
         f"{count(record)}, whole files, mean PSNR (RGB, dB) at a rate; {made_with(record)}:",
@@ -50,7 +50,7 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
             "codec",
             *(f"{r} bpp" for r in RATES_BPP),
             *(f"our BD-rate, {MEASURES[key][0].removesuffix(', RGB')}" for key in BD_MEASURES),
-            *(["BD-rate tuned for MS-SSIM, MS-SSIM"] if tuned else []),
+            *(["BD-rate tuned for PSNR, PSNR"] if tuned else []),
         ],
         rows,
         [
@@ -87,7 +87,7 @@ def likeness_table(record: Record, rate_bpp: float = LIKENESS_BPP, explained: bo
 def _tuned_model(record: Record) -> str:
     """Which model the tuned files are of: a record's own is the default one."""
     found = record.get("codecs", {}).get(TUNED)
-    return f" Tuned for MS-SSIM: model {found['model']}." if found else ""
+    return f" Tuned for PSNR: model {found['model']}." if found else ""
 
 
 def _likeness_notes(record: Record, rows: list[list[str]]) -> list[str]:
