@@ -20,14 +20,14 @@ def run(*arguments: object, stdin: bytes | None = None) -> Result:
 @pytest.fixture
 def file(tmp_path) -> Path:
     path = tmp_path / "photo.vlae"
-    path.write_bytes(vlaecodec.encode(photo(72, 96), 30))
+    path.write_bytes(vlaecodec.encode(photo(72, 96), 30, texture=1))
     return path
 
 
 @pytest.fixture
 def other(tmp_path) -> Path:
     path = tmp_path / "other.vlae"
-    path.write_bytes(vlaecodec.encode(photo(72, 96, seed=5), 50))
+    path.write_bytes(vlaecodec.encode(photo(72, 96, seed=5), 50, texture=1))
     return path
 
 

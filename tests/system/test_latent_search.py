@@ -58,7 +58,7 @@ def cost(data: bytes, pixels: np.ndarray, quality: float) -> float:
 def test_effort_lowers_the_cost_and_the_file_decodes() -> None:
     pixels = photo(96, 128)
     costs = [
-        cost(vlaecodec.encode(pixels, 40, effort=effort, texture=0), pixels, 40)
+        cost(vlaecodec.encode(pixels, 40, effort=effort, tune="psnr"), pixels, 40)
         for effort in (1, 5)
     ]
     assert costs[1] < costs[0]

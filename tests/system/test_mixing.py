@@ -19,7 +19,7 @@ FIRST, SECOND = photo(80, 112, seed=1), photo(80, 112, seed=2)
 
 @pytest.fixture(scope="module")
 def first() -> bytes:
-    return vlaecodec.encode(FIRST, 30, texture=1)
+    return vlaecodec.encode(FIRST, 30, texture=1, tune="psnr")
 
 
 def mixed(structure: bytes, other: bytes, take: str) -> np.ndarray:
@@ -58,14 +58,14 @@ def test_texture_is_as_strong_as_that_of_the_other(first) -> None:
 
 
 def test_without_texture_there_is_the_mean_image(first) -> None:
-    other = vlaecodec.encode(SECOND, 30, texture=0)
+    other = vlaecodec.encode(SECOND, 30, texture=0, tune="psnr")
     assert np.array_equal(mixed(first, other, "texture"), decode_pixels(first, texture=0))
 
 
 def test_alpha_and_grey_are_those_of_the_first(first) -> None:
     grey = Image.fromarray(SECOND).convert("L")
     grey.putalpha(Image.linear_gradient("L").resize(grey.size))
-    data = vlaecodec.encode(grey, 30)
+    data = vlaecodec.encode(grey, 30, tune="psnr")
     for take in mixing.TAKEN:
         image = mix(data, first, take)
         assert image.mode == "LA"
@@ -73,7 +73,7 @@ def test_alpha_and_grey_are_those_of_the_first(first) -> None:
 
 
 def test_pictures_must_have_one_size(first) -> None:
-    other = vlaecodec.encode(SECOND[:64], 30)
+    other = vlaecodec.encode(SECOND[:64], 30, tune="psnr")
     with pytest.raises(ParameterError, match="112 x 80 and 112 x 64"):
         mix(first, other, "top")
 

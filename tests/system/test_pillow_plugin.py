@@ -4,11 +4,13 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 import vlaecodec
 import vlaecodec.pillow_plugin
 from tests.conftest import photo
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 PIXELS = photo(40, 64)
 
@@ -48,12 +50,12 @@ def test_metadata_and_alpha_are_kept(tmp_path) -> None:
     image.putalpha(Image.fromarray(PIXELS[..., 0]))
     exif = Image.Exif()
     exif[0x010F] = "Someone"
-    image.info["icc_profile"] = b"its own"
+    image.info["icc_profile"] = SRGB
     image.save(path, exif=exif, xmp=b"<xmp/>")
     with Image.open(path) as opened:
         # Before any pixel is decoded:
         assert opened.mode == "RGBA"
-        assert opened.info["icc_profile"] == b"its own"
+        assert opened.info["icc_profile"] == SRGB
         assert opened.info["xmp"] == b"<xmp/>"
         assert opened.getexif()[0x010F] == "Someone"
         assert opened.getchannel("A").tobytes() == image.getchannel("A").tobytes()

@@ -19,9 +19,6 @@ from vlaecodec.picture.image import Pixels
 FACTORS = (8, 4, 2)
 """How much smaller than the picture: averages of so many pixels a side."""
 
-_EIGHTH_BLOCKS: dict[int, int | None] = {8: 0, 4: None, 2: None}
-"""How many blocks at 1/8 each factor needs, None for all: without them 4 and 2 lose several dB."""
-
 _BLOCK = 128
 """Latents a side that are computed in one go."""
 
@@ -62,7 +59,7 @@ def _average(model: PhotoModel, latent: LatentArray, code: int, factor: int) -> 
     decoder = model.network.decoder
     y = torch.from_numpy(latent).float().unsqueeze(0)
     y = y.contiguous(memory_format=torch.channels_last)
-    trunk = decoder.coarse_features(y, torch.tensor([code]), _EIGHTH_BLOCKS[factor])
+    trunk = decoder.coarse_features(y, torch.tensor([code]))
     kept = FOLD // factor
     cells = (3, kept, factor, kept, factor)
     weight = decoder.leave.folded_weight.unflatten(0, cells).mean((2, 4)).flatten(0, 2)

@@ -52,13 +52,14 @@ class GlobalDecoder(nn.Module):
         stream = self.eighth(self.eighth_bias(self.up(stream), quality))
         return requantise(stream, STREAM, SIGNED, rounding=self.quantised)
 
-    def coarse_features(self, latent: Tensor, quality: Tensor, eighth_blocks: int | None) -> Tensor:
-        """Like `features`, for averages of pixels: what the blocks left out add is mostly detail.
+    def coarse_features(self, latent: Tensor, quality: Tensor) -> Tensor:
+        """Like `features` without the blocks at 1/16, which add mostly detail to averages.
 
-        Leaves out all blocks at 1/16, and those at 1/8 after the first `eighth_blocks`; None: none.
+        Averages of 8 x 8 pixels stay within 54 dB of exact ones on validation photos at quality 50;
+        without the blocks at 1/8 they would be at 34.
         """
         stream = self.up(self.sixteenth_bias(self.enter(latent), quality))
-        stream = self.eighth[:eighth_blocks](self.eighth_bias(stream, quality))
+        stream = self.eighth(self.eighth_bias(stream, quality))
         return requantise(stream, STREAM, SIGNED, rounding=self.quantised)
 
     def mean_image(self, features: Tensor) -> Tensor:
