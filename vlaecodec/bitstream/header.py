@@ -25,6 +25,9 @@ QUALITY_CODE_MIN, QUALITY_CODE_MAX = 1 * QUALITY_UNIT, 100 * QUALITY_UNIT
 WORD_BYTES = 4
 FINGERPRINT_BYTES = 4
 
+NO_FINGERPRINT = bytes(FINGERPRINT_BYTES)
+"""In place of a model's, where none is needed."""
+
 TEXTURE_UNIT = 128
 """Codes per unit of texture strength."""
 

@@ -13,6 +13,7 @@ from vlaecodec.codec.info import FileInfo, read_info
 from vlaecodec.codec.kinds import codec_of
 from vlaecodec.codec.options import DecodeKeywords, DecodeOptions
 from vlaecodec.codec.progress import ProgressCallback
+from vlaecodec.codec.stored import decode_samples
 from vlaecodec.errors import DamagedError
 from vlaecodec.picture.image import Picture, Pixels, to_image
 from vlaecodec.picture.sections import read_sections
@@ -53,6 +54,8 @@ def decode_picture(
     header = container.header
     alpha, metadata = read_sections(container, keep_going=options.keep_going)
     pixels = codec_of(container).decode(container, options, progress)
+    if header.webp_alpha:
+        alpha = decode_samples(container)[..., 3]
     if alpha is not None and options.region is not None:
         window = pixel_window(check_region(options.region, header.width, header.height))
         alpha = np.ascontiguousarray(alpha[window])

@@ -9,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlaecodec.bitstream.container import write_container
-from vlaecodec.codec.kinds import choose_codec
+from vlaecodec.codec.choice import encode_best
 from vlaecodec.codec.options import EncodeKeywords, EncodeOptions
-from vlaecodec.codec.rate_control import find_draft
 from vlaecodec.picture.image import to_picture
-from vlaecodec.picture.sections import write_sections
 
 
 def encode(
@@ -65,11 +62,4 @@ def encode_picture(
 ) -> bytes:
     """`encode` with its options as one object."""
     picture = to_picture(image, exact=options.is_exact, to_8_bit=options.to_8_bit)
-    encoder = choose_codec(options).encoder(picture, options, progress)
-    sections = write_sections(picture, strip=options.strip)
-    if options.target is None:
-        draft = encoder.encode_latents(options.quality)
-    else:
-        draft = find_draft(encoder, picture.pixels, options.target, sections)
-    parts = encoder.finish(draft)
-    return write_container(parts.header, parts.latents, parts.pixels, sections)
+    return encode_best(picture, options, progress)

@@ -36,7 +36,9 @@ class FileInfo:
     sections: dict[str, int]
     """What the file holds beside the picture (alpha, icc_profile, exif, xmp): bytes of each."""
     model: str | None
-    """The model's name, or None if it is not installed."""
+    """The model's name, or None if it is not installed or none is needed."""
+    coding: str
+    """"networks", or "webp" for a picture that is stored as one lossless WebP."""
 
 
 def is_vlae(data: bytes) -> bool:
@@ -69,4 +71,5 @@ def read_info(data: bytes) -> FileInfo:
         model_fingerprint=header.fingerprint.hex(),
         sections={section.name.lower(): n for section, n in layout.section_sizes.items()},
         model=model,
+        coding="webp" if header.webp else "networks",
     )

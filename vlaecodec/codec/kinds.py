@@ -10,6 +10,7 @@ from vlaecodec.codec.binary import BinaryCodec
 from vlaecodec.codec.interface import PictureCodec
 from vlaecodec.codec.options import EncodeOptions
 from vlaecodec.codec.photo import PhotoCodec
+from vlaecodec.codec.stored import StoredCodec
 from vlaecodec.errors import ModelError
 from vlaecodec.model.frozen import MODEL_KIND
 from vlaecodec.model.registry import ModelEntry, find_fingerprint, find_model
@@ -27,6 +28,8 @@ def choose_codec(options: EncodeOptions) -> PictureCodec:
 
 def codec_of(container: Container) -> PictureCodec:
     """The codec that a file was made with. Raises ModelError if its model is not here."""
+    if container.header.webp:
+        return StoredCodec()
     return load_codec(find_fingerprint(container.header.fingerprint))
 
 

@@ -52,6 +52,7 @@ class EncodeKeywords(TypedDict, total=False):
     seed: int | None
     strip: bool
     to_8_bit: bool
+    only_nets: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,9 @@ class EncodeOptions:
     """Leave out the colour profile, EXIF and XMP."""
     to_8_bit: bool = False
     """Reduce samples of more than 8 bits instead of refusing them."""
+    only_nets: bool = False
+    """Code with the networks alone, also what is smaller as a lossless WebP or does not come near
+    what the quality promises."""
 
     def __post_init__(self) -> None:
         if self.quality is not None:

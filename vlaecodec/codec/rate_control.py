@@ -33,6 +33,10 @@ Coder = Callable[[float], D]
 """Called with a quality 1..100; codes the picture's latents at it."""
 
 
+class UnmetTargetError(ParameterError):
+    """No quality meets a target."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target(Generic[D]):
     """What to meet. `measure` gives a draft's place on a scale on which qualities lie evenly."""
@@ -79,29 +83,45 @@ def make_target(
     sections: dict[Section, bytes],
 ) -> Target[D]:
     """The target of an option and its value; see find_draft."""
+    limit = size_limit(target, pixels)
+    if limit is not None:
+        return _size_target(encoder, limit, sections)
+    place, measure = make_scale(pixels, target)
+    if target[0] == "target_ssimulacra2":
+        return _likeness_target(encoder, target[0], place, measure, slope=0.8, margin=0.15)
+    return _likeness_target(encoder, target[0], place, measure)
+
+
+def size_limit(target: tuple[str, float] | None, pixels: Pixels) -> int | None:
+    """The most bytes that a target allows; None if it is about something else."""
+    if target is None or target[0] not in ("target_size", "target_bpp"):
+        return None
+    bits = 8 * target[1] if target[0] == "target_size" else target[1] * pixels[..., 0].size
+    return math.floor(bits / 8)
+
+
+def make_scale(
+    pixels: Pixels, target: tuple[str, float]
+) -> tuple[float, Callable[[Pixels], float]]:
+    """Where a target of likeness lies on a scale, and the place of a picture there.
+
+    Raises ParameterError for a picture that it cannot be measured on.
+    """
     name, value = target
-    if name in ("target_size", "target_bpp"):
-        bits = 8 * value if name == "target_size" else value * pixels[..., 0].size
-        return _size_target(encoder, math.floor(bits / 8), sections)
     if name == "target_psnr":
-        return _likeness_target(encoder, "PSNR", value, lambda mean: _capped(psnr_db(pixels, mean)))
+        return value, lambda shown: _capped(psnr_db(pixels, shown))
     if name == "target_ms_ssim":
         if min(pixels.shape[:2]) < MS_SSIM_MIN_PX:
             raise ParameterError(f"MS-SSIM needs {MS_SSIM_MIN_PX} pixels a side")
-        return _likeness_target(
-            encoder,
-            "MS-SSIM",
-            ms_ssim_db(value),
-            lambda mean: _capped(ms_ssim_db(ms_ssim(pixels, mean))),
-        )
+        return ms_ssim_db(value), lambda shown: _capped(ms_ssim_db(ms_ssim(pixels, shown)))
 
-    def measure(mean: Pixels) -> float:
-        score = measure_ssimulacra2(pixels, mean)["ssimulacra2"]
+    def measure(shown: Pixels) -> float:
+        score = measure_ssimulacra2(pixels, shown)["ssimulacra2"]
         if score is None:
             raise ParameterError("SSIMULACRA2 needs the package ssimulacra2 and a larger picture")
         return score
 
-    return _likeness_target(encoder, "SSIMULACRA2", value, measure, slope=0.8, margin=0.15)
+    return value, measure
 
 
 def find_quality(code: Coder[D], target: Target[D]) -> float:
@@ -161,7 +181,7 @@ def _best(
     missed = target.measure(draft) - target.place
     if missed <= 0 if target.at_most else missed >= 0:
         return end
-    raise ParameterError(target.unmet(draft))
+    raise UnmetTargetError(target.unmet(draft))
 
 
 def _size_target(
@@ -198,7 +218,7 @@ def _likeness_target(
         margin=margin,
         at_most=False,
         measure=lambda draft: measure(encoder.mean_image(draft)),
-        unmet=lambda _: f"no lossy file reaches that {name}: ask for lossless or max_error",
+        unmet=lambda _: f"no quality reaches {name}: ask for lossless or max_error",
     )
 
 

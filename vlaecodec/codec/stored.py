@@ -1,35 +1,70 @@
-"""Pictures that are stored as one lossless WebP: drawings, screens, flat colours."""
+"""Pictures that are stored as one lossless WebP: drawings, screens, flat colours; no model."""
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.bitstream.container import Container, Tile
-from vlaecodec.bitstream.header import FINGERPRINT_BYTES, Header, Section
-from vlaecodec.errors import DamagedError, ReproductionError
-from vlaecodec.picture.alpha import Alpha
+from vlaecodec.bitstream.container import Container, Tile, write_container
+from vlaecodec.bitstream.header import NO_FINGERPRINT, QUALITY_CODE_MAX, Header, Section
+from vlaecodec.bitstream.tiles import check_region, pixel_window
+from vlaecodec.codec.options import DecodeOptions, EncodeOptions
+from vlaecodec.codec.progress import ProgressCallback
+from vlaecodec.errors import DamagedError, ModelError, ReproductionError
 from vlaecodec.picture.image import Picture, Pixels
+from vlaecodec.picture.sections import write_sections
 from vlaecodec.picture.vp8l import SIDE_MAX_PX, Shape, decode_vp8l, encode_vp8l
 
-NO_MODEL = bytes(FINGERPRINT_BYTES)
-"""In place of a model's fingerprint."""
+
+class StoredCodec:
+    """Decodes what `store_picture` makes, whatever a lossy file would be asked for."""
+
+    def decode(
+        self, container: Container, options: DecodeOptions, progress: ProgressCallback | None
+    ) -> Pixels:
+        """The picture in a file, or a region of it: uint8 [H, W, 3]. See decode_samples."""
+        header, pixels = container.header, decode_samples(container)[..., :3]
+        if options.region is not None:
+            box = check_region(options.region, header.width, header.height)
+            pixels = pixels[pixel_window(box)]
+        if progress is not None:
+            progress(1.0)
+        return np.ascontiguousarray(pixels)
+
+    def decode_reduced(
+        self,
+        container: Container,
+        size_px: int,
+        progress: ProgressCallback | None,
+        *,
+        keep_going: bool,
+    ) -> tuple[Pixels, int]:
+        """The picture as it is: there is no smaller one in the file."""
+        return self.decode(container, DecodeOptions(keep_going=keep_going), progress), 1
+
+    def encoder(self, picture: Picture, *_: object) -> NoReturn:
+        """Nothing is coded with a model."""
+        raise ModelError("pictures that are stored as WebP have no model")
+
+    def show_latent(self, *_: object) -> NoReturn:
+        """There is none."""
+        raise ModelError("pictures that are stored as WebP have no latents")
 
 
 def store_picture(
-    picture: Picture, quality_code: int, max_error: int | None = 0
-) -> tuple[Header, Tile] | None:
-    """Header and WebP of a picture; None if it is larger than WebP can hold.
+    picture: Picture, options: EncodeOptions, quality_code: int = QUALITY_CODE_MAX
+) -> bytes | None:
+    """The whole file that holds a picture exactly as a WebP; None if that cannot.
 
-    The WebP holds the alpha channel too, so `picture.alpha` needs no section.
-    max_error: how near the samples are to the original's; None promises nothing.
+    The WebP holds the alpha channel too.
     """
     height, width = picture.pixels.shape[:2]
     if max(height, width) > SIDE_MAX_PX:
         return None
-    has_alpha = picture.alpha is not None
     samples = picture.pixels
     if picture.alpha is not None:
         samples = np.dstack([picture.pixels, picture.alpha])
@@ -37,18 +72,20 @@ def store_picture(
         width,
         height,
         quality_code,
-        NO_MODEL,
-        max_error=max_error,
+        NO_FINGERPRINT,
+        max_error=0,
         grey=picture.grey,
         as_rgb=picture.as_rgb,
         webp=True,
-        webp_alpha=has_alpha,
+        webp_alpha=picture.alpha is not None,
     )
-    return header, Tile(encode_vp8l(samples), zlib.crc32(samples.tobytes()))
+    webp = Tile(encode_vp8l(samples), zlib.crc32(samples.tobytes()))
+    sections = write_sections(replace(picture, alpha=None), strip=options.strip)
+    return write_container(header, [], [], sections, webp)
 
 
-def decode_stored(container: Container) -> tuple[Pixels, Alpha | None]:
-    """The picture of a file that holds a WebP, and its alpha channel if that is in it.
+def decode_samples(container: Container) -> NDArray[np.uint8]:
+    """The samples of a file that holds a WebP: uint8 [H, W, 3], or [H, W, 4] with alpha.
 
     Raises DamagedError unless the WebP is of the header's size, before anything is allocated, and
     ReproductionError if other samples come out than the encoder saw.
@@ -58,13 +95,7 @@ def decode_stored(container: Container) -> tuple[Pixels, Alpha | None]:
         raise DamagedError("the picture is missing")
     if header.webp_alpha and Section.ALPHA in container.sections:
         raise DamagedError("there are two alpha channels")
-    shape = Shape(header.width, header.height, header.webp_alpha)
-    samples = decode_vp8l(webp.payload, shape)
+    samples = decode_vp8l(webp.payload, Shape(header.width, header.height, header.webp_alpha))
     if zlib.crc32(samples.tobytes()) != webp.pixel_crc:
         raise ReproductionError("the picture is intact but does not decode here to what it was")
-    return _split(samples)
-
-
-def _split(samples: NDArray[np.uint8]) -> tuple[Pixels, Alpha | None]:
-    pixels = np.ascontiguousarray(samples[..., :3])
-    return pixels, np.ascontiguousarray(samples[..., 3]) if samples.shape[2] == 4 else None
+    return samples

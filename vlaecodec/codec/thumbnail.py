@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PIL import Image
 
 from vlaecodec.bitstream.container import read_container
 from vlaecodec.bitstream.header import MAX_PIXELS
 from vlaecodec.codec.kinds import codec_of
 from vlaecodec.codec.progress import ProgressCallback
+from vlaecodec.codec.stored import decode_samples
 from vlaecodec.errors import ParameterError
 from vlaecodec.picture.image import Picture, to_grey, to_image
 from vlaecodec.picture.metadata import Metadata
@@ -33,6 +35,8 @@ def decode_thumbnail(
     codec = codec_of(container)
     small, factor = codec.decode_reduced(container, size_px, progress, keep_going=keep_going)
     alpha, metadata = read_sections(container, keep_going=keep_going)
+    if header.webp_alpha:
+        alpha = np.ascontiguousarray(decode_samples(container)[..., 3])
     kept = Metadata(icc_profile=metadata.icc_profile)
     small = to_grey(small) if header.grey else small
     image = to_image(Picture(small, header.grey, None, kept, header.as_rgb))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vlaecodec.bitstream.header import FINGERPRINT_BYTES
+from vlaecodec.bitstream.header import FINGERPRINT_BYTES, NO_FINGERPRINT
 from vlaecodec.errors import ModelError
 
 Tune = Literal["psnr", "looks"]
@@ -88,7 +88,9 @@ def find_model(name: str | None = None, tune: str | None = None) -> ModelEntry:
 
 
 def find_fingerprint(fingerprint: bytes) -> ModelEntry:
-    """The model that a file names. Raises ModelError if it is not here."""
+    """The model that a file names. Raises ModelError if it is not here, or the file names none."""
+    if fingerprint == NO_FINGERPRINT:
+        raise ModelError("the file has no latents: its picture is stored as a lossless WebP")
     for entry in list_models()[1]:
         if entry.fingerprint == fingerprint:
             return entry

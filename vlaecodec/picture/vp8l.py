@@ -25,6 +25,7 @@ _SLOW_SETTINGS = ((100, 6),)
 """Quality (effort, for lossless files) and method, of which the smallest file is taken."""
 
 _SLOW_MAX_PX = 2**21
+_BAND_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,23 @@ def encode_vp8l(samples: NDArray[np.uint8]) -> bytes:
         image.save(buffer, "WEBP", lossless=True, exact=True, quality=quality, method=method)
         files.append(buffer.getvalue())
     return min(files, key=len)
+
+
+def estimate_vp8l(pixels: NDArray[np.uint8]) -> float:
+    """About how many bytes encode_vp8l would make of uint8 [H, W, 3], from a few rows."""
+    height, width = pixels.shape[:2]
+    bands = [
+        pixels[row : row + _BAND_ROWS] for row in range(0, height, max(_BAND_ROWS, height // 3))
+    ]
+    quality, method = _SETTINGS[-1]
+    sizes = []
+    for band in bands:
+        buffer = io.BytesIO()
+        image = Image.fromarray(np.ascontiguousarray(band[:, :SIDE_MAX_PX]))
+        image.save(buffer, "WEBP", lossless=True, quality=quality, method=method)
+        sizes.append(buffer.tell())
+    seen = sum(band.shape[0] * min(width, SIDE_MAX_PX) for band in bands)
+    return sum(sizes) * height * width / seen
 
 
 def read_shape(data: bytes) -> Shape | None:

@@ -44,13 +44,17 @@ def info(file: str, as_json: bool) -> None:
         or "none (no alpha, ICC profile, EXIF or XMP)",
         "tiles": str(details.tiles),
         "format": f"version {details.format_version}",
-        "model": f"{details.model or 'not installed'} ({details.model_fingerprint})",
+        "model": "none needed"
+        if details.coding == "webp"
+        else f"{details.model or 'not installed'} ({details.model_fingerprint})",
     }
     for name, value in rows.items():
         click.echo(f"{name:8} {value}")
 
 
 def _describe_pixels(details: FileInfo) -> str:
+    if details.coding == "webp":
+        return "exact; stored as a lossless WebP"
     if details.max_error is None:
         return "regenerated (lossy)"
     share = details.latents_size_bytes / details.size_bytes

@@ -1,0 +1,211 @@
+"""Which coding a picture gets: the networks', near-lossless where they end, or a lossless WebP.
+
+The networks were made for photos. Drawings, screens and flat colours are often smaller as a
+lossless WebP than as anything lossy of the networks', and no photo is as near as a quality near 100
+promises. A cheap look at the picture comes first, so that photos do not wait for this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from vlaecodec.bitstream.container import write_container
+from vlaecodec.bitstream.header import MAX_ERROR, QUALITY_CODE_MAX, Section
+from vlaecodec.codec.interface import Parts
+from vlaecodec.codec.kinds import choose_codec
+from vlaecodec.codec.options import TARGETS, EncodeOptions
+from vlaecodec.codec.photo import LOSSY_QUALITY, PhotoDraft, PhotoEncoder
+from vlaecodec.codec.progress import ProgressCallback
+from vlaecodec.codec.rate_control import UnmetTargetError, find_draft, make_scale, size_limit
+from vlaecodec.codec.stored import store_picture
+from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.networks.photo.rate_distortion import LAMBDA_MAX, LAMBDA_MIN
+from vlaecodec.picture.content import looks_drawn
+from vlaecodec.picture.image import Picture, Pixels
+from vlaecodec.picture.sections import write_sections
+from vlaecodec.picture.vp8l import estimate_vp8l
+
+TOP_DB, TOP_SLOPE_DB = 45.0, 2.0
+"""What quality 100 promises at least, PSNR, and by how much less each step below it."""
+
+TOP_START = 90.0
+"""Where the promise begins: at lower qualities nothing falls so short."""
+
+DRAWN_QUALITY = 50.0
+"""Errors in drawings are weighed as at this quality at least: they spoil text and edges."""
+
+SMALL_LOSSY_BPP, SMALL_EXACT_BPP = 0.25, 0.5
+"""A WebP as small as that is taken without a look at what the networks would do."""
+
+ESTIMATE_PART = 0.8
+"""Estimates of a WebP's size may be so much too large."""
+
+Sections = dict[Section, bytes]
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """A whole file of the networks', and what it shows without texture."""
+
+    data: bytes
+    shown: Pixels
+
+
+def encode_best(
+    picture: Picture, options: EncodeOptions, progress: ProgressCallback | None
+) -> bytes:
+    """The whole file of a picture. Raises ParameterError, ModelError or ImageError."""
+    sections = write_sections(picture, strip=options.strip)
+    encoder = choose_codec(options).encoder(picture, options, progress)
+    if not isinstance(encoder, PhotoEncoder) or options.only_nets:
+        return _write(encoder.finish(_find_draft(encoder, picture, options, sections)), sections)
+    webp = store_picture(picture, options) if looks_drawn(picture.pixels) else None
+    if webp is not None and _settles(webp, picture, options):
+        if progress is not None:
+            progress(1.0)
+        return webp
+    coded = _encode_photo(encoder, picture, options, sections)
+    if webp is None and _may_be_smaller(picture, options, coded):
+        webp = store_picture(picture, options)
+    return coded.data if webp is None else _choose(coded, webp, picture, options)
+
+
+def _encode_photo(
+    encoder: PhotoEncoder, picture: Picture, options: EncodeOptions, sections: Sections
+) -> _Coded:
+    """With the networks, and near-lossless where they do not come as near as is asked for."""
+    try:
+        draft = _find_draft(encoder, picture, options, sections)
+    except UnmetTargetError:
+        place, measure = make_scale(picture.pixels, options.target or ("", 0.0))
+        return _encode_nearer(picture, options, sections, lambda shown: measure(shown) >= place)
+    coded = _Coded(_write(encoder.finish(draft), sections), encoder.mean_image(draft))
+    if options.is_exact or options.roi is not None:
+        return coded
+    floor_db = _promised_db(options)
+    if floor_db is not None and psnr_db(picture.pixels, coded.shown) < floor_db:
+        return _encode_nearer(
+            picture, options, sections, lambda shown: psnr_db(picture.pixels, shown) >= floor_db
+        )
+    limit = size_limit(options.target, picture.pixels)
+    if limit is not None and draft.quality_code == QUALITY_CODE_MAX:
+        return _fill_size(picture, options, sections, limit, coded)
+    return coded
+
+
+def _find_draft(encoder: Any, picture: Picture, options: EncodeOptions, sections: Sections) -> Any:
+    if options.target is None:
+        return encoder.encode_latents(options.quality)
+    return find_draft(encoder, picture.pixels, options.target, sections)
+
+
+def _promised_db(options: EncodeOptions) -> float | None:
+    """The PSNR that a quality near the end of the scale promises; None elsewhere."""
+    if options.quality is None or options.quality <= TOP_START:
+        return None
+    return TOP_DB - TOP_SLOPE_DB * (100.0 - options.quality)
+
+
+def _encode_nearer(
+    picture: Picture,
+    options: EncodeOptions,
+    sections: Sections,
+    reaches: Callable[[Pixels], bool],
+) -> _Coded:
+    """With the largest error whose picture reaches what is asked for; lossless if none does."""
+    draft, mean = _draft_exact(picture, options)
+    error = MAX_ERROR
+    while error > 0 and not reaches(round_residual(picture.pixels, mean, error)):
+        error -= 1
+    return _finish_exact(picture, options, sections, draft, error)
+
+
+def _fill_size(
+    picture: Picture, options: EncodeOptions, sections: Sections, limit: int, coded: _Coded
+) -> _Coded:
+    """The file with the smallest error that fits, if it comes nearer than the networks' best."""
+    draft, _ = _draft_exact(picture, options)
+    best, fits, misses = coded, MAX_ERROR + 1, -1
+    while fits - misses > 1:
+        error = (fits + misses) // 2
+        tried = _finish_exact(picture, options, sections, draft, error)
+        if len(tried.data) > limit:
+            misses = error
+            continue
+        fits = error
+        if psnr_db(picture.pixels, tried.shown) > psnr_db(picture.pixels, best.shown):
+            best = tried
+    return best
+
+
+def _draft_exact(picture: Picture, options: EncodeOptions) -> tuple[PhotoDraft, Pixels]:
+    """The latents of files with exact pixels, whatever the error, and their mean image."""
+    chosen = _exact_options(options, 0)
+    encoder = choose_codec(chosen).encoder(picture, chosen, None)
+    draft = encoder.encode_latents(None)
+    return draft, encoder.mean_image(draft)
+
+
+def _finish_exact(
+    picture: Picture, options: EncodeOptions, sections: Sections, draft: PhotoDraft, error: int
+) -> _Coded:
+    chosen = _exact_options(options, error)
+    encoder = choose_codec(chosen).encoder(picture, chosen, None)
+    shown = round_residual(picture.pixels, encoder.mean_image(draft), error)
+    return _Coded(_write(encoder.finish(draft), sections), shown)
+
+
+def _exact_options(options: EncodeOptions, error: int) -> EncodeOptions:
+    """Options of a file with exact pixels in place of a lossy one's."""
+    unset: dict[str, Any] = dict.fromkeys((*TARGETS, "quality", "tune", "roi", "effort", "texture"))
+    return replace(options, **unset, lossless=error == 0, max_error=error or None)
+
+
+def round_residual(pixels: Pixels, mean: Pixels, error: int) -> Pixels:
+    """What a near-lossless file of a largest error shows: uint8 [H, W, 3]."""
+    step = 2 * error + 1
+    residual = pixels.astype(np.int16) - mean
+    coarse = (residual + error) // step * step
+    return np.clip(mean + coarse, 0, 255).astype(np.uint8)
+
+
+def _settles(webp: bytes, picture: Picture, options: EncodeOptions) -> bool:
+    """Whether a WebP need not be compared with anything."""
+    limit = size_limit(options.target, picture.pixels)
+    if limit is not None:
+        return len(webp) <= limit
+    small_bpp = SMALL_EXACT_BPP if options.is_exact else SMALL_LOSSY_BPP
+    return 8 * len(webp) <= small_bpp * picture.pixels[..., 0].size
+
+
+def _may_be_smaller(picture: Picture, options: EncodeOptions, coded: _Coded) -> bool:
+    """Whether a WebP of what does not look drawn may be smaller: only if the pixels are coded."""
+    if not options.is_exact and _promised_db(options) is None:
+        return False
+    return ESTIMATE_PART * estimate_vp8l(picture.pixels) <= len(coded.data)
+
+
+def _choose(coded: _Coded, webp: bytes, picture: Picture, options: EncodeOptions) -> bytes:
+    """The better of the networks' file and a WebP, which is exact."""
+    limit = size_limit(options.target, picture.pixels)
+    if limit is not None:
+        return webp if len(webp) <= limit else coded.data
+    if options.is_exact or options.target is not None:
+        return min(webp, coded.data, key=len)
+    quality = LOSSY_QUALITY if options.quality is None else options.quality
+    error = (picture.pixels.astype(np.int32) - coded.shown) ** 2
+    bits = 8 * len(coded.data) + _lambda_at(max(quality, DRAWN_QUALITY)) * error.sum() / 3
+    return webp if 8 * len(webp) <= bits else coded.data
+
+
+def _lambda_at(quality: float) -> float:
+    """Bits per pixel per squared grey level."""
+    return float(LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** ((quality - 1) / 99))
+
+
+def _write(parts: Parts, sections: Sections) -> bytes:
+    return write_container(parts.header, parts.latents, parts.pixels, sections)
