@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from vlaecodec.cli.batch.names import is_namesake, name_output
 from vlaecodec.errors import InputError, OutputError, ParameterError
 
 STDIO = "-"
@@ -52,9 +54,18 @@ def make_folder(path: str) -> None:
         raise OutputError(f"{path}: {_reason(error)}") from error
 
 
-def output_path(input_path: str, output: str | None, option: str | None, suffix: str) -> str:
+def output_path(
+    input_path: str,
+    output: str | None,
+    option: str | None,
+    suffix: str,
+    *,
+    keep_suffix: bool = False,
+) -> str:
     """Where to write: the argument, the option, or the input's name with another suffix.
 
+    A picture that is there already and that a .vlae file was made from, by its name, is not what
+    decoding it ends at: photo.vlae becomes photo.decoded.png then.
     Raises ParameterError if both are given, or if the input has no name to derive one from.
     """
     if output is not None and option is not None:
@@ -65,7 +76,10 @@ def output_path(input_path: str, output: str | None, option: str | None, suffix:
     if input_path == STDIO:
         return STDIO
     try:
-        return str(Path(input_path).with_suffix(suffix))
+        path = name_output(Path(input_path), suffix, keep_suffix=keep_suffix)
+        if is_namesake(path, Path(input_path)) and path.exists():
+            path = path.with_suffix(f".decoded{suffix}")
+        return str(path)
     except ValueError as error:
         raise ParameterError(f"{input_path!r} is not the name of a file") from error
 
@@ -73,7 +87,8 @@ def output_path(input_path: str, output: str | None, option: str | None, suffix:
 def check_output(path: str, input_path: str, *, force: bool) -> None:
     """Raise OutputError if writing to path would fail or overwrite; done before any hard work.
 
-    Never lets the output replace the input, force or not.
+    Never lets the output replace the input, or the picture that the input was made from by its
+    name, force or not.
     """
     if path == STDIO:
         return
@@ -87,16 +102,22 @@ def check_output(path: str, input_path: str, *, force: bool) -> None:
             raise OutputError(f"{path}: is the input itself; name another output")
         if os.path.lexists(target) and not force:
             raise OutputError(f"{path}: exists already; give -f to overwrite")
+        if target.exists() and input_path != STDIO and is_namesake(target, Path(input_path)):
+            raise OutputError(
+                f"{path}: by its name {input_path} was made from it, and -f does not overwrite "
+                "originals; name another output"
+            )
         if not Path(os.path.realpath(target)).parent.is_dir():
             raise OutputError(f"{path}: no such folder")
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: {_reason(error)}") from error
 
 
-def write_output(path: str, data: bytes, *, force: bool) -> None:
+def write_output(path: str, data: bytes, *, force: bool, like: str | None = None) -> None:
     """Write all or nothing: to a temporary file in the same folder, then moved into place.
 
-    Devices and pipes are written to directly. Raises OutputError.
+    like: a file whose times and mode the output gets. Devices and pipes are written to directly.
+    Raises OutputError.
     """
     try:
         if path == STDIO:
@@ -106,6 +127,8 @@ def write_output(path: str, data: bytes, *, force: bool) -> None:
         else:
             with replacing(path, force=force) as file:
                 file.write(data)
+            if like is not None and like != STDIO:
+                shutil.copystat(like, path)
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: {_reason(error)}") from error
 

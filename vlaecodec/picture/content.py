@@ -11,6 +11,9 @@ EQUAL_PART = 0.4
 FEW_COLOURS = 256
 """As many as a palette has: dithered pictures have no equal neighbours."""
 
+_USES = 8
+"""How often each of few colours is used on average, at least."""
+
 _SAMPLE_ROWS = 256
 _SAMPLE_PIXELS = 2**14
 
@@ -23,7 +26,7 @@ def looks_drawn(pixels: NDArray[np.uint8]) -> bool:
     rows = pixels[:: max(1, pixels.shape[0] // _SAMPLE_ROWS)]
     columns = pixels[:, :: max(1, pixels.shape[1] // _SAMPLE_ROWS)].swapaxes(0, 1)
     equal = max(equal_part(rows), equal_part(columns))
-    return equal >= EQUAL_PART or _colours(rows) <= FEW_COLOURS
+    return equal >= EQUAL_PART or _has_few_colours(rows)
 
 
 def equal_part(pixels: NDArray[np.uint8]) -> float:
@@ -45,8 +48,9 @@ def _all_grey(pixels: NDArray[np.uint8]) -> bool:
     return bool((pixels[..., 0] == green).all() and (pixels[..., 2] == green).all())
 
 
-def _colours(pixels: NDArray[np.uint8]) -> int:
-    """How many colours a sample of the pixels has."""
+def _has_few_colours(pixels: NDArray[np.uint8]) -> bool:
+    """Whether a sample of the pixels could have a palette, and each colour comes again."""
     flat = pixels.reshape(-1, 3)
     flat = flat[:: max(1, len(flat) // _SAMPLE_PIXELS)].astype(np.uint32)
-    return len(np.unique(flat[:, 0] << 16 | flat[:, 1] << 8 | flat[:, 2]))
+    colours = len(np.unique(flat[:, 0] << 16 | flat[:, 1] << 8 | flat[:, 2]))
+    return colours <= min(FEW_COLOURS, len(flat) // _USES)

@@ -20,11 +20,13 @@ _RIFF_BYTES, _CHUNK_BYTES = 8, 20
 """What precedes the sizes' own counts: the RIFF header; that and the chunk's."""
 
 _SIGNATURE = 0x2F
-_SETTINGS = ((80, 4), (75, 2))
+_SETTINGS = ((80, 6), (80, 4), (75, 2))
 _SLOW_SETTINGS = ((100, 6),)
 """Quality (effort, for lossless files) and method, of which the smallest file is taken."""
 
-_SLOW_MAX_PX = 2**21
+_SLOW_MAX_PX = 2**18
+"""Seven CPU seconds a million pixels; the others take one together."""
+
 _BAND_ROWS = 16
 
 

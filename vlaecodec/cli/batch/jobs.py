@@ -75,11 +75,13 @@ class Outcome:
     size_bytes: int
     """Of the .vlae file."""
     seconds: float
+    coded_pixels: int | None = None
+    """In the .vlae file, where it is not all of them that were decoded."""
 
     @property
     def rate_bpp(self) -> float:
-        """Bits per pixel."""
-        return 8 * self.size_bytes / (self.width * self.height)
+        """Bits per pixel of the .vlae file."""
+        return 8 * self.size_bytes / (self.coded_pixels or self.width * self.height)
 
 
 def many_options(command: Command) -> Command:
@@ -121,6 +123,14 @@ def many_options(command: Command) -> Command:
             show_default=True,
             help="Where many files are worked on: processes here, or a Ray cluster that sees the "
             "same folders: the one that RAY_ADDRESS names, or one started on this machine.",
+        ),
+        click.option(
+            "--skip-existing",
+            is_flag=True,
+            help="Of many files, leave out those whose output is there already.",
+        ),
+        click.option(
+            "--preserve", is_flag=True, help="Give outputs the times and mode of their inputs."
         ),
         click.option(
             "--dry-run", is_flag=True, help="Only say what would be written, and what would fail."

@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
 
 from vlaecodec.cli.batch.jobs import Job
+from vlaecodec.cli.batch.names import VLAE, is_other_picture, is_shard, name_output
 from vlaecodec.cli.batch.tar import list_members
 from vlaecodec.cli.files import STDIO, check_input, check_output, output_path
 from vlaecodec.cli.reporting import say
 from vlaecodec.errors import InputError, ParameterError, VlaeError
-
-PICTURE_SUFFIXES = {f".{s}" for s in ("png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "avif")}
-PICTURE_SUFFIXES |= {f".{s}" for s in ("tif", "tiff", "bmp", "dib", "gif", "jp2", "j2k", "jpx")}
-PICTURE_SUFFIXES |= {f".{s}" for s in ("ppm", "pgm", "pbm", "pnm", "tga", "ico", "dds", "pcx")}
-"""What is taken for a picture in a folder."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +29,12 @@ class Plan:
     """Of outputs that are not named."""
     is_input: Callable[[Path], bool]
     """Tells a name that would be an input, in folders, shards and among two arguments."""
+    refused: list[tuple[Job, str]] = field(default_factory=list)
+    """Jobs that cannot be done, and why."""
+    passed_over: list[str] = field(default_factory=list)
+    """Files in folders that are no inputs: a line for each."""
+    pictures_left: list[str] = field(default_factory=list)
+    """Those of them that are pictures."""
 
 
 def plan_jobs(
@@ -43,10 +45,13 @@ def plan_jobs(
     recursive: bool,
     suffix: str,
     is_input: Callable[[Path], bool],
+    keep_suffix: bool = False,
+    skip_existing: bool = False,
 ) -> Plan:
     """The jobs that a command line asks for.
 
-    inputs: the arguments. output: what -o names. suffix, is_input: as in Plan.
+    inputs: the arguments. output: what -o names. suffix, is_input: as in Plan. keep_suffix: outputs
+    are named by one more suffix. skip_existing: of many, leave out those whose output is there.
     Raises ParameterError for a command line that means nothing or would write one file twice.
     """
     if output is not None and output_dir is not None:
@@ -54,8 +59,9 @@ def plan_jobs(
     if output_dir is None and output is not None and _is_folder(output):
         output_dir, output = output, None
     if output_dir is not None:
-        jobs = _plan_many(inputs, Path(output_dir), recursive, suffix, is_input)
-        return Plan(jobs, True, suffix, is_input)
+        plan = Plan([], True, suffix, is_input)
+        _plan_many(plan, inputs, Path(output_dir), recursive=recursive, keep_suffix=keep_suffix)
+        return _without_existing(plan) if skip_existing else plan
     if recursive:
         raise ParameterError("-r needs --output-dir: the folder to write to")
     many = len(inputs) > 2 or (len(inputs) == 2 and _is_second_input(inputs, is_input))
@@ -64,23 +70,8 @@ def plan_jobs(
     if is_shard(Path(inputs[0])):
         raise ParameterError(f"{inputs[0]}: a shard needs --output-dir: the folder to write to")
     target = inputs[1] if len(inputs) == 2 else None
-    job = Job(inputs[0], output_path(inputs[0], target, output, suffix))
+    job = Job(inputs[0], output_path(inputs[0], target, output, suffix, keep_suffix=keep_suffix))
     return Plan([job], False, suffix, is_input)
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a name looks like a picture's."""
-    return path.suffix.lower() in PICTURE_SUFFIXES
-
-
-def is_shard(path: Path) -> bool:
-    """Whether a name looks like a tar shard's."""
-    return path.suffix.lower() == ".tar"
-
-
-def is_vlae(path: Path) -> bool:
-    """Whether a name looks like one of our own files."""
-    return path.suffix.lower() == ".vlae"
 
 
 def show_plan(plan: Plan, *, force: bool) -> None:
@@ -98,7 +89,11 @@ def show_plan(plan: Plan, *, force: bool) -> None:
         except VlaeError as error:
             failed = True
             say(f"would fail: {error}")
-    if failed:
+    for _, problem in plan.refused:
+        say(f"would fail: {problem}")
+    for line in plan.passed_over:
+        say(line)
+    if failed or plan.refused or plan.pictures_left:
         sys.exit(1)
 
 
@@ -112,29 +107,34 @@ def _is_second_input(inputs: tuple[str, ...], is_input: Callable[[Path], bool]) 
 
 
 def _plan_many(
-    inputs: tuple[str, ...],
-    folder: Path,
-    recursive: bool,
-    suffix: str,
-    is_input: Callable[[Path], bool],
-) -> list[Job]:
-    jobs: list[Job] = []
+    plan: Plan, inputs: tuple[str, ...], folder: Path, *, recursive: bool, keep_suffix: bool
+) -> None:
+    """Fill a plan. Of two inputs that would become one output, the second is refused."""
     sources: dict[str, str] = {}
-    for source, inner in _expand(inputs, recursive, is_input):
+    for source, inner in _expand(plan, inputs, recursive=recursive):
         path = Path(inner)
-        output = str(folder / (path if is_shard(path) else path.with_suffix(suffix)))
+        name = path if is_shard(path) else name_output(path, plan.suffix, keep_suffix=keep_suffix)
+        output = str(folder / name)
         if output in sources:
-            raise ParameterError(f"{sources[output]} and {source} would both become {output}")
+            reason = f"{source}: would become {output}, as {sources[output]} does; --keep-suffix"
+            plan.refused.append((Job(source, output), f"{reason} tells them apart"))
+            continue
         sources[output] = source
-        jobs.append(Job(source, output))
-    if not jobs:
-        raise InputError(f"nothing to do: no inputs in {', '.join(inputs)}")
-    return jobs
+        plan.jobs.append(Job(source, output))
+    if not plan.jobs:
+        left = f"; passed over: {len(plan.passed_over)} files" if plan.passed_over else ""
+        raise InputError(f"nothing to do: no inputs in {', '.join(inputs)}{left}")
 
 
-def _expand(
-    inputs: tuple[str, ...], recursive: bool, is_input: Callable[[Path], bool]
-) -> Iterator[tuple[str, str]]:
+def _without_existing(plan: Plan) -> Plan:
+    """Without the jobs whose output is there: what is left of a batch that was interrupted."""
+    jobs = [job for job in plan.jobs if not os.path.lexists(job.output)]
+    if len(jobs) < len(plan.jobs):
+        say(f"{len(plan.jobs) - len(jobs)} of {len(plan.jobs)} outputs are there already: skipped")
+    return replace(plan, jobs=jobs)
+
+
+def _expand(plan: Plan, inputs: tuple[str, ...], *, recursive: bool) -> Iterator[tuple[str, str]]:
     """Each input file, and its name below the output folder."""
     for name in inputs:
         if name == STDIO:
@@ -146,12 +146,35 @@ def _expand(
             continue
         if not recursive:
             raise ParameterError(f"{name}: is a folder; give -r to take what is in it")
-        for parent, folders, files in os.walk(name):
-            folders[:] = sorted(f for f in folders if not f.startswith("."))
-            for file in sorted(files):
-                path = Path(parent, file)
-                if not file.startswith(".") and (is_input(path) or is_shard(path)):
-                    yield str(path), os.path.relpath(path, name)
+        yield from _walk(plan, name)
+
+
+def _walk(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
+    """Each input in a folder; what is none goes on the plan's list of what is passed over."""
+    for parent, folders, files in os.walk(name):
+        for folder in sorted(folders):
+            if (Path(parent) / folder).is_symlink():
+                _pass_over(plan, Path(parent, folder), "a link to a folder", picture=False)
+            elif folder.startswith("."):
+                _pass_over(plan, Path(parent, folder), "a hidden folder", picture=False)
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for file in sorted(files):
+            path = Path(parent, file)
+            taken = plan.is_input(path) or is_shard(path)
+            if file.startswith("."):
+                _pass_over(plan, path, "hidden", picture=taken)
+            elif taken:
+                yield str(path), os.path.relpath(path, name)
+            elif is_other_picture(path) and plan.suffix == VLAE:
+                _pass_over(plan, path, "a picture that cannot be read here", picture=True)
+            else:
+                _pass_over(plan, path, f"no {'picture' if plan.suffix == VLAE else '.vlae file'}")
+
+
+def _pass_over(plan: Plan, path: Path, reason: str, *, picture: bool = False) -> None:
+    plan.passed_over.append(f"passed over: {path}: {reason}")
+    if picture:
+        plan.pictures_left.append(str(path))
 
 
 def _is_folder(name: str) -> bool:

@@ -81,7 +81,8 @@ def run_many(
     ):
         sizes = {job: job.size_bytes for job in shards.jobs}
         with total_bar(title, len(sizes), sum(sizes.values()), quiet=quiet) as advance:
-            for result in chain(shards.failures, shards.gather(stream)):
+            refused = [Result(job, error=problem) for job, problem in plan.refused]
+            for result in chain(refused, shards.failures, shards.gather(stream)):
                 results.append(result)
                 for warning in result.warnings:
                     say(f"warning: {result.job.source}: {warning}")
@@ -90,9 +91,13 @@ def run_many(
                 outcome = result.outcome
                 if result.job in sizes:
                     advance(sizes[result.job], outcome.width * outcome.height if outcome else 0)
+    for line in plan.passed_over:
+        say(line)
     if not quiet:
         _show_summary(results, time.perf_counter() - start)
-    if any(result.error is not None for result in results):
+    if plan.pictures_left:
+        say(f"pictures that were not coded: {len(plan.pictures_left)} in the folders")
+    if plan.pictures_left or any(result.error is not None for result in results):
         sys.exit(1)
 
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from vlaecodec.cli.batch.jobs import Job
-from vlaecodec.cli.batch.plan import Plan, is_shard
+from vlaecodec.cli.batch.names import is_shard
+from vlaecodec.cli.batch.plan import Plan
 from vlaecodec.cli.batch.tar import Member, add_member, list_members
 from vlaecodec.cli.batch.worker import Result, check_job
 from vlaecodec.cli.files import replacing

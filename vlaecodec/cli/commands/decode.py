@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
-from vlaecodec.bitstream.header import MAX_PIXELS, SEED_MAX
+from vlaecodec.bitstream.header import MAX_PIXELS, SEED_MAX, read_header
 from vlaecodec.bitstream.tiles import Region
 from vlaecodec.cli.batch.jobs import PATH, Job, Outcome, many_options
-from vlaecodec.cli.batch.plan import is_shard, is_vlae, plan_jobs, show_plan
+from vlaecodec.cli.batch.names import is_shard, is_vlae
+from vlaecodec.cli.batch.plan import plan_jobs, show_plan
 from vlaecodec.cli.batch.run import carry_out
 from vlaecodec.cli.files import STDIO, write_output
 from vlaecodec.cli.reporting import naming, reports_errors
@@ -114,12 +115,15 @@ def decode(
     force: bool,
     thumbnail: int | None,
     strip: bool,
+    skip_existing: bool,
+    preserve: bool,
     quiet: bool,
     **values: Any,
 ) -> None:
     """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
 
-    OUTPUT is INPUT with the suffix .png unless given. "-" is standard input or output.
+    OUTPUT is INPUT with the suffix .png unless given, or .decoded.png where INPUT was made from a
+    .png of its name. "-" is standard input or output.
 
     Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
     FOLDER/INPUT with the suffix that --format says. Two arguments without a folder are INPUT and
@@ -143,6 +147,7 @@ def decode(
         recursive=recursive,
         suffix="." + (format_name or "png"),
         is_input=is_vlae,
+        skip_existing=skip_existing,
     )
     for job in plan.jobs:
         if not is_shard(Path(job.output)):
@@ -156,7 +161,12 @@ def decode(
         show_plan(plan, force=force)
         return
     work = partial(
-        decode_file, options=options, thumbnail=thumbnail, format_name=format_name, strip=strip
+        decode_file,
+        options=options,
+        thumbnail=thumbnail,
+        format_name=format_name,
+        strip=strip,
+        preserve=preserve,
     )
     carry_out(
         plan,
@@ -178,6 +188,7 @@ def decode_file(
     options: DecodeOptions,
     thumbnail: int | None,
     format_name: str | None,
+    preserve: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Outcome:
     """Decode one file to another."""
@@ -207,8 +218,11 @@ def decode_file(
         save_image(image, buffer, name, strip=strip)
     except Exception as error:  # Pillow's writers raise whatever they meet
         raise OutputError(f"{job.output}: {name} cannot hold it: {error}") from error
-    write_output(job.output, buffer.getvalue(), force=force)
-    return Outcome(image.width, image.height, len(data), seconds)
+    like = job.input if preserve else None
+    write_output(job.output, buffer.getvalue(), force=force, like=like)
+    header, _ = read_header(data, options.max_pixels)
+    coded = header.width * header.height
+    return Outcome(image.width, image.height, len(data), seconds, coded)
 
 
 def pillow_format(target: str, format_name: str | None) -> str:

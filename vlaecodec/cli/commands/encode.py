@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
 from vlaecodec.bitstream.header import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
 from vlaecodec.cli.batch.jobs import PATH, Job, Outcome, many_options
-from vlaecodec.cli.batch.plan import is_picture, plan_jobs, show_plan
+from vlaecodec.cli.batch.names import is_other_picture, is_picture
+from vlaecodec.cli.batch.plan import plan_jobs, show_plan
 from vlaecodec.cli.batch.run import carry_out
 from vlaecodec.cli.commands.roi_options import RoiOption, RoiType, check_masks, read_rois
 from vlaecodec.cli.files import write_output
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.codec.options import EncodeOptions
-from vlaecodec.errors import ImageError, ParameterError
+from vlaecodec.errors import ImageError, OutputError, ParameterError
 from vlaecodec.model.registry import TUNES
+
+BYTE_UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1000, "m": 1000**2, "mb": 1000**2}
+BYTE_UNITS |= {"ki": 1024, "mi": 1024**2}
+"""By their first two letters."""
 
 
 class ByteCount(click.ParamType[Any]):
-    """A number of bytes: 40000, 40k (thousand) or 1.5M (million)."""
+    """A number of bytes: 40000, 40k or 40kB (thousand), 1.5M (million), 40KiB (1024), 2MiB."""
 
     name = "bytes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        factor = {"k": 1000, "m": 1000**2}.get(value[-1:].lower(), 1)
+        parts = re.fullmatch(r"([0-9.e+]+)\s*(|b|kb?|mb?|kib|mib)", value.strip(), re.IGNORECASE)
         try:
-            count = round(float(value[:-1] if factor > 1 else value) * factor)
+            count = round(float(parts[1]) * BYTE_UNITS[parts[2].lower()[:2]]) if parts else 0
         except (ValueError, OverflowError):
             count = 0
         if count < 1:
-            self.fail(f"{value!r} is not a number of bytes, as 40000, 40k or 1.5M", param, ctx)
+            problem = f"{value!r} is not a number of bytes, as 40000, 40k, 40KiB or 1.5M"
+            self.fail(problem, param, ctx)
         return count
 
 
@@ -136,6 +144,29 @@ class TextureType(click.ParamType[Any]):
 @click.option("--strip", is_flag=True, help="Leave out the ICC profile, EXIF and XMP.")
 @click.option("--to-8-bit", is_flag=True, help="Reduce deeper samples to 8 bits; else refused.")
 @click.option(
+    "--frame",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Take the Nth frame of an animation, or page; else files with several are refused.",
+)
+@click.option(
+    "--accept-truncated",
+    is_flag=True,
+    help="Take files that break off, with what is there of them.",
+)
+@click.option(
+    "--only-nets",
+    is_flag=True,
+    help="Code with the networks, also what is smaller as a lossless WebP or, near -q 100, less "
+    "near than promised.",
+)
+@click.option(
+    "--keep-suffix",
+    is_flag=True,
+    help="Name outputs with one more suffix, photo.jpg.vlae, so that photo.png and photo.jpg both "
+    "get one.",
+)
+@click.option(
     "--max-pixels",
     type=click.IntRange(1),
     metavar="N",
@@ -157,6 +188,11 @@ def encode(
     dry_run: bool,
     rois: tuple[RoiOption, ...],
     max_pixels: int,
+    frame: int | None,
+    accept_truncated: bool,
+    keep_suffix: bool,
+    skip_existing: bool,
+    preserve: bool,
     force: bool,
     quiet: bool,
     **values: Any,
@@ -187,14 +223,30 @@ def encode(
       cat photo.webp | vlaecodec encode - - > photo.vlae
     """
     plan = plan_jobs(
-        inputs, output, output_dir, recursive=recursive, suffix=".vlae", is_input=is_picture
+        inputs,
+        output,
+        output_dir,
+        recursive=recursive,
+        suffix=".vlae",
+        is_input=is_picture,
+        keep_suffix=keep_suffix,
+        skip_existing=skip_existing,
     )
+    for job in plan.jobs:
+        check_suffix(job.output)
     check_masks(rois, (job.output for job in plan.jobs))
     options = EncodeOptions(roi=read_rois(rois), **values)
     if dry_run:
         show_plan(plan, force=force)
         return
-    work = partial(encode_file, options=options, max_pixels=max_pixels)
+    work = partial(
+        encode_file,
+        options=options,
+        max_pixels=max_pixels,
+        frame=frame,
+        accept_truncated=accept_truncated,
+        preserve=preserve,
+    )
     carry_out(
         plan,
         work,
@@ -206,12 +258,21 @@ def encode(
     )
 
 
+def check_suffix(path: str) -> None:
+    """Raise OutputError for the suffix of another format: programs go by it."""
+    if is_picture(Path(path)) or is_other_picture(Path(path)):
+        raise OutputError(f"{path}: would be a .vlae file with the suffix of another format")
+
+
 def encode_file(
     job: Job,
     *,
     force: bool,
     options: EncodeOptions,
     max_pixels: int,
+    frame: int | None = None,
+    accept_truncated: bool = False,
+    preserve: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Outcome:
     """Encode one file to another."""
@@ -221,10 +282,16 @@ def encode_file(
     from vlaecodec.picture.image import read_image
 
     with naming(job.source, (ImageError, ParameterError)):
-        image = read_image(data, to_8_bit=options.to_8_bit, max_pixels=max_pixels)
+        image = read_image(
+            data,
+            to_8_bit=options.to_8_bit,
+            max_pixels=max_pixels,
+            frame=frame,
+            accept_truncated=accept_truncated,
+        )
         start = time.perf_counter()
         encoded = encode_picture(image, options, progress)
         seconds = time.perf_counter() - start
-    write_output(job.output, encoded, force=force)
+    write_output(job.output, encoded, force=force, like=job.input if preserve else None)
     header, _ = read_header(encoded, max_pixels)
     return Outcome(header.width, header.height, len(encoded), seconds)
