@@ -20,12 +20,8 @@ _RIFF_BYTES, _CHUNK_BYTES = 8, 20
 """What precedes the sizes' own counts: the RIFF header; that and the chunk's."""
 
 _SIGNATURE = 0x2F
-_SETTINGS = ((80, 6), (80, 4), (75, 2))
-_SLOW_SETTINGS = ((100, 6),)
+_SETTINGS = ((100, 5), (80, 4), (75, 2))
 """Quality (effort, for lossless files) and method, of which the smallest file is taken."""
-
-_SLOW_MAX_PX = 2**18
-"""Seven CPU seconds a million pixels; the others take one together."""
 
 _BAND_ROWS = 16
 
@@ -42,10 +38,8 @@ class Shape:
 def encode_vp8l(samples: NDArray[np.uint8]) -> bytes:
     """A WebP file of uint8 [H, W, 3] or [H, W, 4], sides of at most SIDE_MAX_PX."""
     image = Image.fromarray(samples)
-    slow = image.width * image.height <= _SLOW_MAX_PX
-    settings = _SETTINGS + (_SLOW_SETTINGS if slow else ())
     files = []
-    for quality, method in settings:
+    for quality, method in _SETTINGS:
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", lossless=True, exact=True, quality=quality, method=method)
         files.append(buffer.getvalue())
