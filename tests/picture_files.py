@@ -125,3 +125,9 @@ def tiff_pages(*pages: Image.Image, reduced: bool) -> bytes:
     for page in pages[1:]:
         page.encoderinfo = {"tiffinfo": info}
     return saved(pages[0], "TIFF", save_all=True, append_images=list(pages[1:]))
+
+
+def animation_of(reds: tuple[int, ...], kind: str = "GIF") -> bytes:
+    """A frame of 8 x 8 pixels for each red."""
+    frames = [Image.new("RGB", (8, 8), (red, 0, 0)) for red in reds]
+    return saved(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True)

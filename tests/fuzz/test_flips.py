@@ -12,6 +12,7 @@ from PIL import Image
 import vlaecodec
 from tests.conftest import photo
 from tests.forge import forge_section, forge_words
+from tests.picture_files import SRGB
 from vlaecodec.bitstream.container import read_container
 from vlaecodec.bitstream.header import Section, read_header
 from vlaecodec.codec.decode import decode_pixels
@@ -36,7 +37,7 @@ def picture_with_everything() -> Image.Image:
     image.putalpha(Image.fromarray(photo(16, 24, seed=3)[..., 0]))
     exif = Image.Exif()
     exif[0x010F] = "Someone"
-    image.info |= {"icc_profile": b"profile" * 9, "exif": exif.tobytes(), "xmp": b"<x/>"}
+    image.info |= {"icc_profile": SRGB, "exif": exif.tobytes(), "xmp": b"<x/>"}
     return image
 
 

@@ -24,6 +24,7 @@ from vlaecodec.codec.decode import decode_pixels
 from vlaecodec.model.frozen import load_model
 from vlaecodec.model.registry import find_model
 from vlaecodec.picture.alpha import encode_alpha
+from vlaecodec.picture.icc import Primaries, make_profile
 from vlaecodec.pixels import coder as pixel_coder
 from vlaecodec.pixels.correction import CLASSES, Correction
 
@@ -60,10 +61,10 @@ def main() -> None:
         "photo-q87.5": vlaecodec.encode(crop, 87.5),
         "tuned-for-psnr": vlaecodec.encode(crop[:72, :88], 30, tune="psnr"),
         "pixel": vlaecodec.encode(crop[:1, :1], 50),
-        "odd": vlaecodec.encode(crop[:31, :17], 100),
+        "odd": vlaecodec.encode(crop[:31, :17], 90),
         "two-tiles": vlaecodec.encode(photo(48, TILE_PX + 80), 20, texture=0.5),
         "lossless": vlaecodec.encode(crop[:72, :88], lossless=True),
-        "lossless-noise": vlaecodec.encode(wild, 5, lossless=True),
+        "lossless-noise": vlaecodec.encode(wild, 5, lossless=True, only_nets=True),
         "lossless-two-tiles": vlaecodec.encode(photo(24, TILE_PX + 40), lossless=True),
         "lossless-corrected": with_correction(crop[:40, :56]),
         "near-lossless-1": vlaecodec.encode(crop[:40, :56], max_error=1),
@@ -73,6 +74,9 @@ def main() -> None:
         "grey-near-lossless-2": vlaecodec.encode(crop[:40, :56, 1], max_error=2),
         "everything-webp-alpha": vlaecodec.encode(with_everything(crop[:40, :56]), 30),
         "everything-png-alpha": with_png_alpha(with_everything(crop[:8, :9])),
+        "stored": vlaecodec.encode(draw_boxes()),
+        "stored-alpha": vlaecodec.encode(with_everything(draw_boxes()), lossless=True),
+        "grey-as-rgb": vlaecodec.encode(np.repeat(crop[:40, :56, 1:2], 3, axis=2), 30),
         "digit": vlaecodec.encode(draw_digit(), 60, model=SMALL_MODEL),
         "digit-lossless": vlaecodec.encode(draw_digit(), model=SMALL_MODEL, lossless=True),
     }
@@ -121,6 +125,14 @@ def main() -> None:
     FORMAT.write_text(insert_example(FORMAT.read_text()))
 
 
+def draw_boxes() -> np.ndarray:
+    """Flat colours, uint8 [40, 56, 3]: smaller as a lossless WebP."""
+    pixels = np.full((40, 56, 3), (240, 241, 250), np.uint8)
+    pixels[8:30, 10:40] = (20, 90, 200)
+    pixels[::6, 4:-4] = (30, 30, 30)
+    return pixels
+
+
 def with_correction(pixels: np.ndarray) -> bytes:
     """A lossless file with a correction of its distributions, for which it is too small itself."""
     rows = np.random.default_rng(0).integers(-9, 10, (CLASSES, 79, 3), dtype=np.int32)
@@ -140,7 +152,8 @@ def with_everything(pixels: np.ndarray) -> Image.Image:
     image.putalpha(Image.fromarray(np.clip(distance * 14, 0, 255).astype(np.uint8)))
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "Someone", "A camera"
-    profile = b"\x00\x00\x01\x00" + b"a profile that nobody interprets " * 8
+    wide = Primaries((0.3127, 0.329), (0.68, 0.32), (0.265, 0.69), (0.15, 0.06))
+    profile = make_profile("wide", wide, 2.2)
     xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'></x:xmpmeta>"
     image.info |= {"icc_profile": profile, "exif": exif.tobytes(), "xmp": xmp}
     return image

@@ -17,6 +17,8 @@ PHOTOS = sorted(p for p in DECODE.glob("*.vlae") if not p.stem.startswith("digit
 
 
 def weights_of(data: bytes) -> Path:
+    if data[5] & 8:
+        return Path()  # stored as WebP: no model
     return find_fingerprint(read_header(data)[0].fingerprint).folder / WEIGHTS_NAME
 
 

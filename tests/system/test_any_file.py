@@ -18,6 +18,7 @@ from tests.picture_files import (
     SRGB,
     WIDTH,
     XMP,
+    animation_of,
     colours,
     deep,
     exif,
@@ -161,8 +162,7 @@ def without_last_scan() -> bytes:
 
 
 def animation(kind: str) -> bytes:
-    frames = [Image.new("RGB", (8, 8), (level, 0, 0)) for level in (10, 120, 250)]
-    return saved(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True)
+    return animation_of((10, 120, 250), kind)
 
 
 def ycck_without_profile() -> bytes:
