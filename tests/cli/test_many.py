@@ -104,14 +104,6 @@ def test_a_dry_run_writes_nothing(album, tmp_path) -> None:
     assert not (album / "a.vlae").exists()
 
 
-def test_two_inputs_that_would_become_one_output_are_refused(album, tmp_path) -> None:
-    Image.fromarray(photo(8, 8)).save(album / "a.jpg")
-    done = run("encode", "-r", album, "--output-dir", tmp_path / "out")
-    assert done.exit_code == 2
-    assert "both become" in done.stderr
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

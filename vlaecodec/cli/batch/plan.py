@@ -154,15 +154,15 @@ def _walk(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
     for parent, folders, files in os.walk(name):
         for folder in sorted(folders):
             if (Path(parent) / folder).is_symlink():
-                _pass_over(plan, Path(parent, folder), "a link to a folder", picture=False)
+                _pass_over(plan, Path(parent, folder), "a link to a folder")
             elif folder.startswith("."):
-                _pass_over(plan, Path(parent, folder), "a hidden folder", picture=False)
+                _pass_over(plan, Path(parent, folder), "a hidden folder")
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for file in sorted(files):
             path = Path(parent, file)
             taken = plan.is_input(path) or is_shard(path)
             if file.startswith("."):
-                _pass_over(plan, path, "hidden", picture=taken)
+                _pass_over(plan, path, "hidden")
             elif taken:
                 yield str(path), os.path.relpath(path, name)
             elif is_other_picture(path) and plan.suffix == VLAE:
