@@ -117,7 +117,6 @@ def test_an_interrupted_batch_goes_on(tmp_path) -> None:
     assert run(*arguments).exit_code == 0
     (tmp_path / "out/b.vlae").unlink()
     stamp = (tmp_path / "out/a.vlae").stat().st_mtime_ns
-    assert run(*arguments).exit_code == 1
     done = run(*arguments, "--skip-existing")
     assert done.exit_code == 0, done.output
     assert "1 of 2 outputs are there already: skipped" in done.stderr

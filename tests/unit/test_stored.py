@@ -66,10 +66,11 @@ def test_drawings_are_exact_and_no_larger_than_webp(options) -> None:
     assert len(data) <= webp_size(screen()) + 64
 
 
+@pytest.mark.parametrize("size", [(150, 200), (8, 8), (33, 17)])
 @pytest.mark.parametrize("grey", [False, True])
-def test_flat_colour_is_exact_to_its_edge(grey) -> None:
+def test_flat_colour_is_exact_to_its_edge(grey, size) -> None:
     colour = (77, 77, 77) if grey else (12, 140, 60)
-    flat = np.full((150, 200, 3), colour, np.uint8)
+    flat = np.full((*size, 3), colour, np.uint8)
     data = vlaecodec.encode(flat)
     assert len(data) < 100
     image = vlaecodec.decode(data)

@@ -41,6 +41,9 @@ DRAWN_QUALITY = 50.0
 SMALL_LOSSY_BPP, SMALL_EXACT_BPP = 0.25, 0.5
 """A WebP as small as that is taken without a look at what the networks would do."""
 
+NOTHING_BYTES = 64
+"""So much larger a file may be for being exact, however small the picture."""
+
 ESTIMATE_PART = 0.8
 """Estimates of a WebP's size may be so much too large."""
 
@@ -199,7 +202,7 @@ def _choose(coded: _Coded, webp: bytes, picture: Picture, options: EncodeOptions
     quality = LOSSY_QUALITY if options.quality is None else options.quality
     error = (picture.pixels.astype(np.int32) - coded.shown) ** 2
     bits = 8 * len(coded.data) + _lambda_at(max(quality, DRAWN_QUALITY)) * error.sum() / 3
-    return webp if 8 * len(webp) <= bits else coded.data
+    return webp if 8 * (len(webp) - NOTHING_BYTES) <= bits else coded.data
 
 
 def _lambda_at(quality: float) -> float:
