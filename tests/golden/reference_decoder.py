@@ -531,7 +531,7 @@ class File(NamedTuple):
 def read_file(data: bytes) -> File:
     fields = struct.unpack_from("<4sBB4sHHHBH", data)
     magic, version, flags, _, width, height, quality, texture, seed = fields
-    assert (magic, version, flags & 8) == (b"\x8bVLA", 5, 0)
+    assert (magic, version, flags & 8) == (b"\x8bVLA", 6, 0)
     width, height, offset = width + 1, height + 1, 19
     error = data[offset] if flags & 1 else 0
     grey = flags & 2

@@ -102,7 +102,7 @@ def main() -> None:
         "newer-version.5": good[:4] + b"\x63" + good[5:],
         "older-version.5": good[:4] + b"\x02" + good[5:],
         "reserved-flag.5": forge_header(good, 5, b"\x80"),
-        "reserved-section.5": forge_header(whole, 19, b"\x3f"),
+        "reserved-section.5": forge_header(whole, 19, b"\x2f"),
         "section-bit.4": whole[:sections] + bytes([whole[sections] ^ 1]) + whole[sections + 1 :],
         "cut-in-sections.4": whole[: sections + 20],
         "section-not-deflated.4": forge_section(whole, Section.XMP, b"not deflated"),
