@@ -42,7 +42,6 @@ def test_target_size_is_not_exceeded(picture: Path) -> None:
         (["--target-size", "lots"], "not a number of bytes"),
         (["--target-size", "-3"], "not a number of bytes"),
         (["--target-size", "20"], "no file as small"),
-        (["--target-psnr", "99"], "no lossy file"),
         (["--effort", "10"], "effort"),
         (["--tune", "looks", "--lossless"], "tune is for lossy"),
         (["--tune", "looks", "--roi", "0,0,9,9", "--effort", "2"], "roi cannot be combined"),

@@ -9,7 +9,6 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 import vlaecodec
 import vlaecodec.pillow_plugin
 from tests.conftest import photo
-from tests.picture_files import SRGB
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -19,7 +19,13 @@ from vlaecodec.bitstream.header import read_header
 from vlaecodec.codec.choice import round_residual
 from vlaecodec.codec.decode import decode_pixels, verify
 from vlaecodec.codec.thumbnail import decode_thumbnail
-from vlaecodec.errors import DamagedError, ModelError, ReproductionError, UnsupportedError
+from vlaecodec.errors import (
+    DamagedError,
+    ModelError,
+    ParameterError,
+    ReproductionError,
+    UnsupportedError,
+)
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.picture.content import looks_drawn
 from vlaecodec.picture.vp8l import Shape, decode_vp8l, encode_vp8l, read_shape
@@ -244,3 +250,8 @@ def test_colours_stay_neutral() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert vlaecodec.decode(vlaecodec.encode(grey, lossless=True)).tobytes() == grey.tobytes()
+
+
+def test_a_size_that_no_file_has_is_refused() -> None:
+    with pytest.raises(ParameterError, match="no file as small"):
+        vlaecodec.encode(photo(48, 64), target_size=20)

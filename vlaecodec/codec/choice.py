@@ -84,6 +84,8 @@ def _encode_photo(
     try:
         draft = _find_draft(encoder, picture, options, sections)
     except UnmetTargetError:
+        if size_limit(options.target, picture.pixels) is not None:
+            raise
         place, measure = make_scale(picture.pixels, options.target or ("", 0.0))
         return _encode_nearer(picture, options, sections, lambda shown: measure(shown) >= place)
     coded = _Coded(_write(encoder.finish(draft), sections), encoder.mean_image(draft))
