@@ -1,6 +1,6 @@
 """`python -m vlaecodec`."""
 
-from vlaecodec.cli.main import main
+from vlaecodec.cli.process import run
 
 if __name__ == "__main__":
-    main(prog_name="vlaecodec")
+    run()

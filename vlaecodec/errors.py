@@ -59,5 +59,10 @@ class EngineError(VlaeError):
     """What many files were given to, to work on them, has failed."""
 
 
+def is_want_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory is short; torch's is a RuntimeError."""
+    return isinstance(error, MemoryError) or "allocate memory" in str(error)
+
+
 class LossWarning(UserWarning):
     """Something of the input is not kept in the file."""

@@ -21,7 +21,8 @@ from vlaecodec.entropy.scales import FRACTIONS, TOP_STEPS
 from vlaecodec.errors import DamagedError
 from vlaecodec.latents.coder import Words, decode_latent
 from vlaecodec.latents.predictor import LatentPredictor, Symbols, to_latent_array
-from vlaecodec.model.frozen import LatentArray, PhotoModel, exactly, load_model
+from vlaecodec.model.exactness import exactly
+from vlaecodec.model.frozen import LatentArray, PhotoModel, load_model
 from vlaecodec.model.registry import find_fingerprint
 from vlaecodec.model.tiled import empty_latent
 from vlaecodec.networks.common.quality import STEP_FRAC_BITS

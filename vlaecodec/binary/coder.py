@@ -22,7 +22,7 @@ from vlaecodec.binary.model import LEVELS, SmallModel, level_step
 from vlaecodec.bitstream.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN
 from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
 from vlaecodec.entropy.scales import FRACTIONS, LOGIT_LIMIT
-from vlaecodec.model.frozen import exactly
+from vlaecodec.model.exactness import exactly
 from vlaecodec.networks.binary.causal_decoder import BinaryDecoder
 from vlaecodec.networks.binary.posterior import CODE_SCALE_INDEX, network_image
 from vlaecodec.networks.common.fixed_point import LATENT
@@ -157,7 +157,9 @@ def run_pixels(model: SmallModel, z: Latents, choose: ChooseBits) -> Bitmaps:
     count, height, width = features.shape[:3]
     window = decoder.window
     # Windows reach beyond the borders, where nothing is: 0, neither black nor white.
-    room = torch.zeros(count, height + window.height, width + 2 * window.reach)
+    room = torch.zeros(
+        (count, height + window.height, width + 2 * window.reach), dtype=torch.float32
+    )
     features = features.flatten(1, 2)
     rows, columns = np.divmod(np.arange(height * width), width)
     offsets = [(dy, dx) for dy in range(window.height) for dx in range(window.width)] + [

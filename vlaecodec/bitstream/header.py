@@ -14,8 +14,8 @@ MAGIC = b"\x8bVLA"
 VERSION = 6
 
 MAX_SIDE_PX = 65536
-MAX_PIXELS = 2**28
-"""Default limit on width x height; decoding a larger file has to be asked for."""
+MAX_PIXELS = 100_000_000
+"""Default limit on width x height; a larger picture has to be asked for."""
 
 QUALITY_UNIT = 256
 """Quality codes per unit of quality."""

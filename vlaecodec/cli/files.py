@@ -5,28 +5,84 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from vlaecodec.bitstream.header import MAGIC
 from vlaecodec.cli.batch.names import is_namesake, name_output
-from vlaecodec.errors import InputError, OutputError, ParameterError
+from vlaecodec.errors import DamagedError, InputError, OutputError, ParameterError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
 
 STDIO = "-"
+
+STALE_S = 60.0
+"""What nobody has held or changed for so long is a dead process's."""
+
+_OURS = ".vlaecodec-"
+"""How names begin of what is not finished."""
+
+_CHUNK_BYTES = 2**20
+
+_unfinished: set[Path] = set()
+"""Temporary files of this process."""
 
 
 def read_input(path: str) -> bytes:
     """The bytes of a file, or of standard input for "-". Raises InputError if there is none."""
+    with _opened(path) as file:
+        return file.read()
+
+
+def read_vlae(path: str) -> bytes:
+    """The bytes of a .vlae file; of any other no more than its first are read.
+
+    Raises InputError, or DamagedError for another kind of file.
+    """
+    with _opened(path) as file:
+        head = file.read(len(MAGIC))
+        if head != MAGIC[: len(head)] or not head:
+            raise DamagedError(f"{_name(path)}: not a .vlae file")
+        return head + file.read()
+
+
+def read_head(path: str, size_bytes: int) -> tuple[bytes, int]:
+    """The first bytes of a file, and how many it has. Raises InputError."""
+    with _opened(path) as file:
+        head = file.read(size_bytes)
+        if file.seekable():
+            return head, max(len(head), file.seek(0, os.SEEK_END))
+        length = len(head)
+        while more := file.read(_CHUNK_BYTES):
+            length += len(more)
+        return head, length
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    """A file, or standard input for "-", to read. Raises InputError."""
     try:
-        if path == STDIO:
-            if sys.stdin is None:
-                raise InputError("standard input is closed")
-            return sys.stdin.buffer.read()
-        return Path(path).read_bytes()
+        if path != STDIO:
+            with Path(path).open("rb") as file:
+                yield file
+        elif sys.stdin is None:
+            raise InputError("standard input is closed")
+        else:
+            yield sys.stdin.buffer
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {_reason(error)}") from error
+        raise InputError(f"{_name(path)}: {_reason(error)}") from error
+
+
+def _name(path: str) -> str:
+    return "standard input" if path == STDIO else path
 
 
 def check_input(path: str) -> None:
@@ -107,8 +163,12 @@ def check_output(path: str, input_path: str, *, force: bool) -> None:
                 f"{path}: by its name {input_path} was made from it, and -f does not overwrite "
                 "originals; name another output"
             )
-        if not Path(os.path.realpath(target)).parent.is_dir():
+        folder = Path(os.path.realpath(target)).parent
+        if not folder.is_dir():
             raise OutputError(f"{path}: no such folder")
+        _refuse_dangling(target)
+        if not os.access(folder, os.W_OK):
+            raise OutputError(f"{path}: cannot write to that folder")
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: {_reason(error)}") from error
 
@@ -148,11 +208,16 @@ def _write_standard_output(data: bytes) -> None:
 @contextmanager
 def replacing(path: str, *, force: bool) -> Iterator[IO[bytes]]:
     """A file to write, which takes its name when all is written, or is gone. Raises OutputError."""
+    _refuse_dangling(Path(path))
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".vlaecodec-{secrets.token_hex(8)}.tmp")
+    temporary = name_unfinished(target.parent, "tmp")
+    _unfinished.add(temporary)
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(handle, "wb") as file:
+            hold(handle)
+            if force:
+                _take_permissions(handle, target)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -166,6 +231,68 @@ def replacing(path: str, *, force: bool) -> Iterator[IO[bytes]]:
         raise OutputError(f"{path}: {_reason(error)}") from error
     finally:
         temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
+
+
+def name_unfinished(folder: Path, suffix: str) -> Path:
+    """A new name for what waits in a folder until it is whole."""
+    return folder / f"{_OURS}{secrets.token_hex(8)}.{suffix}"
+
+
+def hold(handle: int) -> None:
+    """Tell other processes, as long as a file or folder is open, that it is in use."""
+    if fcntl is not None:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def remove_unfinished() -> None:
+    """Remove the temporary files of this process, which is about to end."""
+    for path in list(_unfinished):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove what dead processes have left in a folder: what is of ours, old, and held by none."""
+    if fcntl is None:
+        return
+    try:
+        found = [entry for entry in os.scandir(folder) if entry.name.startswith(_OURS)]
+    except OSError:
+        return
+    for entry in found:
+        with suppress(OSError):
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime < STALE_S:
+                continue
+            handle = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path)
+                else:
+                    Path(entry.path).unlink()
+            finally:
+                os.close(handle)
+
+
+def _take_permissions(handle: int, target: Path) -> None:
+    """What replaces a private file is private too, and of the same owner if we may say so."""
+    try:
+        old = target.stat()
+    except OSError:
+        return
+    if hasattr(os, "fchown") and (old.st_uid, old.st_gid) != (os.getuid(), os.getgid()):
+        with suppress(OSError):
+            os.fchown(handle, old.st_uid, old.st_gid)
+    if hasattr(os, "fchmod"):
+        os.fchmod(handle, stat.S_IMODE(old.st_mode))
+
+
+def _refuse_dangling(target: Path) -> None:
+    """A link to nothing would let whoever made it choose where we write. Raises OutputError."""
+    if target.is_symlink() and not target.exists():
+        raise OutputError(f"{target}: is a link to nothing")
 
 
 def _move_unless_exists(temporary: Path, target: Path) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from vlaecodec.cli.reporting import has_terminal
 
 
 @contextmanager
 def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[float], None] | None]:
     """Yields a callback that takes the part done, 0..1, or None where no bar is wanted."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not has_terminal():
         yield None
         return
     from rich.console import Console
@@ -32,7 +33,7 @@ def total_bar(
     size_bytes: of all inputs, which the time is estimated from. Yields what to call after each
     file, with its bytes and its pixels.
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet or not has_terminal():
         yield lambda _size_bytes, _pixels: None
         return
     from rich.console import Console

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shutil
 import sys
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from vlaecodec.cli.files import STDIO
-from vlaecodec.errors import LossWarning, VlaeError
+from vlaecodec.errors import LossWarning, VlaeError, is_want_of_memory
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,7 +44,8 @@ def describe_error(error: Exception) -> str | None:
     if isinstance(error, VlaeError):
         return " ".join(str(error).split())
     # torch reports a failed allocation as a RuntimeError.
-    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+    # The interpreter reports one while it imports as a SystemError.
+    if isinstance(error, MemoryError | SystemError) or is_want_of_memory(error):
         return "not enough memory for this picture"
     return None
 
@@ -64,7 +66,18 @@ def say(text: str) -> None:
     """One line on standard error, or as many as it takes on a terminal."""
     if sys.stderr is not None:
         # Not click.echo, which would write past a progress bar, into its line.
-        print(fitted(f"vlaecodec: {text}"), file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # nobody can be told
+            print(fitted(f"vlaecodec: {printable(text)}"), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Without what would control a terminal: names of files can hold any character."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def has_terminal() -> bool:
+    """Whether standard error is one."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def fitted(text: str, indent: str = "") -> str:
@@ -72,7 +85,7 @@ def fitted(text: str, indent: str = "") -> str:
 
     indent: what will stand before the text.
     """
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not has_terminal():
         return text
     return textwrap.fill(
         text,

@@ -29,6 +29,7 @@ from vlaecodec.bitstream.tiles import check_region, pixel_window
 from vlaecodec.codec.interface import Draft, Parts
 from vlaecodec.codec.options import AUTO, DecodeOptions, EncodeOptions
 from vlaecodec.codec.progress import ProgressCallback
+from vlaecodec.codec.tiles import check_pixels
 from vlaecodec.errors import ParameterError
 from vlaecodec.model.registry import PSNR, ModelEntry
 from vlaecodec.networks.common.fixed_point import LATENT
@@ -76,6 +77,8 @@ class BinaryCodec:
         exact = bool(container.pixels) and not options.preview
         if exact and (options.texture is not None or options.seed is not None):
             raise ParameterError("texture and seed are for lossy pictures: ask for a preview")
+        if exact and not options.keep_going:
+            check_pixels(container, [0])
         code = header.texture_code
         if options.texture is not None:
             code = texture_to_code(options.texture)

@@ -7,7 +7,8 @@ from typing import Unpack
 import numpy as np
 from PIL import Image
 
-from vlaecodec.bitstream.container import read_container
+from vlaecodec.bitstream.container import Container, read_container
+from vlaecodec.bitstream.header import MAX_PIXELS
 from vlaecodec.bitstream.tiles import check_region, pixel_window
 from vlaecodec.codec.info import FileInfo, read_info
 from vlaecodec.codec.kinds import codec_of
@@ -15,6 +16,7 @@ from vlaecodec.codec.options import DecodeKeywords, DecodeOptions
 from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.codec.stored import decode_samples
 from vlaecodec.errors import DamagedError
+from vlaecodec.model.threads import working_threads
 from vlaecodec.picture.image import Picture, Pixels, to_image
 from vlaecodec.picture.sections import read_sections
 
@@ -34,12 +36,14 @@ def decode(
     region: only this part, left, top, width, height: the same pixels as in the whole picture. Takes
     the tiles that it touches and their neighbours' latents; with texture all rows from the top.
     keep_going: a damaged tile becomes grey and there is no texture, and a damaged alpha channel or
-    EXIF is left out, with a LossWarning.
-    max_pixels: refuse larger pictures.
+    EXIF is left out, with a LossWarning; where exact pixels alone are damaged, the lossy picture
+    shows.
+    max_pixels: refuse larger pictures, by default more than 100 megapixels.
     block_px: the reconstruction is computed in blocks of this size, a multiple of 16; smaller ones
     take less memory and more time. Any gives the same pixels.
+    threads: how many to compute with; by default the idle cores that are ours, at most as many as
+    torch has, and one for a small picture.
 
-    Damage to exact pixels alone always leaves the lossy picture there, with a LossWarning.
     Raises DamagedError, ModelError, ParameterError (also for more than max_pixels) or
     ReproductionError.
     """
@@ -53,7 +57,7 @@ def decode_picture(
     container = read_container(data, options.max_pixels, keep_going=options.keep_going)
     header = container.header
     alpha, metadata = read_sections(container, keep_going=options.keep_going)
-    pixels = codec_of(container).decode(container, options, progress)
+    pixels = _decode(container, options, progress)
     if header.webp_alpha:
         alpha = decode_samples(container)[..., 3]
     if alpha is not None and options.region is not None:
@@ -68,19 +72,29 @@ def decode_pixels(
     """Like `decode`, but returns uint8 [H, W, 3] without alpha."""
     chosen = DecodeOptions(**options)
     container = read_container(data, chosen.max_pixels, keep_going=chosen.keep_going)
-    return codec_of(container).decode(container, chosen, progress)
+    return _decode(container, chosen, progress)
 
 
-def verify(data: bytes, *, progress: ProgressCallback | None = None) -> FileInfo:
+def _decode(
+    container: Container, options: DecodeOptions, progress: ProgressCallback | None
+) -> Pixels:
+    width, height = (options.region or (0, 0, *container.header.shape[1::-1]))[2:]
+    with working_threads(width * height, options.threads):
+        return codec_of(container).decode(container, options, progress)
+
+
+def verify(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, progress: ProgressCallback | None = None
+) -> FileInfo:
     """Decode a file and compare every part with its checksums; returns what it says of itself.
 
     Raises DamagedError also where only exact pixels are damaged, and ReproductionError where this
     machine computes something else than the encoder's did.
     """
-    container = read_container(data)
+    container = read_container(data, max_pixels)
     if lost := sum(tile is None for tile in container.pixels):
         raise DamagedError(f"the pixels of {lost} of {len(container.pixels)} tiles are damaged")
     read_sections(container, keep_going=False)
     options = DecodeOptions(texture=None if container.pixels else 0)
-    codec_of(container).decode(container, options, progress)
+    _decode(container, options, progress)
     return read_info(data)

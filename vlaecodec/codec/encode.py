@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vlaecodec.codec.check import check_file
 from vlaecodec.codec.choice import encode_best
 from vlaecodec.codec.options import EncodeKeywords, EncodeOptions
+from vlaecodec.model.threads import working_threads
 from vlaecodec.picture.image import to_picture
 
 
@@ -51,9 +53,14 @@ def encode(
     only_nets: code with the networks alone. By default a picture that is smaller so, or nearer for
     its bytes, is stored as one lossless WebP, and qualities near 100 that the networks do not come
     near enough for are near-lossless: quality 100 has 45 dB PSNR at least.
+    verify: decode the file, by another way than it was made, before it is returned; takes about as
+    long as decoding.
+    threads: how many to compute with; by default the idle cores that are ours, at most as many as
+    torch has, and one for a small picture.
 
     An alpha channel is kept exactly; where it is 0 the colours of a lossy file may be anything.
-    Raises ImageError, ParameterError (also if no quality meets the target) or ModelError.
+    Raises ImageError, ParameterError (also if no quality meets the target), ModelError, or
+    ReproductionError if this machine computes what no other would.
     """
     return encode_picture(image, EncodeOptions(quality=quality, **options), progress)
 
@@ -65,4 +72,8 @@ def encode_picture(
 ) -> bytes:
     """`encode` with its options as one object."""
     picture = to_picture(image, exact=options.is_exact, to_8_bit=options.to_8_bit)
-    return encode_best(picture, options, progress)
+    with working_threads(picture.pixels[..., 0].size, options.threads) as threads:
+        data = encode_best(picture, options, progress)
+    if options.verify:
+        check_file(data, picture, options.allowed_error, threads)
+    return data

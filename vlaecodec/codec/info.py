@@ -41,13 +41,21 @@ class FileInfo:
     """"networks", or "webp" for a picture that is stored as one lossless WebP."""
 
 
+HEAD_BYTES = 2**17
+"""No header is longer."""
+
+
 def is_vlae(data: bytes) -> bool:
     """Whether some bytes begin as a .vlae file does, of whatever version; four are enough."""
     return bytes(data[: len(MAGIC)]) == MAGIC
 
 
-def read_info(data: bytes) -> FileInfo:
-    """Read a file's header. Raises DamagedError or UnsupportedError; decodes nothing."""
+def read_info(data: bytes, size_bytes: int | None = None) -> FileInfo:
+    """Read a file's header. Raises DamagedError or UnsupportedError; decodes nothing.
+
+    size_bytes: of the whole file, where `data` is only its first HEAD_BYTES.
+    """
+    size_bytes = len(data) if size_bytes is None else size_bytes
     header, layout = read_header(data, max_pixels=MAX_SIDE_PX**2)
     try:
         model = find_fingerprint(header.fingerprint).name
@@ -60,13 +68,13 @@ def read_info(data: bytes) -> FileInfo:
         + "A" * (header.webp_alpha or Section.ALPHA in layout.section_sizes),
         quality=header.quality,
         tiles=len(layout.latent_sizes),
-        size_bytes=len(data),
-        complete=len(data) == layout.end,
+        size_bytes=size_bytes,
+        complete=size_bytes == layout.end,
         max_error=header.max_error,
         latents_size_bytes=layout.latents_end,
         texture=header.texture,
         seed=header.seed,
-        rate_bpp=8 * len(data) / (header.width * header.height),
+        rate_bpp=8 * size_bytes / (header.width * header.height),
         format_version=VERSION,
         model_fingerprint=header.fingerprint.hex(),
         sections={section.name.lower(): n for section, n in layout.section_sizes.items()},

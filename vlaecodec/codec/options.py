@@ -21,6 +21,7 @@ from vlaecodec.bitstream.header import (
 from vlaecodec.bitstream.tiles import Region
 from vlaecodec.errors import ParameterError
 from vlaecodec.model.registry import PSNR, TUNES, Tune
+from vlaecodec.model.threads import check_threads
 
 if TYPE_CHECKING:
     from vlaecodec.picture.roi import Mask, Roi
@@ -53,6 +54,8 @@ class EncodeKeywords(TypedDict, total=False):
     strip: bool
     to_8_bit: bool
     only_nets: bool
+    threads: int | None
+    verify: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,10 @@ class EncodeOptions:
     only_nets: bool = False
     """Code with the networks alone, also what is smaller as a lossless WebP or does not come near
     what the quality promises."""
+    threads: int | None = None
+    """How many to compute with. None: what is idle, and one for small pictures."""
+    verify: bool = False
+    """Decode the file, by another way than it was made, before it is returned."""
 
     def __post_init__(self) -> None:
         if self.quality is not None:
@@ -105,6 +112,8 @@ class EncodeOptions:
             check_seed(self.seed)
         if self.max_error is not None:
             check_max_error(self.max_error)
+        if self.threads is not None:
+            check_threads(self.threads)
         _check_effort(self.effort)
         if self.tune is not None and self.tune not in TUNES:
             raise ParameterError(f"tune must be {' or '.join(TUNES)}, not {self.tune!r}")
@@ -179,6 +188,7 @@ class DecodeKeywords(TypedDict, total=False):
     keep_going: bool
     max_pixels: int
     block_px: int | None
+    threads: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,12 +209,16 @@ class DecodeOptions:
     """Refuse larger pictures."""
     block_px: int | None = None
     """Compute the reconstruction in blocks of this size, a multiple of 16. None: the default."""
+    threads: int | None = None
+    """How many to compute with. None: what is idle, and one for small pictures."""
 
     def __post_init__(self) -> None:
         if self.texture is not None:
             texture_to_code(self.texture)
         if self.seed is not None:
             check_seed(self.seed)
+        if self.threads is not None:
+            check_threads(self.threads)
 
 
 def field_names(options: type[EncodeOptions] | type[DecodeOptions]) -> tuple[str, ...]:

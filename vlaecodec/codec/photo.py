@@ -100,11 +100,15 @@ class PhotoCodec:
             model.synthesis_halo * LATENT_FACTOR,
             texture_px=texture.MEAN_REACH if strength > 0 and not exact else None,
         )
+        shown = [tile.index for tile in view.tiles]
+        if exact and not options.keep_going:
+            tiles.check_pixels(container, shown)
         stages = Stages(progress, len(view.needed) + exact * len(view.tiles) + 1)
 
         latent, broken = tiles.decode_latents(
             model, container, stages, keep_going=options.keep_going, needed=view.needed
         )
+        tiles.check_any(broken, shown)
         block_px = options.block_px or SYNTHESIS_BLOCK_PX
         base = reconstruct(model, latent, header.quality_code, header.shape, block_px, view.window)
         tiles.check_mean(base.mean, container, broken, view)

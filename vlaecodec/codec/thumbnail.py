@@ -11,6 +11,7 @@ from vlaecodec.codec.kinds import codec_of
 from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.codec.stored import decode_samples
 from vlaecodec.errors import ParameterError
+from vlaecodec.model.threads import working_threads
 from vlaecodec.picture.image import Picture, to_grey, to_image
 from vlaecodec.picture.metadata import Metadata
 from vlaecodec.picture.sections import read_sections
@@ -22,6 +23,7 @@ def decode_thumbnail(
     *,
     keep_going: bool = False,
     max_pixels: int = MAX_PIXELS,
+    threads: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> Image.Image:
     """A small picture, its longer side size_px at most, without decoding the large one.
@@ -32,8 +34,9 @@ def decode_thumbnail(
         raise ParameterError(f"a thumbnail has a whole number of pixels, not {size_px!r}")
     container = read_container(data, max_pixels, keep_going=keep_going)
     header = container.header
-    codec = codec_of(container)
-    small, factor = codec.decode_reduced(container, size_px, progress, keep_going=keep_going)
+    with working_threads(header.width * header.height, threads):
+        codec = codec_of(container)
+        small, factor = codec.decode_reduced(container, size_px, progress, keep_going=keep_going)
     alpha, metadata = read_sections(container, keep_going=keep_going)
     if header.webp_alpha:
         alpha = np.ascontiguousarray(decode_samples(container)[..., 3])

@@ -151,9 +151,17 @@ def check_any(broken: set[int], tiles: Collection[int]) -> None:
         raise DamagedError("every tile is damaged")
 
 
+def check_pixels(container: Container, tiles: Collection[int]) -> None:
+    """Raise DamagedError if the exact pixels of one of these tiles are damaged or missing."""
+    if lost := sum(container.pixels[index] is None for index in tiles):
+        raise DamagedError(
+            f"the exact pixels of {lost} of {len(tiles)} tiles are damaged or missing; "
+            "--keep-going (keep_going=True) shows the lossy picture there"
+        )
+
+
 def check_mean(mean: Pixels, container: Container, broken: set[int], view: View) -> None:
     """Compare every tile of the mean image with the encoder's checksum."""
-    check_any(broken, [shown.index for shown in view.tiles])
     near = _near(broken, container)
     for shown in view.tiles:
         tile = container.latents[shown.index]

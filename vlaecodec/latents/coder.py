@@ -22,7 +22,8 @@ from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.entropy.scales import TOP_SCALE_OCTAVE, TOP_STEPS
 from vlaecodec.errors import DamagedError
 from vlaecodec.latents.predictor import LatentPredictor, Symbols, round_top, to_latent_array
-from vlaecodec.model.frozen import LatentArray, PhotoModel, exactly
+from vlaecodec.model.exactness import exactly
+from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.networks.photo.prior import PASSES
 
 Words = NDArray[np.uint32]

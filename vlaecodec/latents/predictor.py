@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vlaecodec.entropy.scales import FRACTIONS, SCALES, TOP_STEPS
+from vlaecodec.model.exactness import with_own_defaults
 from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.networks.common.fixed_point import LATENT
 from vlaecodec.networks.common.quality import SCALE_FRAC_BITS, STEP_FRAC_BITS
@@ -26,6 +27,7 @@ class LatentPredictor:
     Its methods compute exactly only within `exactly`.
     """
 
+    @with_own_defaults
     def __init__(self, model: PhotoModel, quality_code: int, rows: int, columns: int) -> None:
         self.network = model.network
         self.rows, self.columns = rows, columns

@@ -18,7 +18,8 @@ from vlaecodec.entropy.ans import ESCAPE_BITS
 from vlaecodec.entropy.scales import FRACTIONS, latent_scale
 from vlaecodec.entropy.tables import FrequencyTables
 from vlaecodec.latents.predictor import SYMBOL_LIMIT, LatentPredictor, Symbols, round_top
-from vlaecodec.model.frozen import PhotoModel, exactly
+from vlaecodec.model.exactness import exactly
+from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.common.fixed_point import LATENT
 from vlaecodec.networks.photo.prior import PASSES
 from vlaecodec.picture.roi import Weights

@@ -18,6 +18,7 @@ from torch import Tensor
 from vlaecodec.bitstream.header import QUALITY_UNIT
 from vlaecodec.bitstream.tiles import LATENT_FACTOR, TileBox, latent_window, pixel_window, tiles_of
 from vlaecodec.errors import ParameterError
+from vlaecodec.model.exactness import with_own_defaults
 from vlaecodec.model.registry import LOOKS, TUNES, ModelEntry
 from vlaecodec.networks.common.fixed_point import LATENT
 from vlaecodec.networks.common.looks import looks_distortion
@@ -120,6 +121,7 @@ def search_tiles(
         yield searched
 
 
+@with_own_defaults
 def _search_tile(
     y: Tensor,
     pixels: Pixels,
@@ -136,7 +138,9 @@ def _search_tile(
     in squared grey levels.
     """
     network = canvas.network
-    quality = torch.tensor([(quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)])
+    quality = torch.tensor(
+        [(quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)], dtype=torch.float32
+    )
     weight = (
         DISTORTION_GAIN
         * float(rate_weight(quality, network.arch.lowest_rate_stretch))
@@ -176,6 +180,7 @@ def _has_fast_bfloat16() -> bool:
 class _Canvas:
     """The latents of the whole picture as they are now; pixels of a tile see its neighbours'."""
 
+    @with_own_defaults
     def __init__(self, network: PhotoVLAE, shape: tuple[int, ...]) -> None:
         rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
         self.latent = torch.zeros((1, network.arch.latent_channels, rows, columns))

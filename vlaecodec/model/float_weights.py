@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 
 import torch
-from safetensors.torch import load_file
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from vlaecodec.errors import ModelError
-from vlaecodec.model.frozen import WEIGHTS_NAME, PhotoModel, analysis_weights
+from vlaecodec.model.exactness import with_own_defaults
+from vlaecodec.model.frozen import PhotoModel, analysis_weights, read_weights
 from vlaecodec.model.registry import ModelEntry
 from vlaecodec.networks.common.fixed_point import LATENT, STREAM, exact_layers
 from vlaecodec.networks.common.quality import (
@@ -59,13 +61,15 @@ def dequantise_layers(network: nn.Module, tensors: dict[str, Tensor]) -> dict[st
 
 
 @functools.lru_cache(maxsize=1)
+@with_own_defaults
 def load_float_model(entry: ModelEntry, model: PhotoModel) -> PhotoVLAE:
-    """The float network of a model that `load_model` has checked; its weights take no gradients."""
+    """The float network of a model, whose weights take no gradients. Raises ModelError."""
+    data = read_weights(entry)
     with torch.random.fork_rng(devices=[]):
         network = PhotoVLAE(model.network.arch)
     try:
-        dequantise_weights(network, load_file(entry.folder / WEIGHTS_NAME))
-    except (OSError, ValueError) as error:
+        dequantise_weights(network, load(data))
+    except (SafetensorError, ValueError) as error:
         raise ModelError(f"model {entry.name!r} cannot be searched with: {error}") from error
     network.requires_grad_(False)
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -28,7 +27,8 @@ from vlaecodec.entropy.scales import (
     TOP_SCALES,
 )
 from vlaecodec.entropy.tables import FrequencyTables
-from vlaecodec.errors import ModelError
+from vlaecodec.errors import ModelError, is_want_of_memory
+from vlaecodec.model.exactness import ensure_exact, exactly, with_own_defaults
 from vlaecodec.model.registry import ModelEntry
 from vlaecodec.networks.common.fixed_point import exact_layers, round_operand, set_quantised
 from vlaecodec.networks.common.quality import GAIN_BITS, QUALITIES, QualityAffine
@@ -52,48 +52,8 @@ MODEL_KIND = "photo-vlae/2"
 TABLE_COUNTS = {"latent": SCALES * FRACTIONS, "posterior": TOP_SCALES, "top": 2, "flag": 1}
 TABLE_COUNTS["residual"] = TAIL_LEVELS * RESIDUAL_ROWS * FRACTIONS
 
-P = ParamSpec("P")
-R = TypeVar("R")
 N = TypeVar("N", bound=nn.Module)
 M = TypeVar("M", bound="FrozenModel[Any]")
-
-
-@contextmanager
-def _whole_precision() -> Iterator[None]:
-    """oneDNN's float32 operands keep their 24 bits. Older versions of torch never cut them."""
-    operations: list[Any] = [
-        getattr(torch.backends.mkldnn, name, None) for name in ("conv", "matmul")
-    ]
-    settable = [each for each in operations if hasattr(each, "fp32_precision")]
-    before = [each.fp32_precision for each in settable]
-    try:
-        for each in settable:
-            each.fp32_precision = "ieee"
-        yield
-    finally:
-        for each, precision in zip(settable, before, strict=True):
-            each.fp32_precision = precision
-
-
-def exactly(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function without anything in torch that trades exactness for speed.
-
-    Autocast rounds operands, and so do convolutions and products that a program has allowed to take
-    bfloat16 or TF32 for float32; NNPACK's Winograd convolutions reorder sums beyond what whole
-    numbers below 2**24 allow. Whatever the caller had set is put back.
-    """
-
-    @functools.wraps(function)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        with (
-            torch.inference_mode(),
-            torch.autocast("cpu", enabled=False),
-            torch.backends.nnpack.flags(enabled=False),
-            _whole_precision(),
-        ):
-            return function(*args, **kwargs)
-
-    return wrapped
 
 
 class FrozenModel(Generic[N]):
@@ -203,11 +163,13 @@ def _build_photo_model(tensors: dict[str, Tensor], metadata: dict[str, str]) -> 
     return PhotoModel(network, tables)
 
 
+@with_own_defaults
 def read_frozen(
     data: bytes, kind: str, build: Callable[[dict[str, Tensor], dict[str, str]], M]
 ) -> M:
-    """The model in the bytes of a weights file of a kind. Raises ModelError.
+    """The model in the bytes of a weights file of a kind.
 
+    Raises ModelError, or ReproductionError where this machine's arithmetic is not exact.
     build: makes it of the file's tensors and metadata; what it raises becomes a ModelError.
     """
     try:
@@ -219,8 +181,11 @@ def read_frozen(
         with torch.random.fork_rng(devices=[]):
             model = build(tensors, metadata)
     except (SafetensorError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        if is_want_of_memory(error):
+            raise MemoryError from error
         raise ModelError(f"not a usable model: {error}") from error
     model.network.eval().to(memory_format=torch.channels_last)
+    ensure_exact(model.network)
     return model
 
 

@@ -12,7 +12,8 @@ import torch
 from torch.nn import functional as F
 
 from vlaecodec.bitstream.tiles import FOLD, LATENT_FACTOR
-from vlaecodec.model.frozen import LatentArray, PhotoModel, exactly
+from vlaecodec.model.exactness import exactly
+from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 from vlaecodec.picture.image import Pixels
 

@@ -65,7 +65,7 @@ def list_models() -> tuple[str, list[ModelEntry]]:
             for name, row in index["models"].items()
         ]
         return str(index["default"]), entries
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"no usable model index in {folder}: {error}") from error
 
 

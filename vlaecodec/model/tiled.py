@@ -16,6 +16,7 @@ from vlaecodec.bitstream.tiles import (
     latent_window,
     pixel_window,
 )
+from vlaecodec.model.exactness import with_own_defaults
 from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.picture.image import Pixels, to_grey
 
@@ -59,6 +60,7 @@ class Reconstruction:
         return Reconstruction(self.mean[pixel_window(box)], features, self.colours)
 
 
+@with_own_defaults
 def reconstruct(
     model: PhotoModel,
     latent: LatentArray,

@@ -48,9 +48,12 @@ def decode_alpha(data: bytes, width: int, height: int) -> Alpha:
     reader = plugin if data.startswith(b"\x89PNG") else WebPImagePlugin.WebPImageFile
     try:
         with reader(io.BytesIO(data)) as image:
+            # What the reader will allocate: it may have found another size further on.
+            if image.size != (width, height) or image.mode not in ("L", "RGB", "RGBA"):
+                raise DamagedError("the alpha channel is not of the picture's size")
             image.load()
             alpha = np.asarray(image if image.mode == "L" else image.getchannel("G"))
-    except MemoryError:
+    except (DamagedError, MemoryError):
         raise
     except Exception as error:  # Pillow's readers raise whatever they meet
         raise DamagedError(f"the alpha channel cannot be read: {error}") from error

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,7 +70,7 @@ def read_image(
     unless `to_8_bit`.
     """
     try:
-        with _our_limits():
+        with _our_limits:
             image = open_image(data)
             _check_pixels(*image.size, max_pixels)
             choose_frame(image, frame)
@@ -93,15 +92,31 @@ def _check_pixels(width: int, height: int, max_pixels: int) -> None:
         raise ImageError(f"{width} x {height} pixels, more than the limit of {max_pixels}")
 
 
-@contextmanager
-def _our_limits() -> Iterator[None]:
-    """Pillow has a limit of its own on pixels, below ours; sizes are checked here."""
-    theirs = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = theirs
+class _OurLimits:
+    """Pillow has a limit of its own on pixels, below ours; sizes are checked here.
+
+    The first thread in lifts it and the last one out puts it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._theirs: int | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                Image.MAX_IMAGE_PIXELS = self._theirs
+
+
+_our_limits = _OurLimits()
 
 
 def to_picture(

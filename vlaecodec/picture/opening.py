@@ -18,6 +18,12 @@ _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 _FIRST_OF_MANY = {"MPO", "HEIF"}
 """Formats whose other pictures are no frames of an animation and no pages."""
 
+FORMATS = (
+    *("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "GIF"),
+    *("JPEG2000", "PPM", "TGA", "ICO", "DDS", "PCX"),
+)
+"""What a picture may be, whatever its name. Pillow knows more: for one it runs Ghostscript."""
+
 _REDUCED_TAG = 254
 """NewSubfileType of a TIFF's page; bit 0: a smaller copy of another page."""
 
@@ -27,7 +33,7 @@ _cut_off_lock = threading.Lock()
 def open_image(data: bytes) -> ImageFile.ImageFile:
     """Find out what it is; nothing is decoded. Raises ImageError."""
     try:
-        return Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
             return _open_heif(data)

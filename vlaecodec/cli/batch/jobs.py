@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,7 +11,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from vlaecodec.cli.batch.tar import Member, read_member
-from vlaecodec.cli.files import STDIO, file_size, read_input
+from vlaecodec.cli.files import STDIO, file_size, read_input, read_vlae
+from vlaecodec.cli.reporting import printable
 
 
 class FileName(click.ParamType[str]):
@@ -64,6 +66,10 @@ class Job:
         if self.member is None:
             return read_input(self.input)
         return read_member(self.input, self.member)
+
+    def read_vlae(self) -> bytes:
+        """The bytes of an input that must be a .vlae file. Raises InputError or DamagedError."""
+        return read_vlae(self.input) if self.member is None else self.read()
 
 
 @dataclass(frozen=True)
@@ -144,8 +150,10 @@ def many_options(command: Command) -> Command:
 def say_outcome(job: Job, outcome: Outcome, *, origin: str = "") -> None:
     """The summary of one file. origin: a word before its size."""
     name = "standard output" if job.output == STDIO else job.output
-    click.echo(
-        f"{name}: {outcome.width} x {outcome.height}, {origin}{outcome.size_bytes} bytes, "
-        f"{outcome.rate_bpp:.3f} bpp, {outcome.seconds:.2f} s",
-        err=True,
-    )
+    with suppress(OSError):  # the file is written, whoever can be told
+        click.echo(
+            f"{printable(name)}: {outcome.width} x {outcome.height}, "
+            f"{origin}{outcome.size_bytes} bytes, {outcome.rate_bpp:.3f} bpp, "
+            f"{outcome.seconds:.2f} s",
+            err=True,
+        )

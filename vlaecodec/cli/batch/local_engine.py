@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
+import threading
+import time
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from types import FrameType
 
 from vlaecodec.cli.batch.jobs import Job
-from vlaecodec.cli.batch.worker import Result, Work, attempt, check_job, died, limit_threads
+from vlaecodec.cli.batch.worker import (
+    Result,
+    Work,
+    attempt,
+    check_job,
+    died,
+    limit_threads,
+    waiting_folders,
+)
+from vlaecodec.cli.files import remove_unfinished
 from vlaecodec.errors import VlaeError
+from vlaecodec.model.threads import count_cores
 
 PROCESSES_MAX = 8
 """No more processes than this unless asked for: each holds a model and a picture."""
 
 
-def count_cores() -> int:
-    """The cores that we may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+GRACE_S = 2.0
+"""How long workers have to end of themselves."""
+
+FOLLOW_S = 0.5
+"""How often a worker looks whether its parent lives."""
 
 
 def threads_each(processes: int) -> int:
@@ -54,7 +68,7 @@ def run_pool(
     """
     waiting = deque(jobs)
     context = multiprocessing.get_context("spawn")  # a fork after torch's threads can hang
-    begin = partial(_begin_worker, threads_each(processes))
+    begin = partial(_begin_worker, threads_each(processes), os.getpid())
     while waiting:
         running: dict[Future[Result], Job] = {}
         pool = ProcessPoolExecutor(processes, context, begin)
@@ -81,11 +95,42 @@ def run_pool(
                 yield from run_pool(suspects, work, 1, force=True)
             else:
                 yield from map(died, suspects)
+        except BaseException:  # an interrupt, a signal, or nobody wants the results
+            _end_workers()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _begin_worker(threads: int) -> None:
-    """Interrupts are the parent's business."""
+def _end_workers() -> None:
+    """Let workers remove what they have begun to write, and end those that do not."""
+    workers = multiprocessing.active_children()
+    for worker in workers:
+        worker.terminate()
+    deadline = time.monotonic() + GRACE_S
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))
+        worker.kill()
+
+
+def _begin_worker(threads: int, parent: int) -> None:
+    """Interrupts are the parent's business; without it there is nothing to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_worker)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     limit_threads(threads)
+
+
+def _end_worker(number: int, _frame: FrameType | None) -> None:
+    remove_unfinished()
+    os._exit(128 + number)
+
+
+def _follow(parent: int) -> None:
+    """End this process soon after its parent, whatever that died of."""
+    while os.getppid() == parent:
+        time.sleep(FOLLOW_S)
+    remove_unfinished()
+    for folder in waiting_folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)

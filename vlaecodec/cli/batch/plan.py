@@ -14,7 +14,7 @@ from vlaecodec.cli.batch.jobs import Job
 from vlaecodec.cli.batch.names import VLAE, is_other_picture, is_shard, name_output
 from vlaecodec.cli.batch.tar import list_members
 from vlaecodec.cli.files import STDIO, check_input, check_output, output_path
-from vlaecodec.cli.reporting import say
+from vlaecodec.cli.reporting import printable, say
 from vlaecodec.errors import InputError, ParameterError, VlaeError
 
 
@@ -82,7 +82,7 @@ def show_plan(plan: Plan, *, force: bool) -> None:
             check_input(job.input)
             if Path(job.output).parent.is_dir():
                 check_output(job.output, job.input, force=force)
-            click.echo(f"{job.input} -> {job.output}")
+            click.echo(printable(f"{job.input} -> {job.output}"))
             for problem in list_members(job.input)[1] if is_shard(Path(job.input)) else ():
                 failed = True
                 say(f"would fail: {job.input}: {problem}")

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from itertools import chain
+from pathlib import Path
 
 from vlaecodec.cli.batch import local_engine, ray_engine
 from vlaecodec.cli.batch.jobs import LOCAL, Outcome, say_outcome
 from vlaecodec.cli.batch.plan import Plan
 from vlaecodec.cli.batch.shards import Shards
 from vlaecodec.cli.batch.worker import Result, Work
-from vlaecodec.cli.files import check_output
+from vlaecodec.cli.files import check_output, remove_stale
 from vlaecodec.cli.progress import progress_bar, total_bar
-from vlaecodec.cli.reporting import say
+from vlaecodec.cli.reporting import printable, say
 from vlaecodec.errors import ParameterError
 
 Engine = Callable[..., Generator[Result, None, None]]
@@ -47,6 +48,8 @@ def carry_out(
 
     work: called with a job and `force`, and for one alone with `progress`.
     """
+    for folder in {Path(job.output).parent for job in plan.jobs}:
+        remove_stale(folder)
     if plan.many:
         run_many(plan, work, engine, processes, title=title, force=force, quiet=quiet)
         return
@@ -104,6 +107,7 @@ def run_many(
 def _show_summary(results: list[Result], seconds: float) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     done = [(r.job, r.outcome) for r in results if r.outcome is not None]
     failed = [r for r in results if r.outcome is None]
@@ -113,9 +117,9 @@ def _show_summary(results: list[Result], seconds: float) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     if len(results) <= TABLE_ROWS:
         for job, outcome in sorted(done, key=lambda pair: pair[0].target):
-            table.add_row(job.target, *_cells(outcome))
+            table.add_row(Text(printable(job.target)), *_cells(outcome))
     for result in failed:
-        table.add_row(result.job.source, "failed", style="red")
+        table.add_row(Text(printable(result.job.source)), "failed", style="red")
     pixels = sum(o.width * o.height for _, o in done)
     size = sum(o.size_bytes for _, o in done)
     total = f"{len(done)} done, {len(failed)} failed"
@@ -123,9 +127,10 @@ def _show_summary(results: list[Result], seconds: float) -> None:
     table.add_section()
     table.add_row(total, f"{pixels / 1e6:.2f} MP", str(size), rate, f"{seconds:.2f}", style="bold")
     console = Console(stderr=True, highlight=False)
-    console.print(table)
-    if done:
-        console.print(f"{len(done) / seconds:.2f} files/s, {pixels / 1e6 / seconds:.2f} MP/s")
+    with suppress(OSError):  # the files are written, whoever can be told
+        console.print(table)
+        if done:
+            console.print(f"{len(done) / seconds:.2f} files/s, {pixels / 1e6 / seconds:.2f} MP/s")
 
 
 def _cells(outcome: Outcome) -> tuple[str, str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import secrets
+import os
 import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -15,8 +15,8 @@ from vlaecodec.cli.batch.names import is_shard
 from vlaecodec.cli.batch.plan import Plan
 from vlaecodec.cli.batch.tar import Member, add_member, list_members
 from vlaecodec.cli.batch.worker import Result, check_job
-from vlaecodec.cli.files import replacing
-from vlaecodec.errors import InputError, VlaeError
+from vlaecodec.cli.files import hold, name_unfinished, replacing
+from vlaecodec.errors import InputError, OutputError, VlaeError
 
 
 class Shards:
@@ -48,7 +48,7 @@ class Shards:
 
     def __exit__(self, *_: object) -> None:
         for shard in set(self._of.values()):
-            shutil.rmtree(shard.parts, ignore_errors=True)
+            shard.close()
 
     def gather(self, results: Iterable[Result]) -> Iterator[Result]:
         """Pass results on, and write each shard once all of its jobs are done or have failed."""
@@ -68,7 +68,7 @@ class _Shard:
     def __init__(self, job: Job, plan: Plan) -> None:
         """Raises InputError if it is no tar or has no inputs in it."""
         self.job = job
-        self.parts = Path(job.output).with_name(f".vlaecodec-{secrets.token_hex(8)}.parts")
+        self.parts = name_unfinished(Path(job.output).parent, "parts")
         """The folder that outputs wait in."""
         members, problems = list_members(job.input)
         self.problems = [f"{job.input}: {problem}" for problem in problems]
@@ -93,6 +93,17 @@ class _Shard:
         if not self.jobs:
             raise InputError(f"{job.input}: nothing to do: no inputs in it")
         self._missing = len(self.jobs)
+        try:
+            self.parts.mkdir()
+            self._held = os.open(self.parts, os.O_RDONLY)
+        except OSError as error:
+            raise OutputError(f"{self.parts}: {error.strerror}") from error
+        hold(self._held)
+
+    def close(self) -> None:
+        """Remove what still waits."""
+        shutil.rmtree(self.parts, ignore_errors=True)
+        os.close(self._held)
 
     def finish_one(self, *, force: bool) -> None:
         """Count a job that is done or has failed; after the last one, write the shard.

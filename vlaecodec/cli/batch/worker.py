@@ -24,6 +24,9 @@ class Result:
     warnings: list[str] = field(default_factory=list)
 
 
+waiting_folders: set[Path] = set()
+"""Where outputs of this process wait for their shard; of no use to anyone without the parent."""
+
 Work = Callable[..., Outcome]
 """Called with a job and `force`: makes one file; picklable. Raises VlaeError."""
 
@@ -49,6 +52,8 @@ def attempt(work: Work, job: Job, *, force: bool) -> Result:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LossWarning)
         try:
+            if job.member is not None:
+                waiting_folders.add(Path(job.output).parent)
             check_job(job, force=force)
             outcome, error = work(job, force=force), None
         except Exception as problem:

@@ -100,6 +100,13 @@ class RegionType(click.ParamType[Region]):
     show_default=True,
     help="Refuse larger pictures.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Compute a picture with so many threads.  [default: the idle cores; one for small "
+    "pictures]",
+)
 @click.option("--strip", is_flag=True, help="Do not write the ICC profile, EXIF and XMP.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 @reports_errors
@@ -154,7 +161,7 @@ def decode(
             pillow_format(job.output, format_name)
     options = DecodeOptions(**values)
     if thumbnail is not None and options != DecodeOptions(
-        keep_going=options.keep_going, max_pixels=options.max_pixels
+        keep_going=options.keep_going, max_pixels=options.max_pixels, threads=options.threads
     ):
         raise ParameterError("thumbnail goes without texture, seed, preview and region")
     if dry_run:
@@ -192,7 +199,7 @@ def decode_file(
     progress: Callable[[float], None] | None = None,
 ) -> Outcome:
     """Decode one file to another."""
-    data = job.read()
+    data = job.read_vlae()
 
     from vlaecodec.codec.decode import decode_picture
     from vlaecodec.codec.thumbnail import decode_thumbnail
@@ -207,6 +214,7 @@ def decode_file(
                 thumbnail,
                 keep_going=options.keep_going,
                 max_pixels=options.max_pixels,
+                threads=options.threads,
                 progress=progress,
             )
     seconds = time.perf_counter() - start

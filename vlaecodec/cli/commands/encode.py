@@ -141,6 +141,19 @@ class TextureType(click.ParamType[Any]):
     metavar="N",
     help="Seed of the texture's noise.  [default: from the picture]",
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Decode the file by another way before it is written, for archives: exit code 7 if it "
+    "does not come out right.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Compute a picture with so many threads.  [default: the idle cores; one for small "
+    "pictures]",
+)
 @click.option("--strip", is_flag=True, help="Leave out the ICC profile, EXIF and XMP.")
 @click.option("--to-8-bit", is_flag=True, help="Reduce deeper samples to 8 bits; else refused.")
 @click.option(

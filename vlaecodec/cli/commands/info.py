@@ -9,9 +9,9 @@ import click
 
 from vlaecodec.bitstream.header import Section
 from vlaecodec.cli.batch.jobs import PATH
-from vlaecodec.cli.files import read_input
+from vlaecodec.cli.files import read_head
 from vlaecodec.cli.reporting import reports_errors
-from vlaecodec.codec.info import FileInfo, read_info
+from vlaecodec.codec.info import HEAD_BYTES, FileInfo, read_info
 
 MODES = {"RGB": "colour", "RGBA": "colour with alpha", "L": "grey", "LA": "grey with alpha"}
 SECTIONS = {section.name.lower(): section.title for section in Section}
@@ -29,7 +29,7 @@ def info(file: str, as_json: bool) -> None:
       vlaecodec info photo.vlae
       vlaecodec info --json photo.vlae
     """
-    details = read_info(read_input(file))
+    details = read_info(*read_head(file, HEAD_BYTES))
     if as_json:
         click.echo(json.dumps(asdict(details)))
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vlaecodec.cli.batch.jobs import PATH
-from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
+from vlaecodec.cli.files import STDIO, check_output, read_vlae, write_output
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.errors import ParameterError
 
@@ -45,7 +45,7 @@ def inspect(file: str, png: str | None, html: str | None, force: bool, as_json: 
         check_output(path, file, force=force)
     if len(outputs) == 2 and Path(outputs[0]).resolve() == Path(outputs[1]).resolve():
         raise ParameterError("--png and --html name the same file: give them different names")
-    data = read_input(file)
+    data = read_vlae(file)
 
     from vlaecodec.analysis.inspection import inspect_file
 
