@@ -55,8 +55,8 @@ def read_info(data: bytes, size_bytes: int | None = None) -> FileInfo:
 
     size_bytes: of the whole file, where `data` is only its first HEAD_BYTES.
     """
-    size_bytes = len(data) if size_bytes is None else size_bytes
     header, layout = read_header(data, max_pixels=MAX_SIDE_PX**2)
+    size_bytes = len(data) if size_bytes is None else size_bytes
     try:
         model = find_fingerprint(header.fingerprint).name
     except ModelError:

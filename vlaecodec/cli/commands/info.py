@@ -28,6 +28,7 @@ def info(file: str, as_json: bool) -> None:
     Examples:
       vlaecodec info photo.vlae
       vlaecodec info --json photo.vlae
+      cat photo.vlae | vlaecodec info -
     """
     details = read_info(*read_head(file, HEAD_BYTES))
     if as_json:
