@@ -47,7 +47,7 @@ def test_the_layers_of_a_lossy_file(lossy) -> None:
 @pytest.mark.parametrize("options", [{"lossless": True}, {"max_error": 2}])
 @pytest.mark.parametrize("pixels", [PHOTO, PHOTO[..., 0]], ids=["colour", "grey"])
 def test_the_pixels_of_an_exact_file(pixels, options) -> None:
-    data = vlaecodec.encode(pixels, **options)
+    data = vlaecodec.encode(pixels, only_nets=True, **options)
     found = inspect_file(data)
     exact = found.layers[-1]
     assert exact.name == "pixels"
@@ -64,7 +64,9 @@ def test_corrected_means_are_those_of_the_file(monkeypatch, corrected) -> None:
     # Stripes that no window of a photo would lead one to expect.
     pixels = photo(150, 130).astype(np.int16)
     pixels[::2] += np.random.default_rng(0).integers(0, 30, pixels[::2].shape, dtype=np.int16)
-    data = vlaecodec.encode(np.clip(pixels, 0, 255).astype(np.uint8), 5, lossless=True)
+    data = vlaecodec.encode(
+        np.clip(pixels, 0, 255).astype(np.uint8), 5, lossless=True, only_nets=True
+    )
     (tile,) = read_container(data).pixels
     stack = AnsStack(np.frombuffer(tile.payload, "<u4"))
     before_bits = stack.size_bits()
