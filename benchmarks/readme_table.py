@@ -1,44 +1,57 @@
-"""Put the stored results into README.md, between its markers, and draw the plots.
+"""Put the stored results into docs/, between their markers, and draw the plots.
 
 python -m benchmarks.readme_table
 """
 
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import Path
 
-from benchmarks.contents import TABLES
+from benchmarks.contents import SMALL_MODELS, TABLES
 from benchmarks.record import RESULTS, ROOT, write_text
 from benchmarks.report import draw_charts
-from benchmarks.tables import read_record
+from benchmarks.tables import Record, read_record
+from vlaecodec.model.registry import list_models
 
 BEGIN, END = "<!-- results: written by benchmarks/readme_table.py -->\n", "<!-- end of results -->"
 LINE_LENGTH = 100
-SHOWN = {
+PLOTS = {
     "psnr_db": "PSNR over rate",
     "ms_ssim": "MS-SSIM over rate",
     "sliced_wasserstein": "Patch distance over rate",
 }
-"""The plots that README.md shows, and what they are called there."""
+"""The plots that documents show, and what they are called there."""
+
+PHOTOS, PAPER = ROOT / "docs" / "results.md", ROOT / "docs" / "paper.md"
 
 
-def render() -> str:
-    """The text between the markers."""
+def render(document: Path) -> str:
+    """The text between a document's markers."""
+    names = [n for n in TABLES if (n in SMALL_MODELS) == (document == PAPER)]
+    records = {n: read_record(RESULTS / n) for n in names if (RESULTS / n).exists()}
     tables = [
-        build(read_record(RESULTS / name))
-        for name, builders in TABLES.items()
-        if (RESULTS / name).exists()
-        for build in builders
+        build(record)
+        for name, record in records.items()
+        if is_current(name, record)
+        for build in TABLES[name]
     ]
+    plots = [] if document == PAPER else list(PLOTS)
     paragraphs = [part for table in tables for part in table.to_markdown().split("\n\n")]
     drawn = draw_plots()
-    plots = [
-        f"![{title}]({plot_path(measure).relative_to(ROOT).as_posix()})"
-        for measure, title in SHOWN.items()
+    shown = [
+        f"![{PLOTS[measure]}]({os.path.relpath(plot_path(measure), document.parent)})"
+        for measure in plots
         if plot_path(measure) in drawn
     ]
-    return "\n\n".join([*plots, *(_wrap(part) for part in paragraphs)]) + "\n"
+    return "\n\n".join([*shown, *(_wrap(part) for part in paragraphs)]) + "\n"
+
+
+def is_current(name: str, record: Record) -> bool:
+    """Whether a record is of a model that is shipped; those of small models name theirs in rows."""
+    shipped = {entry.fingerprint.hex() for entry in list_models()[1]}
+    return name in SMALL_MODELS or record["model"] in shipped
 
 
 def plot_path(measure: str) -> Path:
@@ -48,22 +61,23 @@ def plot_path(measure: str) -> Path:
 
 def draw_plots() -> dict[Path, str]:
     """The SVG of each measure over rate, and where it belongs."""
-    charts = draw_charts(read_record(RESULTS / "kodak.json"))
+    record = read_record(RESULTS / "kodak.json")
+    charts = draw_charts(record) if is_current("kodak.json", record) else {}
     return {plot_path(measure): chart + "\n" for measure, chart in charts.items()}
 
 
-def insert(readme: str) -> str:
-    """README text with fresh results."""
-    before, rest = readme.split(BEGIN)
-    return before + BEGIN + render() + END + rest.split(END)[1]
+def insert(document: Path) -> str:
+    """A document's text with fresh results."""
+    before, rest = document.read_text().split(BEGIN)
+    return before + BEGIN + render(document) + END + rest.split(END)[1]
 
 
 def main() -> None:
-    """Rewrite README.md and the plots."""
+    """Rewrite the documents and the plots."""
     for plot, drawing in draw_plots().items():
         write_text(plot, drawing)
-    path = ROOT / "README.md"
-    path.write_text(insert(path.read_text()))
+    for document in (PHOTOS, PAPER):
+        write_text(document, insert(document))
 
 
 def _wrap(paragraph: str) -> str:

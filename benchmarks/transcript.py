@@ -1,4 +1,4 @@
-"""Put a session of first use into README.md, between its markers: real commands, real answers.
+"""Put a session of first use into docs/guide.md, between its markers: real commands, real answers.
 
 python -m benchmarks.transcript
 """
@@ -22,6 +22,7 @@ from vlaecodec.cli.main import main as vlaecodec
 
 BEGIN, END = "<!-- session: written by benchmarks/transcript.py -->\n", "<!-- end of session -->"
 COLUMNS = 80
+GUIDE = ROOT / "docs" / "guide.md"
 PHOTOS = ROOT / "benchmarks" / "data" / "regression"
 
 COMMANDS = (
@@ -49,9 +50,9 @@ def render() -> str:
     return "```console\n" + "\n".join(answers) + "```\n"
 
 
-def insert(readme: str, session: str) -> str:
-    """README text with this session."""
-    before, rest = readme.split(BEGIN)
+def insert(guide: str, session: str) -> str:
+    """The guide's text with this session."""
+    before, rest = guide.split(BEGIN)
     return before + BEGIN + session + END + rest.split(END)[1]
 
 
@@ -61,9 +62,8 @@ def without_numbers(session: str) -> str:
 
 
 def main() -> None:
-    """Rewrite README.md."""
-    path = ROOT / "README.md"
-    write_text(path, insert(path.read_text(), render()))
+    """Rewrite docs/guide.md."""
+    write_text(GUIDE, insert(GUIDE.read_text(), render()))
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import rate_distortion, readme_table, throughput, transcript
+from benchmarks import api_page, rate_distortion, readme_table, throughput, transcript
 from benchmarks.agreement import measure_agreement
 from benchmarks.bd_rate import bd_rate
 from benchmarks.codecs import find_codecs
@@ -36,23 +37,60 @@ def pictures(tmp_path):
     return folder
 
 
+DOCUMENTS = sorted(f"docs/{p.relative_to(ROOT / 'docs')}" for p in (ROOT / "docs").rglob("*.md"))
+
+
 def run(*arguments: object):
     result = CliRunner().invoke(rate_distortion.main, [str(a) for a in arguments])
     assert result.exit_code == 0, result.output
     return result
 
 
-def test_the_readme_quotes_the_stored_results() -> None:
-    text = (ROOT / "README.md").read_text()
-    assert readme_table.insert(text) == text
-    assert readme_table.render() in text
+@pytest.mark.parametrize("document", [readme_table.PHOTOS, readme_table.PAPER])
+def test_documents_quote_the_stored_results(document: Path) -> None:
+    assert readme_table.insert(document) == document.read_text()
+
+
+def test_plots_are_those_of_the_stored_results() -> None:
     plots = readme_table.draw_plots()
     assert {plot: plot.read_text() for plot in plots} == plots
-    assert set(RESULTS.glob("*.svg")) == set(plots)
+    assert set(plots) <= set(RESULTS.glob("*.svg"))
 
 
-def test_the_readme_quotes_a_session_that_still_goes_like_that() -> None:
+def test_what_is_measured_of_another_model_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert readme_table.is_current("paper.json", {"model": "00000000"})
+    assert not readme_table.is_current("kodak.json", {"model": "00000000"})
+    monkeypatch.setattr(readme_table, "list_models", lambda: ("", []))
+    assert "|" not in readme_table.render(readme_table.PHOTOS)
+
+
+def test_the_readme_is_short_and_its_python_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 150
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(photo(48, 64)).save("photo.png")
+    names: dict[str, object] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    assert names["decoded"].size == (64, 48)
+    assert Path("photo.vlae").read_bytes() == names["data"]
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", *DOCUMENTS])
+def test_links_between_documents_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+def test_the_page_of_functions_is_that_of_the_docstrings() -> None:
+    assert api_page.PAGE.read_text() == api_page.render()
+
+
+def test_the_guide_quotes_a_session_that_still_goes_like_that() -> None:
+    text = transcript.GUIDE.read_text()
     stored = text.split(transcript.BEGIN)[1].split(transcript.END)[0]
     assert max(map(len, stored.splitlines())) <= transcript.COLUMNS
     fresh = transcript.render()
