@@ -56,27 +56,33 @@ def main() -> None:
     crop = np.asarray(Image.open(HERE / "photo.png"))
     wild = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)
     files = {
-        "photo-q10": vlaecodec.encode(crop, 10, texture="auto"),
-        "photo-q50": vlaecodec.encode(crop, 50),
-        "photo-q87.5": vlaecodec.encode(crop, 87.5),
-        "tuned-for-psnr": vlaecodec.encode(crop[:72, :88], 30, tune="psnr"),
-        "pixel": vlaecodec.encode(crop[:1, :1], 50),
-        "odd": vlaecodec.encode(crop[:31, :17], 90),
-        "two-tiles": vlaecodec.encode(photo(48, TILE_PX + 80), 20, texture=0.5),
-        "lossless": vlaecodec.encode(crop[:72, :88], lossless=True),
+        "photo-q10": vlaecodec.encode(crop, 10, texture="auto", only_nets=True),
+        "photo-q50": vlaecodec.encode(crop, 50, only_nets=True),
+        "photo-q87.5": vlaecodec.encode(crop, 87.5, only_nets=True),
+        "tuned-for-psnr": vlaecodec.encode(crop[:72, :88], 30, tune="psnr", only_nets=True),
+        "pixel": vlaecodec.encode(crop[:1, :1], 50, only_nets=True),
+        "odd": vlaecodec.encode(crop[:31, :17], 90, only_nets=True),
+        "two-tiles": vlaecodec.encode(photo(48, TILE_PX + 80), 20, texture=0.5, only_nets=True),
+        "lossless": vlaecodec.encode(crop[:72, :88], lossless=True, only_nets=True),
         "lossless-noise": vlaecodec.encode(wild, 5, lossless=True, only_nets=True),
-        "lossless-two-tiles": vlaecodec.encode(photo(24, TILE_PX + 40), lossless=True),
+        "lossless-two-tiles": vlaecodec.encode(
+            photo(24, TILE_PX + 40), lossless=True, only_nets=True
+        ),
         "lossless-corrected": with_correction(crop[:40, :56]),
-        "near-lossless-1": vlaecodec.encode(crop[:40, :56], max_error=1),
-        "near-lossless-15": vlaecodec.encode(crop[:40, :56], max_error=15),
-        "grey": vlaecodec.encode(crop[:40, :56, 1], 30),
-        "grey-lossless": vlaecodec.encode(crop[:40, :56, 1], lossless=True),
-        "grey-near-lossless-2": vlaecodec.encode(crop[:40, :56, 1], max_error=2),
-        "everything-webp-alpha": vlaecodec.encode(with_everything(crop[:40, :56]), 30),
+        "near-lossless-1": vlaecodec.encode(crop[:40, :56], max_error=1, only_nets=True),
+        "near-lossless-15": vlaecodec.encode(crop[:40, :56], max_error=15, only_nets=True),
+        "grey": vlaecodec.encode(crop[:40, :56, 1], 30, only_nets=True),
+        "grey-lossless": vlaecodec.encode(crop[:40, :56, 1], lossless=True, only_nets=True),
+        "grey-near-lossless-2": vlaecodec.encode(crop[:40, :56, 1], max_error=2, only_nets=True),
+        "everything-webp-alpha": vlaecodec.encode(
+            with_everything(crop[:40, :56]), 30, only_nets=True
+        ),
         "everything-png-alpha": with_png_alpha(with_everything(crop[:8, :9])),
         "stored": vlaecodec.encode(draw_boxes()),
         "stored-alpha": vlaecodec.encode(with_everything(draw_boxes()), lossless=True),
-        "grey-as-rgb": vlaecodec.encode(np.repeat(crop[:40, :56, 1:2], 3, axis=2), 30),
+        "grey-as-rgb": vlaecodec.encode(
+            np.repeat(crop[:40, :56, 1:2], 3, axis=2), 30, only_nets=True
+        ),
         "digit": vlaecodec.encode(draw_digit(), 60, model=SMALL_MODEL),
         "digit-lossless": vlaecodec.encode(draw_digit(), model=SMALL_MODEL, lossless=True),
     }
@@ -141,7 +147,7 @@ def with_correction(pixels: np.ndarray) -> bytes:
         patch.object(pixel_coder, "MIN_PIXELS", 1),
         patch.object(pixel_coder, "_fit", lambda *_: chosen),
     ):
-        return vlaecodec.encode(pixels, lossless=True)
+        return vlaecodec.encode(pixels, lossless=True, only_nets=True)
 
 
 def with_everything(pixels: np.ndarray) -> Image.Image:
@@ -163,7 +169,9 @@ def with_png_alpha(image: Image.Image) -> bytes:
     """A lossless file whose alpha channel is a PNG, which a WebP mostly beats."""
     buffer = io.BytesIO()
     image.getchannel("A").save(buffer, "PNG")
-    return forge_section(vlaecodec.encode(image, lossless=True), Section.ALPHA, buffer.getvalue())
+    return forge_section(
+        vlaecodec.encode(image, lossless=True, only_nets=True), Section.ALPHA, buffer.getvalue()
+    )
 
 
 def format_example() -> str:

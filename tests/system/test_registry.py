@@ -47,9 +47,9 @@ def test_a_tuning_is_that_of_the_files_model() -> None:
     """In one pass: what was trained for it needs no search."""
     done: list[float] = []
     for tune, name in (
-        (None, "photo-small-ms-ssim"),
+        (None, "photo"),
         ("psnr", "photo-small"),
-        ("looks", "photo-small-ms-ssim"),
+        ("looks", "photo"),
     ):
         done.clear()
         data = vlaecodec.encode(photo(32, 48), 40, tune=tune, texture=0, progress=done.append)
