@@ -94,3 +94,13 @@ def test_a_lossless_file_is_one_candidate(folder) -> None:
     (row,) = json.loads(run(*arguments).stdout)
     assert row["name"] == "vlaecodec, lossless"
     assert row["sliced_wasserstein"] == 0
+
+
+def test_a_rival_that_is_not_installed_is_left_out(folder, monkeypatch) -> None:
+    monkeypatch.setattr("vlaecodec.analysis.codecs._jpeg_xl_plugin", lambda: None)
+    file = folder / "photo.vlae"
+    arguments = [folder / "photo.png", "--against", "jxl,webp", "--at-bytes-of", file]
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    assert "JPEG XL is not installed and left out: pip install pillow-jxl-plugin" in result.stderr
+    assert [row["name"] for row in json.loads(result.stdout)][-1] == "WebP"

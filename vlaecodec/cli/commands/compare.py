@@ -11,7 +11,7 @@ import click
 
 from vlaecodec.bitstream.header import MAGIC
 from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
-from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.cli.reporting import naming, reports_errors, say
 from vlaecodec.errors import DamagedError, ImageError, ParameterError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def compare(
 
 
 def _chosen_rivals(names: str) -> list[Rival]:
-    from vlaecodec.analysis.codecs import list_rivals
+    from vlaecodec.analysis.codecs import JPEG_XL_PACKAGE, list_rivals
 
     known = list_rivals()
     chosen = []
@@ -100,7 +100,9 @@ def _chosen_rivals(names: str) -> list[Rival]:
         if name not in known:
             raise ParameterError(f"no codec named {name!r}; there are: {', '.join(known)}")
         if known[name].library is None:
-            raise ParameterError(f"{known[name].name} is not installed here")
+            cure = JPEG_XL_PACKAGE if name == "jxl" else "a Pillow that has it"
+            say(f"{known[name].name} is not installed and left out: pip install {cure}")
+            continue
         chosen.append(known[name])
     return chosen
 
