@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vlaecodec.bitstream.header import (
     CRC,
     MAX_PIXELS,
+    MAX_SIDE_PX,
     TILE_CHECK_BYTES,
     Header,
     Layout,
     Section,
     read_header,
+    restore_header,
+    write_copy,
     write_header,
 )
-from vlaecodec.errors import DamagedError
+from vlaecodec.errors import DamagedError, LossWarning, UnsupportedError
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,23 @@ def write_container(
         section_sizes={section: len(body) for section, body in stored.items()},
         webp_size=None if webp is None else len(webp.payload),
     )
-    parts = [write_header(header, layout)]
+    head = write_header(header, layout)
+    parts = [head]
     for body in stored.values():
         parts += [body, CRC.pack(zlib.crc32(body))]
     for tile in ([] if webp is None else [webp]) + latents + pixels:
         body = tile.payload + CRC.pack(tile.pixel_crc)
         parts += [body, CRC.pack(zlib.crc32(body))]
+    if header.robust:
+        parts.append(write_copy(head))
     return b"".join(parts)
+
+
+def make_robust(data: bytes) -> bytes:
+    """A whole file with its header once more at the end."""
+    header, layout = read_header(data, MAX_SIDE_PX**2)
+    head = write_header(replace(header, robust=True), layout)
+    return head + data[layout.start :] + write_copy(head)
 
 
 def read_sections(data: bytes, layout: Layout) -> dict[Section, bytes | None]:
@@ -94,9 +108,21 @@ def read_container(
 
     Damage to a tile's latents or to a section raises DamagedError, or with `keep_going` leaves
     that tile or section None.
-    Damage to a tile's pixels, which refine what the latents tell, always leaves it None.
+    Damage to a tile's pixels, which refine what the latents tell, always leaves it None. Where the
+    header is damaged, `keep_going` takes its copy at the end, with a LossWarning.
     """
-    header, layout = read_header(data, max_pixels)
+    try:
+        header, layout = read_header(data, max_pixels)
+    except (DamagedError, UnsupportedError) as error:
+        restored = restore_header(bytes(data))
+        if restored is None or restored == data:
+            raise
+        if not keep_going:
+            raise DamagedError(
+                "the header is damaged; --keep-going (keep_going=True) takes its copy at the end"
+            ) from error
+        warnings.warn("the header is damaged: its copy is taken", LossWarning, stacklevel=3)
+        return read_container(restored, max_pixels, keep_going=True)
     data = bytes(data)
     sections = read_sections(data, layout)
     if layout.webp_size is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import struct
+import zlib
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -44,14 +45,20 @@ CRC = struct.Struct("<I")
 TILE_CHECK_BYTES = 2 * CRC.size
 """Follow each payload: the CRC-32 of the decoded pixels, then that of all before it."""
 
+HEAD_BYTES = 2**17
+"""No header is longer."""
+
 METADATA_MAX_BYTES = 2**24
 """The most that a file keeps of a colour profile, of EXIF, of XMP: each, compressed or not."""
 
 _HAS_PIXELS, _IS_GREY, _HAS_SECTIONS, _IS_WEBP = 0x01, 0x02, 0x04, 0x08
-_AS_RGB, _WEBP_ALPHA = 0x20, 0x40
-_RESERVED_FLAGS = 0x90
+_HAS_COPY, _AS_RGB, _WEBP_ALPHA = 0x10, 0x20, 0x40
+_RESERVED_FLAGS = 0x80
 
 _VARINT_MAX = 2**28 - 1
+
+_COPY_END = struct.Struct("<II")
+"""Follows the header's copy at the end of a robust file: its size, and the CRC-32 of both."""
 
 
 class Section(IntEnum):
@@ -91,6 +98,8 @@ class Header:
     """Whether the picture is one lossless WebP, without latents; max_error tells how near it is."""
     webp_alpha: bool = False
     """Whether that WebP holds the alpha channel too."""
+    robust: bool = False
+    """Whether a copy of the header ends the file."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -125,6 +134,8 @@ class Layout:
     section_sizes: dict[Section, int] = field(default_factory=dict)
     webp_size: int | None = None
     """Of the WebP that is the picture; None where latents are."""
+    copy_size: int = 0
+    """Of the header's copy at the end, with what follows it; 0 where there is none."""
 
     @property
     def latents_start(self) -> int:
@@ -142,7 +153,10 @@ class Layout:
     @property
     def end(self) -> int:
         """How long the whole file is."""
-        return self.latents_end + sum(self.pixel_sizes) + len(self.pixel_sizes) * TILE_CHECK_BYTES
+        pixels_end = (
+            self.latents_end + sum(self.pixel_sizes) + len(self.pixel_sizes) * TILE_CHECK_BYTES
+        )
+        return pixels_end + self.copy_size
 
 
 def quality_to_code(quality: float) -> int:
@@ -182,6 +196,7 @@ def write_header(header: Header, layout: Layout) -> bytes:
         _check_section_size(section, size, ParameterError)
     flags = _HAS_PIXELS * (header.max_error is not None) | _IS_GREY * header.grey
     flags |= _AS_RGB * header.as_rgb | _IS_WEBP * header.webp | _WEBP_ALPHA * header.webp_alpha
+    flags |= _HAS_COPY * header.robust
     head = _FIXED.pack(
         MAGIC,
         VERSION,
@@ -282,9 +297,30 @@ def read_header(  # noqa: C901 - one field after the other, as FORMAT.md lists t
         as_rgb=bool(flags & _AS_RGB),
         webp=bool(flags & _IS_WEBP),
         webp_alpha=bool(flags & _WEBP_ALPHA),
+        robust=bool(flags & _HAS_COPY),
     )
     start = offset + _HEADER_CHECK.size
-    return header, Layout(start, sizes[:tiles], sizes[tiles:], section_sizes, webp_size)
+    copy_size = start + _COPY_END.size if header.robust else 0
+    return header, Layout(start, sizes[:tiles], sizes[tiles:], section_sizes, webp_size, copy_size)
+
+
+def write_copy(head: bytes) -> bytes:
+    """What ends a robust file: its header once more, in a form that is found from the end."""
+    size = _COPY_END.pack(len(head), 0)[: CRC.size]
+    return head + size + CRC.pack(zlib.crc32(head + size))
+
+
+def restore_header(data: bytes) -> bytes | None:
+    """A robust file with its header as it was; None unless an intact copy of it ends the file."""
+    if len(data) < _COPY_END.size:
+        return None
+    size, check = _COPY_END.unpack_from(data, len(data) - _COPY_END.size)
+    head = data[-_COPY_END.size - size : -_COPY_END.size]
+    if len(head) < size or size > len(data) // 2 or not head.startswith(MAGIC):
+        return None
+    if zlib.crc32(head + data[-_COPY_END.size : -CRC.size]) != check:
+        return None
+    return head + data[size:]
 
 
 def _check_section_size(section: Section, size: int, error: type[VlaeError]) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from vlaecodec.bitstream.header import MAGIC
+from vlaecodec.bitstream.header import HEAD_BYTES, MAGIC, restore_header
 from vlaecodec.cli.batch.names import is_namesake, name_output
 from vlaecodec.errors import DamagedError, InputError, OutputError, ParameterError
 
@@ -49,9 +49,20 @@ def read_vlae(path: str) -> bytes:
     """
     with _opened(path) as file:
         head = file.read(len(MAGIC))
-        if head != MAGIC[: len(head)] or not head:
+        if (head != MAGIC[: len(head)] or not head) and not _ends_with_header(file):
             raise DamagedError(f"{_name(path)}: not a .vlae file")
         return head + file.read()
+
+
+def _ends_with_header(file: IO[bytes]) -> bool:
+    """Whether a copy of a header ends a file, whose start is damaged then."""
+    if not file.seekable():
+        return False
+    start = file.tell()
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 2 * HEAD_BYTES))
+    found = restore_header(file.read()) is not None
+    file.seek(start)
+    return found
 
 
 def read_head(path: str, size_bytes: int) -> tuple[bytes, int]:

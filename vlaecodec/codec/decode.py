@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from vlaecodec.bitstream.container import Container, read_container
-from vlaecodec.bitstream.header import MAX_PIXELS
+from vlaecodec.bitstream.header import MAX_PIXELS, restore_header
 from vlaecodec.bitstream.tiles import check_region, pixel_window
 from vlaecodec.codec.info import FileInfo, read_info
 from vlaecodec.codec.kinds import codec_of
@@ -94,6 +94,8 @@ def verify(
     container = read_container(data, max_pixels)
     if lost := sum(tile is None for tile in container.pixels):
         raise DamagedError(f"the pixels of {lost} of {len(container.pixels)} tiles are damaged")
+    if container.header.robust and restore_header(data) != data:
+        raise DamagedError("the copy of the header at the end is damaged; the picture is intact")
     read_sections(container, keep_going=False)
     options = DecodeOptions(texture=None if container.pixels else 0)
     _decode(container, options, progress)

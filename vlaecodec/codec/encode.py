@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vlaecodec.bitstream.container import make_robust
 from vlaecodec.codec.check import check_file
 from vlaecodec.codec.choice import encode_best
 from vlaecodec.codec.options import EncodeKeywords, EncodeOptions
@@ -53,6 +54,7 @@ def encode(
     only_nets: code with the networks alone. By default a picture that is smaller so, or nearer for
     its bytes, is stored as one lossless WebP, and qualities near 100 that the networks do not come
     near enough for are near-lossless: quality 100 has 45 dB PSNR at least.
+    robust: store the header once more at the end, so that damage to it does not lose the picture.
     verify: decode the file, by another way than it was made, before it is returned; takes about as
     long as decoding.
     threads: how many to compute with; by default the idle cores that are ours, at most as many as
@@ -74,6 +76,8 @@ def encode_picture(
     picture = to_picture(image, exact=options.is_exact, to_8_bit=options.to_8_bit)
     with working_threads(picture.pixels[..., 0].size, options.threads) as threads:
         data = encode_best(picture, options, progress)
+    if options.robust:
+        data = make_robust(data)
     if options.verify:
         check_file(data, picture, options.allowed_error, threads)
     return data

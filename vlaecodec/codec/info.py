@@ -41,10 +41,6 @@ class FileInfo:
     """"networks", or "webp" for a picture that is stored as one lossless WebP."""
 
 
-HEAD_BYTES = 2**17
-"""No header is longer."""
-
-
 def is_vlae(data: bytes) -> bool:
     """Whether some bytes begin as a .vlae file does, of whatever version; four are enough."""
     return bytes(data[: len(MAGIC)]) == MAGIC

@@ -56,6 +56,7 @@ class EncodeKeywords(TypedDict, total=False):
     only_nets: bool
     threads: int | None
     verify: bool
+    robust: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,8 @@ class EncodeOptions:
     what the quality promises."""
     threads: int | None = None
     """How many to compute with. None: what is idle, and one for small pictures."""
+    robust: bool = False
+    """Store the header twice: at the start and at the end."""
     verify: bool = False
     """Decode the file, by another way than it was made, before it is returned."""
 

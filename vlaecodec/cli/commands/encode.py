@@ -142,6 +142,11 @@ class TextureType(click.ParamType[Any]):
     help="Seed of the texture's noise.  [default: from the picture]",
 )
 @click.option(
+    "--robust",
+    is_flag=True,
+    help="Store the header, some 30 bytes, once more at the end: for archives.",
+)
+@click.option(
     "--verify",
     is_flag=True,
     help="Decode the file by another way before it is written, for archives: exit code 7 if it "

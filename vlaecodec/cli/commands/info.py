@@ -7,11 +7,11 @@ from dataclasses import asdict
 
 import click
 
-from vlaecodec.bitstream.header import Section
+from vlaecodec.bitstream.header import HEAD_BYTES, Section
 from vlaecodec.cli.batch.jobs import PATH
 from vlaecodec.cli.files import read_head
 from vlaecodec.cli.reporting import reports_errors
-from vlaecodec.codec.info import HEAD_BYTES, FileInfo, read_info
+from vlaecodec.codec.info import FileInfo, read_info
 
 MODES = {"RGB": "colour", "RGBA": "colour with alpha", "L": "grey", "LA": "grey with alpha"}
 SECTIONS = {section.name.lower(): section.title for section in Section}
