@@ -419,7 +419,7 @@ CASES = [
         warning="not kept: 3 other pictures",
     ),
     # Frames and pages.
-    Case("gif-animation", lambda: animation("GIF"), error="--frame N"),
+    Case("gif-animation", lambda: animation("GIF"), error="choose one by its frame"),
     Case(
         "gif-frame",
         lambda: animation("GIF"),
@@ -482,18 +482,18 @@ CASES = [
         size=BIG,
         warning="the JPEG lacks its end; all samples are there",
     ),
-    Case("jpeg-half", lambda: without_end(progressive=False, part=0.5), error="--accept-truncated"),
+    Case("jpeg-half", lambda: without_end(progressive=False, part=0.5), error="accept_truncated"),
     Case(
         "jpeg-nearly-whole",
         lambda: without_end(progressive=False, part=0.97),
-        error="--accept-truncated",
+        error="accept_truncated",
     ),
     Case(
         "progressive-half",
         lambda: without_end(progressive=True, part=0.5),
-        error="--accept-truncated",
+        error="accept_truncated",
     ),
-    Case("progressive-scan-missing", without_last_scan, error="--accept-truncated"),
+    Case("progressive-scan-missing", without_last_scan, error="accept_truncated"),
     Case(
         "jpeg-half-accepted",
         lambda: without_end(progressive=False, part=0.5),
@@ -501,7 +501,7 @@ CASES = [
         options={"accept_truncated": True},
         warning="the file breaks off: what is missing is grey or black",
     ),
-    Case("png-half", lambda: png(colours().resize(BIG))[:9000], error="--accept-truncated"),
+    Case("png-half", lambda: png(colours().resize(BIG))[:9000], error="accept_truncated"),
     Case(
         "png-half-accepted",
         lambda: png(colours().resize(BIG))[:9000],
@@ -510,7 +510,7 @@ CASES = [
         warning="the file breaks off: what is missing is grey or black",
     ),
     # Sixteen bits.
-    Case("png16-refused", lambda: png16(deep(3), 2), error="--to-8-bit"),
+    Case("png16-refused", lambda: png16(deep(3), 2), error="to_8_bit"),
     Case("png16", lambda: png16(deep(3), 2), options=TO_8, check=high_bytes(deep(3))),
     Case(
         "png16-grey", lambda: png16(deep(1), 0), mode="L", options=TO_8, check=high_bytes(deep(1))

@@ -131,7 +131,7 @@ def read_container(
     problem = next((p for _, p in latents if p), None)
     if lost := [s.title for s, body in sections.items() if body is None]:
         # Where tiles are lost too, they matter more.
-        problem = problem or f"the {' and the '.join(lost)} is damaged; --keep-going does without"
+        problem = problem or f"the {' and the '.join(lost)} is damaged; keep_going does without"
     if layout.end < len(data):
         problem = problem or f"{len(data) - layout.end} bytes follow the last tile"
     if problem and not keep_going:
@@ -155,7 +155,7 @@ def _read_webp(
     if not keep_going:
         lost = next((s.title for s, body in sections.items() if body is None), None)
         if lost is not None:
-            raise DamagedError(f"the {lost} is damaged; --keep-going does without")
+            raise DamagedError(f"the {lost} is damaged; keep_going does without")
         if layout.end < len(data):
             raise DamagedError(f"{len(data) - layout.end} bytes follow the picture")
     return Container(header, [], [], sections, webp)

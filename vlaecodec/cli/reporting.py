@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import shutil
 import sys
 import textwrap
@@ -39,10 +40,21 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
+_OPTION = re.compile(
+    r"(?<![\w./-])(?:keep_going|to_8_bit|accept_truncated|max_error|max_pixels|max_side|only_nets|"
+    r"target_(?:size|bpp|psnr|ms_ssim|ssimulacra2))(?![\w./-])"
+)
+"""Options as the library's messages call them, where they cannot be parts of a file's name."""
+
+
+def _as_flag(option: re.Match[str]) -> str:
+    return "--" + option[0].replace("_", "-")
+
+
 def describe_error(error: Exception) -> str | None:
     """The one line for an error of ours, or for want of memory; None for any other."""
     if isinstance(error, VlaeError):
-        return " ".join(str(error).split())
+        return _OPTION.sub(_as_flag, " ".join(str(error).split()))
     # torch reports a failed allocation as a RuntimeError.
     # The interpreter reports one while it imports as a SystemError.
     if isinstance(error, MemoryError | SystemError) or is_want_of_memory(error):

@@ -156,7 +156,7 @@ def check_pixels(container: Container, tiles: Collection[int]) -> None:
     if lost := sum(container.pixels[index] is None for index in tiles):
         raise DamagedError(
             f"the exact pixels of {lost} of {len(tiles)} tiles are damaged or missing; "
-            "--keep-going (keep_going=True) shows the lossy picture there"
+            "keep_going shows the lossy picture there"
         )
 
 

@@ -168,9 +168,7 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _sixteen_bits() -> ImageError:
-    return ImageError(
-        "samples of more than 8 bits cannot be kept; --to-8-bit (to_8_bit=True) reduces them"
-    )
+    return ImageError("samples of more than 8 bits cannot be kept; to_8_bit reduces them")
 
 
 def _from_array(array: NDArray[Any]) -> Picture:

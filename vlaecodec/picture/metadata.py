@@ -103,7 +103,7 @@ def write_metadata(metadata: Metadata) -> dict[Section, bytes]:
         if len(value) > METADATA_MAX_BYTES:
             raise ParameterError(
                 f"the {section.title} has {len(value)} bytes, more than the limit of "
-                f"{METADATA_MAX_BYTES}: --strip leaves it out"
+                f"{METADATA_MAX_BYTES}: strip leaves it out"
             )
         sections[section] = zlib.compress(value, 9)
     if metadata.density is not None:

@@ -69,7 +69,7 @@ def choose_frame(image: ImageFile.ImageFile, frame: int | None) -> None:
     elif frames > 1 and image.format not in _FIRST_OF_MANY and not _only_copies(image, frames):
         raise ImageError(
             f"an animation or several pages ({frames}): only still pictures can be encoded; "
-            "--frame N (frame=N) takes the Nth"
+            "choose one by its frame, counted from 1"
         )
 
 
@@ -122,7 +122,7 @@ def _load_cut_off(
             image = Image.open(io.BytesIO(closed), formats=["JPEG"])
             image.load()
     if not complete and not accept_truncated:
-        raise ImageError("the file breaks off; --accept-truncated takes what is there")
+        raise ImageError("the file breaks off; accept_truncated takes what is there")
     if complete:
         text = "the JPEG lacks its end; all samples are there"
     else:

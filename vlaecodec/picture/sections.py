@@ -33,6 +33,6 @@ def read_sections(container: Container, *, keep_going: bool) -> tuple[Alpha | No
                 metadata = metadata.joined(read_metadata(section, stored))
         except DamagedError as error:
             if not keep_going:
-                raise DamagedError(f"{error}; --keep-going does without") from error
+                raise DamagedError(f"{error}; keep_going does without") from error
             warnings.warn(f"{error}, and left out", LossWarning, stacklevel=3)
     return alpha, metadata
