@@ -112,9 +112,13 @@ def test_names_with_brackets_and_control_characters_do_not_end_a_batch(tmp_path)
     for name in ("y].png", "[red]z.png", "a\x1b]0;owned\x07.png"):
         Image.fromarray(photo(16, 24)).save(folder / name)
     Image.fromarray(photo(16, 24)).save(tmp_path / "in" / "x[" / "[]y.png")
-    command = [*VLAECODEC, "encode", "-j", "1", "-r", str(tmp_path / "in")]
+    command = [*VLAECODEC, "encode", "-j", "1", "-r", "in", "--output-dir", "out"]
     ended = subprocess.run(
-        [*command, "--output-dir", str(tmp_path / "out")], capture_output=True, text=True
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
     )
     assert ended.returncode == 0
     assert "4 done, 0 failed" in ended.stderr
