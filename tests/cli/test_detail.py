@@ -72,12 +72,13 @@ def test_many_files_take_a_rectangle(picture: Path, tmp_path: Path) -> None:
 
 
 def test_a_mask_is_not_overwritten(picture: Path) -> None:
-    mask = picture.with_name("mask.png")
-    save_mask(mask)
+    mask = picture.with_name("mask.vlae")  # a PNG all the same
+    save_mask(mask.with_suffix(".png"))
+    mask.with_suffix(".png").rename(mask)
     before = mask.read_bytes()
     code, text = run("encode", "-f", "--roi", mask, picture, "-o", mask)
     assert code == 6, text
-    assert "mask.png: is the mask" in text
+    assert "mask.vlae: is the mask" in text
     assert mask.read_bytes() == before
 
 

@@ -180,7 +180,7 @@ def test_a_worker_has_the_threads_that_it_is_given() -> None:
     from vlaecodec.cli.batch import local_engine
 
     context = multiprocessing.get_context("spawn")
-    begin = partial(local_engine._begin_worker, 1)
+    begin = partial(local_engine._begin_worker, 1, os.getpid())
     with ProcessPoolExecutor(1, context, begin) as pool:
         # torch's; a matrix product of numpy's would have started as many more.
         assert pool.submit(count_threads).result() == (1, 0)

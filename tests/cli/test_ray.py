@@ -110,8 +110,8 @@ def test_a_picture_that_kills_its_process_costs_itself_only(tmp_path, environmen
 DEADLY = """
 from pathlib import Path
 from tests.cli.test_many import die_on_b
-from vlaecodec.cli import ray_engine
-from vlaecodec.cli.jobs import Job
+from vlaecodec.cli.batch import ray_engine
+from vlaecodec.cli.batch.jobs import Job
 
 names = ("a.jpg", "b.jpg", "c.jpg")
 for name in names:
