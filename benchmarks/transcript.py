@@ -51,7 +51,7 @@ def render() -> str:
 
 
 def insert(guide: str, session: str) -> str:
-    """The guide's text with this session."""
+    """The guide's text with a fresh transcript."""
     before, rest = guide.split(BEGIN)
     return before + BEGIN + session + END + rest.split(END)[1]
 
