@@ -55,7 +55,7 @@ def measure(folder: Path, output: Path, processes: int) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     failures = done.stderr.splitlines()
-    if done.returncode != 1 or len(failures) != 1 or "cannot be read" not in failures[0]:
+    if done.returncode != 1 or len(failures) != 1 or "0001.png" not in failures[0]:
         raise RuntimeError(f"the corrupt picture alone should have failed: {done.stderr}")
     files = sorted(output.glob("*.vlae"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

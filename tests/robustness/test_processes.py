@@ -55,7 +55,7 @@ def shard(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("shard")
     path = folder / "many.tar"
     with tarfile.open(path, "w") as tar:
-        for number in range(60):
+        for number in range(600):
             picture = folder / f"{number:02}.png"
             Image.fromarray(photo(64, 64, seed=number)).save(picture)
             tar.add(picture, picture.name)

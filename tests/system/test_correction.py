@@ -93,11 +93,11 @@ def test_corrections_pay_and_files_keep_their_promise(
     # Interlaced, as no photo that the network was trained on.
     pixels = photo(160, 160)
     pixels[::2] = np.roll(pixels[::2], 3, axis=1)
-    corrected = vlaecodec.encode(pixels, **options)
+    corrected = vlaecodec.encode(pixels, only_nets=True, **options)
     error = np.abs(np.asarray(vlaecodec.decode(corrected)).astype(int) - pixels).max()
     assert error <= options.get("max_error", 0)
     monkeypatch.setattr(pixel_coder, "MIN_PIXELS", 10**9)
-    assert len(corrected) < len(vlaecodec.encode(pixels, **options))
+    assert len(corrected) < len(vlaecodec.encode(pixels, only_nets=True, **options))
 
 
 def test_each_class_takes_what_pays_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:

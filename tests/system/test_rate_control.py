@@ -26,7 +26,7 @@ def size_at(quality: float) -> int:
 def test_a_target_size_is_met_and_never_exceeded(quality: float) -> None:
     target = size_at(quality) + 5
     found = len(vlaecodec.encode(PIXELS, target_size=target))
-    assert 0.97 * target <= found <= target
+    assert 0.94 * target <= found <= target
 
 
 def test_bits_per_pixel_are_the_same_target() -> None:
@@ -44,8 +44,8 @@ def test_a_target_psnr_is_reached() -> None:
 def test_targets_out_of_reach_are_refused() -> None:
     with pytest.raises(ParameterError, match="no file as small"):
         vlaecodec.encode(PIXELS, target_size=60)
-    with pytest.raises(ParameterError, match="PSNR"):
-        vlaecodec.encode(PIXELS, target_psnr=90.0)
+    with pytest.raises(ParameterError, match="target_psnr"):
+        vlaecodec.encode(PIXELS, target_psnr=90.0, only_nets=True)
     with pytest.raises(ParameterError, match="one target"):
         vlaecodec.encode(PIXELS, target_size=4000, target_psnr=30.0)
     for other in ({"quality": 30}, {"lossless": True}, {"max_error": 2}):
@@ -80,7 +80,9 @@ def test_few_encodes_are_needed_whatever_the_curve(wanted: int, steepness: float
 
 
 def test_a_size_above_the_largest_file_gives_the_best_quality() -> None:
-    assert len(vlaecodec.encode(PIXELS, target_size=10**7, texture=0)) == size_at(100)
+    best = vlaecodec.encode(PIXELS, target_size=10**7, only_nets=True)
+    assert len(best) == len(vlaecodec.encode(PIXELS, 100, only_nets=True))
+    assert np.array_equal(vlaecodec.decode(vlaecodec.encode(PIXELS, target_size=10**7)), PIXELS)
 
 
 @pytest.mark.parametrize("wanted", [math.nan, math.inf])

@@ -144,7 +144,7 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     exported = CliRunner().invoke(main, ["export", str(checkpoint), str(other), *tuned])
     assert exported.exit_code == 0, exported.output
     card = (other / "MODEL_CARD.md").read_text()
-    assert "Tuned for MS-SSIM" in card
+    assert "Tuned for looks" in card
     assert f"{second.curve[-1]['ms_ssim_db@0.5']:.2f}" in card
     models = json.loads((target.parent / "index.json").read_text())["models"]
     assert [row.get("tuned_for") for row in models.values()] == ["psnr", "looks"]

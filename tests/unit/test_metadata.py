@@ -65,7 +65,7 @@ def test_sections_hold_everything() -> None:
 
 
 def test_sections_are_bounded_before_they_are_expanded() -> None:
-    with pytest.raises(ParameterError, match="--strip"):
+    with pytest.raises(ParameterError, match="strip leaves it out"):
         write_metadata(Metadata(xmp=bytes(METADATA_MAX_BYTES + 1)))
     bomb = zlib.compress(bytes(2**28), 9)
     with pytest.raises(DamagedError, match="end"):

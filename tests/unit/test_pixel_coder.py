@@ -98,8 +98,8 @@ def test_the_kernel_computes_what_the_network_does(tiny_model) -> None:
     rng = np.random.default_rng(2)
     count, windows = 50, 3 * local.window.size
     residuals = rng.integers(-255, 256, (count, windows + 3)).astype(np.float32) * RESIDUAL_UNITS
-    contrasts = rng.integers(-1020, 1021, (count, windows + 3))
-    features = rng.integers(-1023, 1024, (count, tiny_model.network.arch.local_features))
+    contrasts = 4 * rng.integers(-255, 256, (count, windows + 3))
+    features = 4 * rng.integers(-255, 256, (count, tiny_model.network.arch.local_features))
     for drawing, max_error in ((False, 0), (True, 0), (False, 9)):
         conditions = local_conditions(drawing=drawing, max_error=max_error)
         kernel = LocalKernel(local, conditions, count)

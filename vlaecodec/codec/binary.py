@@ -75,7 +75,7 @@ class BinaryCodec:
         """
         header = container.header
         exact = bool(container.pixels) and not options.preview
-        if exact and (options.texture is not None or options.seed is not None):
+        if exact and (options.texture or options.seed is not None):
             raise ParameterError("texture and seed are for lossy pictures: ask for a preview")
         if exact and not options.keep_going:
             check_pixels(container, [0])

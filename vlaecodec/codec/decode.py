@@ -78,8 +78,11 @@ def decode_pixels(
 def _decode(
     container: Container, options: DecodeOptions, progress: ProgressCallback | None
 ) -> Pixels:
-    width, height = (options.region or (0, 0, *container.header.shape[1::-1]))[2:]
-    with working_threads(width * height, options.threads):
+    header = container.header
+    whole = (0, 0, header.width, header.height)
+    box = check_region(options.region or whole, header.width, header.height)
+    area_px = (box.right - box.left) * (box.bottom - box.top)
+    with working_threads(area_px, options.threads):
         return codec_of(container).decode(container, options, progress)
 
 

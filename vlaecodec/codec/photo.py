@@ -87,7 +87,7 @@ class PhotoCodec:
         """
         model, header = self.model, container.header
         exact = bool(container.pixels) and not options.preview
-        if exact and (options.texture is not None or options.seed is not None):
+        if exact and (options.texture or options.seed is not None):
             raise ParameterError("texture and seed are for lossy pictures: ask for a preview")
         strength = header.texture_code
         if options.texture is not None:

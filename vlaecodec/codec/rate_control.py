@@ -20,7 +20,7 @@ from vlaecodec.metrics.distortion import MS_SSIM_MIN_PX, ms_ssim, ms_ssim_db, ps
 from vlaecodec.metrics.measures import measure_ssimulacra2
 from vlaecodec.picture.image import Pixels
 
-TRIES = 6
+TRIES = 8
 """Drafts at most in the search."""
 
 START_QUALITY = 50.0
