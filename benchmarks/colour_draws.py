@@ -24,7 +24,7 @@ from vlaecodec.entropy.scales import (
 from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY, ColourDecoder
 from vlaecodec.networks.binary.posterior import network_image
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
-from vlaecodec.networks.photo.local_decoder import RESIDUAL_UNITS
+from vlaecodec.networks.binary.causal_decoder import RESIDUAL_UNITS
 
 
 @torch.inference_mode()

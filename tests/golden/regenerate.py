@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import numpy as np
 from PIL import Image, ImageDraw
+from vlaecodec.pixels.correction import CLASSES, Correction
 
 import vlaecodec
 from tests.conftest import photo
@@ -26,7 +27,6 @@ from vlaecodec.model.registry import find_model
 from vlaecodec.picture.alpha import encode_alpha
 from vlaecodec.picture.icc import Primaries, make_profile
 from vlaecodec.pixels import coder as pixel_coder
-from vlaecodec.pixels.correction import CLASSES, Correction
 
 HERE = Path(__file__).parent
 DECODE, ERRORS = HERE / "decode", HERE / "errors"

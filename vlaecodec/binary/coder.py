@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vlaecodec.binary.model import LEVELS, SmallModel, level_step
+from vlaecodec.binary.wavefront import wavefronts
 from vlaecodec.bitstream.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN
 from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
 from vlaecodec.entropy.scales import FRACTIONS, LOGIT_LIMIT
@@ -26,7 +27,6 @@ from vlaecodec.model.frozen import exactly
 from vlaecodec.networks.binary.causal_decoder import BinaryDecoder
 from vlaecodec.networks.binary.posterior import CODE_SCALE_INDEX, network_image
 from vlaecodec.networks.common.fixed_point import LATENT
-from vlaecodec.pixels.wavefront import wavefronts
 
 Bitmaps = NDArray[np.uint8]
 """Black and white images as 0 and 1, uint8 [N, H, W]."""

@@ -22,7 +22,7 @@ from vlaecodec.model.registry import LOOKS, TUNES, ModelEntry
 from vlaecodec.networks.common.fixed_point import LATENT
 from vlaecodec.networks.common.looks import looks_distortion
 from vlaecodec.networks.common.quality import QUALITIES
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.rate_distortion import Rounding, code_latent, rate_weight
 from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 from vlaecodec.picture.image import Pixels
@@ -84,7 +84,7 @@ def plan_search(effort: int | None, tune: str, entry: ModelEntry) -> Search:
 
 
 def search_tiles(
-    network: PhotoVLAE,
+    network: GlobalNetworks,
     targets: Iterable[Tensor],
     pixels: Pixels,
     quality_code: int,
@@ -176,7 +176,7 @@ def _has_fast_bfloat16() -> bool:
 class _Canvas:
     """The latents of the whole picture as they are now; pixels of a tile see its neighbours'."""
 
-    def __init__(self, network: PhotoVLAE, shape: tuple[int, ...]) -> None:
+    def __init__(self, network: GlobalNetworks, shape: tuple[int, ...]) -> None:
         rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
         self.latent = torch.zeros((1, network.arch.latent_channels, rows, columns))
         self.network = network

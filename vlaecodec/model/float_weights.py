@@ -23,10 +23,10 @@ from vlaecodec.networks.common.quality import (
     QualityAffine,
     interpolate_knots,
 )
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 
 
-def dequantise_weights(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
+def dequantise_weights(network: GlobalNetworks, tensors: dict[str, Tensor]) -> None:
     """Give a float network the whole-number weights of an exported model.
 
     Raises ValueError if they are not the network's.
@@ -59,10 +59,10 @@ def dequantise_layers(network: nn.Module, tensors: dict[str, Tensor]) -> dict[st
 
 
 @functools.lru_cache(maxsize=1)
-def load_float_model(entry: ModelEntry, model: PhotoModel) -> PhotoVLAE:
+def load_float_model(entry: ModelEntry, model: PhotoModel) -> GlobalNetworks:
     """The float network of a model that `load_model` has checked; its weights take no gradients."""
     with torch.random.fork_rng(devices=[]):
-        network = PhotoVLAE(model.network.arch)
+        network = GlobalNetworks(model.network.arch)
     try:
         dequantise_weights(network, load_file(entry.folder / WEIGHTS_NAME))
     except (OSError, ValueError) as error:

@@ -30,11 +30,10 @@ from vlaecodec.entropy.scales import (
 from vlaecodec.entropy.tables import FrequencyTables
 from vlaecodec.errors import ModelError
 from vlaecodec.model.registry import ModelEntry
-from vlaecodec.networks.common.fixed_point import exact_layers, round_operand, set_quantised
+from vlaecodec.networks.common.fixed_point import exact_layers, set_quantised
 from vlaecodec.networks.common.quality import GAIN_BITS, QUALITIES, QualityAffine
 from vlaecodec.networks.photo.architecture import Architecture
-from vlaecodec.networks.photo.local_decoder import COLOURS
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks, PhotoVLAE
 from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 from vlaecodec.picture.image import Pixels
 
@@ -46,7 +45,7 @@ WEIGHTS_NAME = "weights.safetensors"
 LatentArray = NDArray[np.int16]
 """Dequantised latents in LATENT units, int16 [C, rows, columns]."""
 
-MODEL_KIND = "photo-vlae/2"
+MODEL_KIND = "photo-vlae/3"
 """Names the structure that the weights are for."""
 
 TABLE_COUNTS = {"latent": SCALES * FRACTIONS, "posterior": TOP_SCALES, "top": 2, "flag": 1}
@@ -151,23 +150,18 @@ class PhotoModel(FrozenModel[PhotoVLAE]):
         return picture, trunk[0].to(torch.int16)
 
     @exactly
-    def local_given(
-        self, mean: Pixels, trunk: Tensor, rows: slice = slice(None), *, drawing: bool = False
+    def local_features(
+        self, features: Tensor, height: int, width: int, *, drawing: bool = False
     ) -> NDArray[np.int16]:
-        """What a local decoder is given of every pixel: contrasts unless drawing, then features.
+        """What a local decoder is told of every pixel by the global one: GREY [n, height, width].
 
-        mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / FOLD, >= W / FOLD]. rows: of the
-        picture, beginning with a multiple of FOLD; all by default. Returns SIGNED [rows, W, n].
+        features: int16 [channels, >= height / FOLD, >= width / FOLD], the global decoder's.
+        drawing: for texture.
         """
         local = self.network.texture if drawing else self.network.local
-        top, bottom, _ = rows.indices(len(mean))
-        features = local.features(trunk[None, :, top // FOLD : -(-bottom // FOLD)].float())
-        features = round_operand(features)
-        features = features[:, : bottom - top, : mean.shape[1]].to(torch.int16)
-        above = min(top, local.window.height)
-        seen = np.ascontiguousarray(mean[top - above : bottom, :, COLOURS], np.int16)
-        contrasts = local.contrasts(torch.from_numpy(seen)[None])[:, above:]
-        return torch.cat([contrasts, features], dim=3)[0].numpy()
+        rows, columns = -(-height // FOLD), -(-width // FOLD)
+        found = local.features(features[None, :, :rows, :columns].float())[0]
+        return found.permute(2, 0, 1)[:, :height, :width].to(torch.int16).numpy()
 
 
 @functools.lru_cache(maxsize=4)
@@ -196,7 +190,7 @@ def read_model(data: bytes) -> PhotoModel:
 
 
 def _build_photo_model(tensors: dict[str, Tensor], metadata: dict[str, str]) -> PhotoModel:
-    network = PhotoVLAE(Architecture(**json.loads(metadata["architecture"])))
+    network = PhotoVLAE(Architecture.from_dict(json.loads(metadata["architecture"])))
     network.analysis.load_state_dict(analysis_weights(network, tensors), assign=True)
     freeze(network, tensors)
     tables = {kind: read_tables(tensors, kind, n) for kind, n in TABLE_COUNTS.items()}
@@ -224,7 +218,7 @@ def read_frozen(
     return model
 
 
-def analysis_weights(network: PhotoVLAE, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def analysis_weights(network: GlobalNetworks, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The analysis network's float parameters; gains that a model was trained without are 0."""
     return {
         name: tensors[f"analysis.{name}"].float()
@@ -241,7 +235,7 @@ def read_metadata(data: bytes) -> dict[str, str]:
     return metadata
 
 
-def freeze(network: PhotoVLAE, tensors: dict[str, Tensor]) -> None:
+def freeze(network: GlobalNetworks, tensors: dict[str, Tensor]) -> None:
     """Give every network of the decoding path its whole-number parameters.
 
     Raises ValueError where a convolution could overflow the exact range.
@@ -268,7 +262,7 @@ def freeze_layers(network: nn.Module, tensors: dict[str, Tensor]) -> None:
     _drop_training_parameters(network)
 
 
-def integer_tensors(network: PhotoVLAE) -> dict[str, Tensor]:
+def integer_tensors(network: GlobalNetworks) -> dict[str, Tensor]:
     """The whole-number parameters of a trained network, as `freeze` takes them."""
     tensors = integer_layers(network)
     for name, module in network.named_modules():

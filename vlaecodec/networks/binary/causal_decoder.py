@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vlaecodec.entropy.scales import LOGIT_LIMIT
+from vlaecodec.entropy.scales import LOGIT_LIMIT, SCALE_UNITS, TAIL_UNITS
 from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.common.blocks import ResidualBlock, Upsample, residual_blocks
 from vlaecodec.networks.common.fixed_point import (
@@ -23,7 +23,6 @@ from vlaecodec.networks.common.fixed_point import (
     requantise,
 )
 from vlaecodec.networks.common.window import Window
-from vlaecodec.networks.photo.local_decoder import DISTRIBUTION, RESIDUAL_UNITS, ColourHead
 
 LOGIT = Format(frac_bits=4, low=-LOGIT_LIMIT, high=LOGIT_LIMIT)
 """The logit of a pixel's being 1: LOGIT_UNITS per unit."""
@@ -31,7 +30,16 @@ LOGIT = Format(frac_bits=4, low=-LOGIT_LIMIT, high=LOGIT_LIMIT)
 MIDDLE_GREY = 128
 """Samples of eight bits are coded as differences to this."""
 
+RESIDUAL_UNITS = 4
+"""SIGNED units per grey level: +-255 fills the format."""
+
+DISTRIBUTION = Format(frac_bits=7, low=-2047, high=2047)
+"""Three outputs per sample of eight bits: MEAN_UNITS, SCALE_UNITS, TAIL_UNITS."""
+
 _CONTEXT_GAIN = 2.0
+_INITIAL_SCALE = 20.0
+_INITIAL_TAIL = 2.0
+_RESIDUAL_GAIN = 4.0
 
 
 class LatentFeatures(nn.Module):
@@ -62,6 +70,24 @@ class LatentFeatures(nn.Module):
         trunk = requantise(stream, STREAM, SIGNED, rounding=self.quantised)
         features: Tensor = self.leave(trunk).permute(0, 2, 3, 1)
         return features
+
+
+class ColourHead(nn.Module):
+    """One colour's distribution, given the hidden units and the colours before it."""
+
+    def __init__(self, width: int, merged: int, known: int) -> None:
+        super().__init__()
+        self.merge = ExactLinear((width, known), merged, SIGNED, POSITIVE)
+        self.leave = ExactLinear((merged, known), 3, SIGNED, DISTRIBUTION)
+        with torch.no_grad():
+            self.merge.weight[:, width:].mul_(_RESIDUAL_GAIN)
+            self.leave.weight.mul_(0.1)
+            self.leave.bias[1] = _INITIAL_SCALE * SCALE_UNITS / DISTRIBUTION.scale
+            self.leave.bias[2] = _INITIAL_TAIL * TAIL_UNITS / DISTRIBUTION.scale
+
+    def forward(self, hidden: Tensor, known: Tensor) -> Tensor:
+        """Both SIGNED [..., channels]; returns DISTRIBUTION [..., 3]."""
+        return self.leave(self.merge(hidden, known), known)
 
 
 class CausalDecoder(nn.Module):

@@ -12,7 +12,7 @@ from torch import Tensor
 from vlaecodec.entropy.scales import SCALE_MIN, SCALE_RATIO, SCALES, TOP_SCALE_OCTAVE
 from vlaecodec.networks.common.fixed_point import LATENT, ste_round
 from vlaecodec.networks.common.quality import KNOTS
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.prior import (
     PASSES,
     SCALE_INDEX,
@@ -67,7 +67,7 @@ def round_latents(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def code_latent(
-    model: PhotoVLAE, y: Tensor, quality: Tensor, rounding: Rounding, *, quantised: bool
+    model: GlobalNetworks, y: Tensor, quality: Tensor, rounding: Rounding, *, quantised: bool
 ) -> CodedLatent:
     """Quantise y [B, C, rows, columns], in units of value, at quality positions [B] in [0, 1].
 
@@ -106,7 +106,7 @@ def code_latent(
 
 
 def _draw_top(
-    model: PhotoVLAE, anchor: Tensor, quality: Tensor, *, quantised: bool
+    model: GlobalNetworks, anchor: Tensor, quality: Tensor, *, quantised: bool
 ) -> tuple[Tensor, Tensor]:
     """h ~ q(h | y1), and its net cost in bits [B]."""
     mean, scale_index = model.posterior(anchor, quality)
