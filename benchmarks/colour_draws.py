@@ -21,10 +21,9 @@ from vlaecodec.entropy.scales import (
     residual_scale,
     tail_logit,
 )
-from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY, ColourDecoder
+from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY, RESIDUAL_UNITS, ColourDecoder
 from vlaecodec.networks.binary.posterior import network_image
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
-from vlaecodec.networks.binary.causal_decoder import RESIDUAL_UNITS
 
 
 @torch.inference_mode()

@@ -9,11 +9,9 @@ import io
 import json
 import zlib
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 from PIL import Image, ImageDraw
-from vlaecodec.pixels.correction import CLASSES, Correction
 
 import vlaecodec
 from tests.conftest import photo
@@ -26,7 +24,6 @@ from vlaecodec.model.frozen import load_model
 from vlaecodec.model.registry import find_model
 from vlaecodec.picture.alpha import encode_alpha
 from vlaecodec.picture.icc import Primaries, make_profile
-from vlaecodec.pixels import coder as pixel_coder
 
 HERE = Path(__file__).parent
 DECODE, ERRORS = HERE / "decode", HERE / "errors"
@@ -66,7 +63,6 @@ def main() -> None:
         "lossless": vlaecodec.encode(crop[:72, :88], lossless=True),
         "lossless-noise": vlaecodec.encode(wild, 5, lossless=True, only_nets=True),
         "lossless-two-tiles": vlaecodec.encode(photo(24, TILE_PX + 40), lossless=True),
-        "lossless-corrected": with_correction(crop[:40, :56]),
         "near-lossless-1": vlaecodec.encode(crop[:40, :56], max_error=1),
         "near-lossless-15": vlaecodec.encode(crop[:40, :56], max_error=15),
         "grey": vlaecodec.encode(crop[:40, :56, 1], 30),
@@ -131,17 +127,6 @@ def draw_boxes() -> np.ndarray:
     pixels[8:30, 10:40] = (20, 90, 200)
     pixels[::6, 4:-4] = (30, 30, 30)
     return pixels
-
-
-def with_correction(pixels: np.ndarray) -> bytes:
-    """A lossless file with a correction of its distributions, for which it is too small itself."""
-    rows = np.random.default_rng(0).integers(-9, 10, (CLASSES, 79, 3), dtype=np.int32)
-    chosen = Correction(rows[:, :-4], rows[:, -4:-2], rows[:, -2], rows[:, -1])
-    with (
-        patch.object(pixel_coder, "MIN_PIXELS", 1),
-        patch.object(pixel_coder, "_fit", lambda *_: chosen),
-    ):
-        return vlaecodec.encode(pixels, lossless=True)
 
 
 def with_everything(pixels: np.ndarray) -> Image.Image:
