@@ -1,4 +1,4 @@
-"""Photos as a frozen model decodes them: what local decoders are trained on, computed once.
+"""Photos as a frozen model decodes them: what local decoders are trained on.
 
 For each photo its pixels, the mean image of its latents and the trunk that this was made from, at
 one quality, in two flat files; a training run maps them into memory and cuts its crops out.
@@ -15,18 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlaecodec.bitstream.header import quality_to_code
-from vlaecodec.bitstream.tiles import FOLD, LATENT_FACTOR
-from vlaecodec.latents.coder import encode_latent
-from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.model.tiled import reconstruct
+from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.networks.photo.local_decoder import COLOURS
-from vlaecodec.training.photo.data import Photo
 
-EXACT_QUALITIES = (24.0, 40.0)
-"""About the quality that exact pixels are coded at; a part of the photos gets one of these."""
-
-_PIXELS, _TRUNKS, _INDEX = "pixels.bin", "trunks.bin", "index.json"
+PIXELS_NAME, TRUNKS_NAME, INDEX_NAME = "pixels.bin", "trunks.bin", "index.json"
 
 
 @dataclass(frozen=True)
@@ -49,57 +41,18 @@ class Crops:
         return cls(*(torch.cat([getattr(c, name) for c in crops]) for name in names))
 
 
-def build_cache(
-    folder: Path, model: PhotoModel, photos: list[Photo], exact_part: float, seed: int
-) -> None:
-    """Decode photos, flipped and transposed at random, and write the cache to a folder.
-
-    exact_part: this part of them at EXACT_QUALITIES, the others at any quality.
-    """
-    rng = np.random.default_rng(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    rows, at = [], 0
-    with (folder / _PIXELS).open("wb") as pixels, (folder / _TRUNKS).open("wb") as trunks:
-        for index in rng.permutation(len(photos)):
-            photo = _turned(photos[index], rng)
-            height, width = photo.shape[:2]
-            span = EXACT_QUALITIES if rng.random() < exact_part else (1.0, 100.0)
-            code = quality_to_code(rng.uniform(*span))
-            _, latent = encode_latent(model, model.analyse(photo, code), code)
-            base = reconstruct(model, latent, code, photo.shape)
-            pixels.write(photo.tobytes() + base.mean.tobytes())
-            # Operands have no more significant bits than bfloat16.
-            trunks.write(base.features.to(torch.bfloat16).view(torch.int16).numpy().tobytes())
-            rows.append((height, width, at))
-            at += height * width
-    index = {"photos": rows, "channels": model.network.arch.eighth_channels}
-    temporary = folder / "index.tmp"
-    temporary.write_text(json.dumps(index))
-    temporary.replace(folder / _INDEX)
-
-
-def _turned(photo: Photo, rng: np.random.Generator) -> Photo:
-    """A photo flipped and transposed at random, cut to whole latents."""
-    if rng.random() < 0.5:
-        photo = photo[:, ::-1]
-    if rng.random() < 0.25:
-        photo = photo.transpose(1, 0, 2)
-    height, width = (side // LATENT_FACTOR * LATENT_FACTOR for side in photo.shape[:2])
-    return np.ascontiguousarray(photo[:height, :width])
-
-
 class LatentCache:
-    """A cache that `build_cache` wrote. Raises ValueError where there is none."""
+    """A folder that `build_cache` wrote. Raises ValueError where there is none."""
 
     def __init__(self, folder: Path) -> None:
         try:
-            index = json.loads((folder / _INDEX).read_text())
+            index = json.loads((folder / INDEX_NAME).read_text())
         except FileNotFoundError as error:
             raise ValueError(f"{folder} holds no cache of decoded photos") from error
         self.photos: list[tuple[int, int, int]] = [tuple(row) for row in index["photos"]]
         self.channels: int = index["channels"]
-        self._pixels = np.memmap(folder / _PIXELS, np.uint8, "r")
-        self._trunks = np.memmap(folder / _TRUNKS, np.int16, "r")
+        self._pixels = np.memmap(folder / PIXELS_NAME, np.uint8, "r")
+        self._trunks = np.memmap(folder / TRUNKS_NAME, np.int16, "r")
         areas = np.array([height * width for height, width, _ in self.photos], np.float64)
         self._shares = areas.cumsum() / areas.sum()
 

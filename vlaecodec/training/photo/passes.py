@@ -23,7 +23,7 @@ from vlaecodec.training.checkpoint import (
 )
 from vlaecodec.training.config import RunConfig, follow, learning_rate_at
 from vlaecodec.training.photo.data import read_photos
-from vlaecodec.training.photo.latent_cache import Crops, LatentCache, build_cache
+from vlaecodec.training.photo.latent_cache import INDEX_NAME, Crops, LatentCache
 from vlaecodec.training.photo.least_squares import fit_predictors
 from vlaecodec.training.photo.local_loss import drawing_contexts, exact_contexts, local_bits
 
@@ -107,15 +107,18 @@ def train_passes(config: PassesConfig) -> Progress:
 
 def _open_caches(config: PassesConfig) -> tuple[list[LatentCache], LatentCache]:
     """A cache of the training photos for each model, and one of the validation photos."""
+    # It needs the entropy coder, which machines that only train may lack.
+    from vlaecodec.training.photo.build_cache import build_cache
+
     caches = []
     for number, folder in enumerate(config.models):
         place = config.cache / f"{config.decoder}-{number}"
-        if not (place / "index.json").exists():
+        if not (place / INDEX_NAME).exists():
             part = EXACT_PARTS[config.decoder]
             build_cache(place, _load(folder), read_photos(config.train), part, config.seed)
         caches.append(LatentCache(place))
     place = config.cache / f"{config.decoder}-validation"
-    if not (place / "index.json").exists():
+    if not (place / INDEX_NAME).exists():
         photos = read_photos(config.validation)
         build_cache(place, _load(config.models[0]), photos, EXACT_PARTS[config.decoder], 0)
     return caches, LatentCache(place)
