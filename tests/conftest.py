@@ -38,9 +38,11 @@ TINY = Architecture(
     prior_blocks=1,
     local_features=4,
     local_channels=16,
+    local_layers=1,
     local_colour_channels=8,
     texture_features=4,
     texture_channels=16,
+    texture_layers=1,
     texture_colour_channels=8,
 )
 

@@ -47,9 +47,9 @@ class Architecture:
     local_colour_channels: int = 48
     texture_neighbours: int = 20
     texture_features: int = 12
-    texture_channels: int = 64
-    texture_layers: int = 1
-    texture_colour_channels: int = 32
+    texture_channels: int = 128
+    texture_layers: int = 2
+    texture_colour_channels: int = 48
     encoder_taps: int = 1
     """Along each side, of the analysis network's first layer."""
     lowest_rate_stretch: float = 1.0

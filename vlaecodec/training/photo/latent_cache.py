@@ -92,9 +92,9 @@ class LatentCache:
             pixels=_float(part[:1]),
             mean=_float(part[1:]),
             inside=_float(inside[None, ..., None]),
-            trunk=torch.from_numpy(np.ascontiguousarray(trunk[None])).view(torch.bfloat16).float(),
+            trunk=torch.from_numpy(trunk[None].copy()).view(torch.bfloat16).float(),
         )
 
 
 def _float(values: NDArray[np.generic]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values)).float()
+    return torch.from_numpy(values.copy()).float()

@@ -27,7 +27,7 @@ SAMPLES = 200_000
 _OTHERS = 0.01
 """How much pixels of other classes count."""
 
-_RIDGE = 1e-4
+_RIDGE = 1e-2
 _DEVIATIONS_PER_SCALE = 2.0
 _FLOOR = 0.5
 
