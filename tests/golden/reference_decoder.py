@@ -301,6 +301,7 @@ class PixelDecoder:
         self.step = 2 * error + 1
         self.residual = np.zeros(mean.shape, np.int64)  # colours in coding order
         self.grids = sub_grids(model.sizes[f"{self.name}_neighbours"])
+        self.corrections: dict[int, Array] = {}  # of sub-grids, [6 classes, inputs + 2 + 1 + 1, 3]
 
     def places(self, number: int) -> list[tuple[int, int]]:
         """The pixels of a sub-grid."""
@@ -343,13 +344,26 @@ class PixelDecoder:
         a, s, t = self.linear([merged, known], f"heads.{colour}.leave", DISTRIBUTION).tolist()
         predict = f"entrances.{number}.predict.{colour}"
         predicted = self.linear([*seen, known], predict, DISTRIBUTION).tolist()
-        mean = a + predicted[0 if self.drawing else class_of(s)]
+        added, shift = self.corrected(number, i, j, colour, s, seen)
+        mean = a + predicted[0 if self.drawing else class_of(s)] + added
+        s = min(max(s + shift, DISTRIBUTION[0]), DISTRIBUTION[1])
         g = min(max((s - OFFSET[self.error] + 8) >> 4, 0), 40)
         u = min(max((t + 64) >> 7, 0), 7)
         b = max(0, (g - 16) // 4)
         width = self.step << b
         p = (mean + width // 2 - 4 * (width - self.step)) // width
         return (u * 20 + g - 4 * b) * 8 + p % 8, p // 8, b
+
+    def corrected(
+        self, number: int, i: int, j: int, colour: int, s: int, seen: list[Array]
+    ) -> tuple[int, int]:
+        """What is added to a mean, and to a scale."""
+        if number not in self.corrections:
+            return 0, 0
+        column = self.corrections[number][class_of(s), :, colour]
+        known = np.where(np.arange(2) < colour, self.residual[i, j, :2], 0)
+        inputs = np.concatenate([*seen, known, [1]])
+        return int(inputs @ column[:-1] + 8) >> 4, int(column[-1])
 
     def store(self, i: int, j: int, colour: int, k: int) -> None:
         expected = int(self.mean[i, j, COLOURS[colour]])
@@ -382,6 +396,17 @@ def pop_values(stack: Stack, tables: list[tuple[int, int, int]]) -> list[int]:
 def decode_tile(decoder: PixelDecoder, words: list[int]) -> Array:
     """Section 7."""
     stack = Stack(words, decoder.model)
+    for number in range(7, 10) if decoder.coded == 3 else ():
+        if stack.pop_entry(uniform(2)):
+            rows = 6 * len(decoder.grids[number][3]) + 3 + 4
+            popped = []
+            for _ in range(6):
+                g = min(stack.pop_entry(uniform(64)), 40)
+                b = max(0, (g - 16) // 4)
+                p = ((1 << b) // 2 - 4 * ((1 << b) - 1)) // (1 << b)
+                table = ((g - 4 * b) * 8 + p % 8, p // 8, b)
+                popped.append(pop_values(stack, [table] * (3 * rows)))
+            decoder.corrections[number] = np.clip(popped, -128, 127).reshape(6, rows, 3)
     for number in range(len(decoder.grids)):
         places = decoder.places(number)
         begun = [decoder.begin(number, i, j) for i, j in places]

@@ -9,6 +9,7 @@ from vlaecodec.entropy.tables import residual_tables
 from vlaecodec.errors import DamagedError
 from vlaecodec.pixels import coder as pixel_coder
 from vlaecodec.pixels import passes
+from vlaecodec.pixels.correction import CLASSES, Correction, correct
 from vlaecodec.pixels.residual import LOW_BITS, ROWS, ResidualGrid
 
 
@@ -96,7 +97,7 @@ def test_pixels_cost_what_their_words_hold(tiny_model) -> None:
         words, decoded = pixel_coder.encode_pixels(
             tiny_model, coded, means, trunk, 2, colours=colours
         )
-        bits = pixel_coder.pixel_bits(tiny_model, decoded, means, trunk, 2, colours=colours)
+        bits = pixel_coder.pixel_bits(tiny_model, words, decoded, means, trunk, 2, colours=colours)
         assert bits.shape == (40, 56)
         assert abs(bits.sum() - 32 * len(words)) < 64
 
@@ -111,3 +112,46 @@ def test_clipped_samples_are_seen_clipped(tiny_model, max_error: int) -> None:
     words, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, max_error)
     decoded = pixel_coder.decode_pixels(tiny_model, words, mean, trunk, max_error)
     assert np.abs(decoded.astype(int) - pixels).max() <= max_error
+
+
+def test_corrections_are_coded_and_undone(tiny_model, monkeypatch) -> None:
+    """Of two sub-grids, at random; the kernel adds what `correct` adds."""
+    chosen = {}
+
+    def fit(model, values, passes, number, predicted, grid):
+        count = passes.linear_inputs(number)
+        rows = np.random.default_rng(number).integers(-30, 31, (CLASSES, 3 * (count + 4)))
+        found = Correction.from_rows(rows.astype(np.int32)) if number != 8 else None
+        chosen[number] = (found, passes, predicted.copy())
+        return found
+
+    monkeypatch.setattr(pixel_coder, "MIN_PIXELS", 1)
+    monkeypatch.setattr(pixel_coder, "_fit", fit)
+    pixels, mean, trunk = sample(tiny_model, 24, 32)
+    words, decoded = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    assert np.array_equal(decoded, pixels)
+    assert np.array_equal(pixel_coder.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
+    bits = pixel_coder.pixel_bits(tiny_model, words, pixels, mean, trunk, 0)
+    assert 0 < bits.sum() < 32 * len(words)
+    for number, (correction, passes, before) in chosen.items():
+        if correction is None:
+            continue
+        subgrid, rows = passes.grids[number], slice(0, passes.grids[number].size(24, 32)[0])
+        seen = passes.inputs(subgrid, rows)[: passes.linear_inputs(number)].T
+        own = np.stack([passes.known(c, subgrid, rows) for c in range(3)], axis=1)
+        means, scales = correct(correction, seen, own.astype(np.float32), before[0].T, before[1].T)
+        only = frozenset([number])
+        after = pixel_coder.predict_all(passes, 3, only)[number]
+        assert np.array_equal(after[0], means.T)
+        assert np.array_equal(after[1], scales.T)
+
+
+def test_a_correction_pays_where_photos_are_unlike_those_of_training(tiny_model) -> None:
+    """Interlaced, as no photo: the untrained network is far off, and least squares are not."""
+    pixels, mean, trunk = sample(tiny_model, 160, 160)
+    words, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    assert np.array_equal(pixel_coder.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pixel_coder, "MIN_PIXELS", 10**9)
+        plain, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    assert len(words) < len(plain)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaecodec.analysis.trace import FileTrace, trace_file
+from vlaecodec.bitstream.payload import to_words
 from vlaecodec.bitstream.tiles import LATENT_FACTOR, pixel_window, tiles_of
 from vlaecodec.codec.decode import decode_pixels
 from vlaecodec.codec.info import FileInfo, read_info
@@ -129,6 +130,7 @@ def _pixel_bits(trace: FileTrace, decoded: Pixels, base: Reconstruction) -> Map:
         window, part = pixel_window(box), base.part(box)
         bits[window] = pixel_bits(
             trace.model,
+            to_words(tile),
             decoded[window],
             part.mean,
             part.features,

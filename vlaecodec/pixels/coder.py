@@ -8,6 +8,8 @@ distributions before it codes; the decoder follows the sub-grids.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -15,15 +17,36 @@ from torch import Tensor
 from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.errors import DamagedError
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.networks.photo.local_decoder import STEP_CONDITIONS
+from vlaecodec.networks.photo.local_decoder import CLASSES, DISTRIBUTION, STEP_CONDITIONS
 from vlaecodec.networks.photo.subgrids import SubGrid
 from vlaecodec.picture.image import Pixels
-from vlaecodec.pixels.kernel import Ints
+from vlaecodec.pixels.correction import (
+    CORRECTED_GRIDS,
+    MIN_PIXELS,
+    Correction,
+    correct,
+    fit_means,
+)
+from vlaecodec.pixels.kernel import Ints, classes_of
 from vlaecodec.pixels.passes import Passes, from_plane, given_of, to_plane
 from vlaecodec.pixels.residual import ResidualGrid
-from vlaecodec.pixels.residual_coder import coding_tables, pop_values, push_values, value_bits
+from vlaecodec.pixels.residual_coder import (
+    coding_tables,
+    pop_correction,
+    pop_values,
+    push_correction,
+    push_values,
+    row_bits,
+    value_bits,
+)
 
 Words = NDArray[np.uint32]
+
+FIT_PIXELS = 2**15
+"""A correction is fitted on one to two times as many pixels of a sub-grid, where it has them."""
+
+SHIFTS = (0, -12, -8, -4, 4, 8, 12)
+"""Shifts of scales that are tried; the first is none."""
 
 
 def encode_pixels(
@@ -50,12 +73,18 @@ def encode_pixels(
     )
     passes.fill(to_plane(decoded) - to_plane(mean))
     predicted = predict_all(passes, colours)
+    corrections: dict[int, Correction | None] = {}
+    if colours == 3:
+        corrections = _fit_all(model, values, passes, predicted, grid)
+        _apply(passes, corrections, predicted)
     stack, tables = AnsStack(), coding_tables(model)
     for number, subgrid in reversed(list(enumerate(passes.grids))):
         for colour in reversed(range(colours)):
             symbols = values[colour, 0][subgrid.places].ravel()
             placement = grid.place(*predicted[number][:, colour])
             push_values(stack, symbols, placement, tables)
+    for number in sorted(corrections, reverse=True):
+        push_correction(stack, corrections[number], model)
     return stack.words(), decoded
 
 
@@ -73,6 +102,9 @@ def decode_pixels(
     stack, tables = AnsStack(words), coding_tables(model)
     given = given_of(model, mean, trunk)
     passes = Passes(model.network.local, given, condition=STEP_CONDITIONS[max_error])
+    if colours == 3:
+        for number, correction in _pop_all(stack, passes, model).items():
+            passes.correct(number, correction.for_kernel() if correction else None)
 
     def choose(colour: int, subgrid: SubGrid, _: slice, *outputs: Ints) -> Ints:
         values = pop_values(stack, grid.place(*outputs), tables)
@@ -85,7 +117,107 @@ def decode_pixels(
     return from_residual(from_plane(passes.residual), mean)
 
 
-def predict_all(passes: Passes, colours: int) -> list[Ints]:
+def _corrected(passes: Passes) -> range:
+    """The numbers of the sub-grids that have corrections."""
+    return range(len(passes.grids) - CORRECTED_GRIDS, len(passes.grids))
+
+
+def _pop_all(stack: AnsStack, passes: Passes, model: PhotoModel) -> dict[int, Correction | None]:
+    """All corrections of a tile."""
+    return {
+        number: pop_correction(stack, passes.linear_inputs(number), model)
+        for number in _corrected(passes)
+    }
+
+
+def _apply(
+    passes: Passes, corrections: dict[int, Correction | None], predicted: list[Ints]
+) -> None:
+    """Correct passes, and what they predicted with all residuals known."""
+    chosen = {number: found for number, found in corrections.items() if found is not None}
+    for number, correction in chosen.items():
+        passes.correct(number, correction.for_kernel())
+    for number, outputs in enumerate(predict_all(passes, 3, frozenset(chosen))):
+        if number in chosen:
+            predicted[number] = outputs
+
+
+def _fit_all(
+    model: PhotoModel, values: Ints, passes: Passes, predicted: list[Ints], grid: ResidualGrid
+) -> dict[int, Correction | None]:
+    """For each sub-grid that may have one the correction that suits it best, if it pays."""
+    if passes.height * passes.width < MIN_PIXELS:
+        return dict.fromkeys(_corrected(passes))
+    return {
+        number: _fit(model, values, passes, number, predicted[number], grid)
+        for number in _corrected(passes)
+    }
+
+
+def _fit(
+    model: PhotoModel,
+    values: Ints,
+    passes: Passes,
+    number: int,
+    predicted: Ints,
+    grid: ResidualGrid,
+) -> Correction | None:
+    """The correction that suits a sub-grid best, or None if none is worth its bytes."""
+    subgrid = passes.grids[number]
+    rows, columns = subgrid.size(passes.height, passes.width)
+    # A part of the rows tells as much.
+    lines = range(0, rows, max(1, rows * columns // FIT_PIXELS))
+    blocks = [slice(line, line + 1) for line in lines]
+    seen = np.concatenate([passes.inputs(subgrid, block) for block in blocks], axis=1)
+    seen = np.ascontiguousarray(seen[: passes.linear_inputs(number)].T)
+    own = np.stack(
+        [
+            np.concatenate([passes.known(colour, subgrid, block) for block in blocks])
+            for colour in range(3)
+        ],
+        axis=1,
+    ).astype(np.float32)
+    part = (np.array(lines)[:, None] * columns + np.arange(columns)).ravel()
+    means, scales, tails = np.ascontiguousarray(predicted[:, :, part].transpose(0, 2, 1))
+    symbols = values[:, 0][(slice(None), *subgrid.places)].reshape(3, -1)[:, part].T
+    fitted = fit_means(seen, own, means, scales)
+    moved, _ = correct(fitted, seen, own, means, scales)
+    unmoved_bits, moved_bits = (
+        _bits_by_class(model, symbols, grid, each, scales, tails) for each in (means, moved)
+    )
+    none = Correction.from_rows(np.zeros_like(fitted.to_rows()))
+    shifted = replace(none, shift=_cheapest_shifts(unmoved_bits))
+    fitted = replace(fitted, shift=_cheapest_shifts(moved_bits))
+    # Each class takes what is cheapest for it.
+    rows_of = np.stack([each.to_rows() for each in (none, shifted, fitted)])
+    costs = np.stack([unmoved_bits[0], unmoved_bits.min(0), moved_bits.min(0)]).sum(2)
+    costs *= rows * columns / len(part)
+    costs += [[row_bits(model, row) for row in each] for each in rows_of]
+    best = costs.argmin(0)
+    if not best.any():
+        return None
+    return Correction.from_rows(rows_of[best, np.arange(CLASSES)])
+
+
+def _cheapest_shifts(bits: NDArray[np.float64]) -> Ints:
+    """Of bits [SHIFTS, CLASSES, 3]."""
+    return np.array(SHIFTS, np.int32)[bits.argmin(0)]
+
+
+def _bits_by_class(
+    model: PhotoModel, values: Ints, grid: ResidualGrid, means: Ints, scales: Ints, tails: Ints
+) -> NDArray[np.float64]:
+    """What samples cost with each of SHIFTS, added up by class and colour: [SHIFTS, CLASSES, 3]."""
+    slots = (3 * classes_of(scales) + np.arange(3)).ravel()
+    costs = []
+    for shift in SHIFTS:
+        shifted = np.clip(scales + shift, DISTRIBUTION.low, DISTRIBUTION.high)
+        bits = value_bits(model, values, grid.place(means, shifted, tails))
+        costs.append(np.bincount(slots, bits.ravel(), 3 * CLASSES).reshape(CLASSES, 3))
+    return np.stack(costs)
+
+
+def predict_all(passes: Passes, colours: int, only: frozenset[int] | None = None) -> list[Ints]:
     """The distributions of all sub-grids' samples, the contexts known.
 
     For each sub-grid mean, scale and tail in DISTRIBUTION units: int32 [3, colours, pixels].
@@ -99,7 +231,7 @@ def predict_all(passes: Passes, colours: int) -> list[Ints]:
         columns = shapes[number][1]
         outputs[number][:, colour, columns * rows.start : columns * rows.stop] = found
 
-    passes.predict(keep, colours)
+    passes.predict(keep, colours, only)
     return outputs
 
 
@@ -117,6 +249,7 @@ def from_residual(residual: NDArray[np.int16], mean: Pixels) -> Pixels:
 
 def pixel_bits(
     model: PhotoModel,
+    words: Words,
     pixels: Pixels,
     mean: Pixels,
     trunk: Tensor,
@@ -132,6 +265,9 @@ def pixel_bits(
         model.network.local, given_of(model, mean, trunk), condition=STEP_CONDITIONS[max_error]
     )
     passes.fill(to_plane(pixels) - to_plane(mean))
+    if colours == 3:
+        for number, correction in _pop_all(AnsStack(words), passes, model).items():
+            passes.correct(number, correction.for_kernel() if correction else None)
     bits = np.zeros(pixels.shape[:2])
     for subgrid, predicted in zip(passes.grids, predict_all(passes, colours), strict=True):
         symbols = values[(slice(colours), 0, *subgrid.places)].reshape(colours, -1)

@@ -100,7 +100,8 @@ class PixelKernel:
             # The same for all pixels: part of the bias.
             enter_bias = enter_bias + enter[:, -1] * np.float32(condition)
             enter = enter[:, :-1]
-        self.inputs, seen = enter.shape[1], entrance.linear
+        self.inputs, self.linear_inputs = enter.shape[1], entrance.linear
+        seen = self.linear_inputs
         linear = [_weights(layer) for layer in entrance.predict]
         blocks = [(enter, enter_bias), *((w[:, :seen], b) for w, b in linear)]
         self.classes = len(linear[0][1])

@@ -89,8 +89,7 @@ def rows_of(planes: NDArray[T], grid: SubGrid, rows: slice) -> NDArray[T]:
 class Passes:
     """A local decoder on pictures of one size, with their residuals as far as they are known.
 
-    condition: how coarse a near-lossless grid is, or None for a decoder that draws. correction: of
-    some sub-grids' distributions, by their number.
+    condition: how coarse a near-lossless grid is, or None for a decoder that draws.
     """
 
     def __init__(
@@ -98,18 +97,14 @@ class Passes:
         local: LocalDecoder,
         given: Given,
         condition: int | None = None,
-        corrections: dict[int, KernelCorrection] | None = None,
     ) -> None:
         self.grids = local.subgrids
         self._drawing = local.drawing
         self._features = given.features
         self._mean = given.mean
         _, self.lanes, self.height, self.width = given.mean.shape
-        found = corrections or {}
-        self._kernels = [
-            PixelKernel(local, number, condition, found.get(number))
-            for number in range(len(self.grids))
-        ]
+        self._local, self._condition = local, condition
+        self._kernels = [PixelKernel(local, number, condition) for number in range(len(self.grids))]
         # A border of whole coarsest steps, so that every step's phases lie alike in it.
         self._border = -(-local.reach // COARSEST_PX) * COARSEST_PX
         room = [-(-side // COARSEST_PX) * COARSEST_PX - side for side in given.mean.shape[2:]]
@@ -117,6 +112,14 @@ class Passes:
         self._means = np.pad(given.mean, ((0, 0), (0, 0), *borders), mode="edge")
         self._residuals = np.zeros(self._means.shape, np.int16)
         self._spaces = thread_local()
+
+    def correct(self, number: int, correction: KernelCorrection | None) -> None:
+        """Correct one sub-grid's distributions from now on."""
+        self._kernels[number] = PixelKernel(self._local, number, self._condition, correction)
+
+    def linear_inputs(self, number: int) -> int:
+        """How many of a sub-grid's inputs linear predictors have, the first ones."""
+        return self._kernels[number].linear_inputs
 
     def fill(self, residual: Plane) -> None:
         """Take all residuals as known."""
@@ -138,24 +141,36 @@ class Passes:
         count = max(1, BLOCK_PX // (columns * self.lanes))
         return [slice(top, min(top + count, rows)) for top in range(0, rows, count)]
 
-    def run(self, choose: ChooseSamples, *, whole: bool, colours: int = 3) -> None:
+    def run(
+        self,
+        choose: ChooseSamples,
+        *,
+        whole: bool,
+        colours: int = 3,
+        only: frozenset[int] | None = None,
+    ) -> None:
         """Every sub-grid in order, its pixels seeing what `choose` returned before.
 
         whole: ask for all rows of a sub-grid at once, in order; else for blocks, side by side, in
-        any order. colours: 3, or 1 for grey pictures: the others then repeat the first. Raises
-        ValueError for several lanes as a whole.
+        any order. colours: 3, or 1 for grey pictures: the others then repeat the first. only:
+        these sub-grids, by number. Raises ValueError for several lanes as a whole.
         """
         if whole and self.lanes > 1:
             raise ValueError("only one picture is coded at a time")
         with _one_thread_a_product(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
             for number, grid in enumerate(self.grids):
+                if only is not None and number not in only:
+                    continue
                 if whole:
                     self._run_whole(pool, number, grid, choose, colours)
                 else:
                     self._run_blocks(pool, number, grid, choose, colours)
 
     def predict(
-        self, choose: Callable[[int, SubGrid, slice, Ints, Ints, Ints], None], colours: int = 3
+        self,
+        choose: Callable[[int, SubGrid, slice, Ints, Ints, Ints], None],
+        colours: int = 3,
+        only: frozenset[int] | None = None,
     ) -> None:
         """Tell the distributions of all blocks, all residuals being known."""
 
@@ -163,7 +178,7 @@ class Passes:
             choose(number, grid, rows, *outputs)
             return self.known(number, grid, rows)
 
-        self.run(tell, whole=False, colours=colours)
+        self.run(tell, whole=False, colours=colours, only=only)
 
     def known(self, number: int, grid: SubGrid, rows: slice) -> Ints:
         """Known residuals of one colour: int32 [lanes * rows * columns]."""
