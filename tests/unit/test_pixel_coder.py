@@ -118,11 +118,12 @@ def test_corrections_are_coded_and_undone(tiny_model, monkeypatch) -> None:
     """Of two sub-grids, at random; the kernel adds what `correct` adds."""
     chosen = {}
 
-    def fit(model, values, passes, number, predicted, grid):
-        count = passes.linear_inputs(number)
+    def fit(*arguments):
+        _, _, runner, number, predicted, _ = arguments
+        count = runner.linear_inputs(number)
         rows = np.random.default_rng(number).integers(-30, 31, (CLASSES, 3 * (count + 4)))
         found = Correction.from_rows(rows.astype(np.int32)) if number != 8 else None
-        chosen[number] = (found, passes, predicted.copy())
+        chosen[number] = (found, runner, predicted.copy())
         return found
 
     monkeypatch.setattr(pixel_coder, "MIN_PIXELS", 1)
@@ -133,15 +134,15 @@ def test_corrections_are_coded_and_undone(tiny_model, monkeypatch) -> None:
     assert np.array_equal(pixel_coder.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
     bits = pixel_coder.pixel_bits(tiny_model, words, pixels, mean, trunk, 0)
     assert 0 < bits.sum() < 32 * len(words)
-    for number, (correction, passes, before) in chosen.items():
+    for number, (correction, runner, before) in chosen.items():
         if correction is None:
             continue
-        subgrid, rows = passes.grids[number], slice(0, passes.grids[number].size(24, 32)[0])
-        seen = passes.inputs(subgrid, rows)[: passes.linear_inputs(number)].T
-        own = np.stack([passes.known(c, subgrid, rows) for c in range(3)], axis=1)
+        subgrid, rows = runner.grids[number], slice(0, runner.grids[number].size(24, 32)[0])
+        seen = runner.inputs(subgrid, rows)[: runner.linear_inputs(number)].T
+        own = np.stack([runner.known(c, subgrid, rows) for c in range(3)], axis=1)
         means, scales = correct(correction, seen, own.astype(np.float32), before[0].T, before[1].T)
         only = frozenset([number])
-        after = pixel_coder.predict_all(passes, 3, only)[number]
+        after = pixel_coder.predict_all(runner, 3, only)[number]
         assert np.array_equal(after[0], means.T)
         assert np.array_equal(after[1], scales.T)
 
