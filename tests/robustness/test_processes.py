@@ -62,11 +62,19 @@ def shard(tmp_path_factory) -> Path:
     return path
 
 
+def hear_signals() -> None:
+    """Also where the tests themselves run under nohup or in the background, which ignore some."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT", "SIGKILL"])
 def test_a_signal_ends_all_workers_and_leaves_nothing(tmp_path, shard, name) -> None:
     output = tmp_path / "out"
     command = [*VLAECODEC, "encode", "-j", "2", "--quiet", str(shard), "--output-dir", str(output)]
-    parent = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    parent = subprocess.Popen(
+        command, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=hear_signals
+    )
     assert wait_for(lambda: any(output.glob(".vlaecodec-*/*.vlae")), 120)
     workers = descendants(parent.pid)
     assert len(workers) >= 2

@@ -188,7 +188,7 @@ def test_a_run_resumes_and_learns(digits, tmp_path, prior) -> None:
     exported, _ = import_small(folder)
     for name, parameter in exported.named_parameters():
         error = (parameter - dict(model.named_parameters())[name]).abs().max()
-        assert error <= 4e-3 * max(1.0, float(parameter.detach().abs().max())), name
+        assert error <= 5e-3 * max(1.0, float(parameter.detach().abs().max())), name
     refused = CliRunner().invoke(main, [*common, "--set=flow_steps=2"])
     assert refused.exit_code == 1
     assert "other sizes" in refused.output

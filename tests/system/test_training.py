@@ -158,7 +158,7 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     assert import_model(target, restored) == progress
     for name, parameter in average.named_parameters():
         error = (dict(restored.named_parameters())[name] - parameter).abs().max()
-        assert error <= 4e-3 * max(1.0, float(parameter.detach().abs().max())), name
+        assert error <= 5e-3 * max(1.0, float(parameter.detach().abs().max())), name
     structural = {"checkpoint": tmp_path / "new", "crop": 176, "ms_ssim_part": 0.9}
     third = train(TrainingConfig(minutes=0.01, start_from=target, **common | structural))
     assert third.steps > second.steps
