@@ -2,7 +2,7 @@
 
 A mix, so that no single measure is gamed: structure (MS-SSIM), what SSIMULACRA2 sees of colour, new
 edges and lost detail, and a rest of squared error that keeps tone and colour where neither looks.
-The parts are those of the shipped model's last stage of training; no others were compared with them.
+The parts are those of the shipped model's last stage of training; no others were compared.
 """
 
 from __future__ import annotations
