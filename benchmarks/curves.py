@@ -23,13 +23,14 @@ MEANS = (
     "psnr_yuv_db",
     "ms_ssim",
     "ssimulacra2",
+    "flip",
     "sliced_wasserstein",
     "spectrum_distance",
     "encode_s",
     "decode_s",
 )
-BD_MEASURES = ("psnr_db", "ms_ssim", "ssimulacra2")
-"""Qualities that BD-rates are taken over, MS-SSIM in dB."""
+BD_MEASURES = ("psnr_db", "ms_ssim", "ssimulacra2", "flip")
+"""What BD-rates are taken over: MS-SSIM in dB, FLIP with its sign turned, so that it rises."""
 
 
 def mean_rows(rows: Iterable[Row]) -> list[Row]:
@@ -58,16 +59,23 @@ def points_of(rows: Iterable[Row], measure: str) -> list[tuple[float, float]]:
 
 
 def curve_of(rows: Iterable[Row], measure: str) -> list[tuple[float, float]]:
-    """Rate and quality of rows, MS-SSIM in dB, for BD-rates.
+    """Rate and quality of rows, as BD_MEASURES says, for BD-rates.
 
     Where a larger file is not better, as happens at the ends of a rival's scale, it is left out.
     """
     points: list[tuple[float, float]] = []
     for rate, value in points_of(rows, measure):
-        quality = ms_ssim_db(value) if measure == "ms_ssim" else value
+        quality = _rising(measure, value)
         if not points or (quality > points[-1][1] and rate > points[-1][0]):
             points.append((rate, quality))
     return points
+
+
+def _rising(measure: str, value: float) -> float:
+    """A measure as BD-rates take it."""
+    if measure == "ms_ssim":
+        return ms_ssim_db(value)
+    return -value if measure == "flip" else value
 
 
 def rises_with_quality(rows: Iterable[Row]) -> bool:

@@ -9,8 +9,8 @@ from scipy.interpolate import PchipInterpolator
 
 from benchmarks.codecs import OURS, TUNED
 from benchmarks.curves import BD_MEASURES, points_of
+from benchmarks.flip import MEASURES
 from benchmarks.tables import Record, Table, count, format_cell, made_at, made_with
-from vlaecodec.metrics.measures import MEASURES
 
 RATES_BPP = (0.15, 0.25, 0.5, 1.0)
 LIKENESS_BPP = 0.25
@@ -33,13 +33,14 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
     if published:
         for name, curve in record["published"]["curves"].items():
             curves[name + PUBLISHED] = points_of(curve["points"], "psnr_db")
+    measures = [key for key in BD_MEASURES if any(key in of for of in comparisons.values())]
     rows = []
     for name, curve in curves.items():
         found = comparisons.get(name.removesuffix(PUBLISHED), {})
         cells = [_at(curve, rate, 2) for rate in RATES_BPP]
         if all(cell == "-" for cell in cells):
             continue  # near-lossless files are larger than that
-        cells += [bd_cell(found, key, published) for key in BD_MEASURES]
+        cells += [bd_cell(found, key, published) for key in measures]
         if tuned:
             found = tuned.get(name.removesuffix(PUBLISHED), {})
             cells.append(bd_cell(found, "psnr_db", published))
@@ -49,7 +50,7 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
         [
             "codec",
             *(f"{r} bpp" for r in RATES_BPP),
-            *(f"our BD-rate, {MEASURES[key][0].removesuffix(', RGB')}" for key in BD_MEASURES),
+            *(f"our BD-rate, {MEASURES[key][0].removesuffix(', RGB')}" for key in measures),
             *(["BD-rate tuned for PSNR, PSNR"] if tuned else []),
         ],
         rows,
@@ -92,9 +93,9 @@ def _tuned_model(record: Record) -> str:
 
 def _likeness_notes(record: Record, rows: list[list[str]]) -> list[str]:
     note = (
-        "The two distances fall with likeness and compare statistics of texture, not samples; "
-        "the other measures rise. Drawn texture gains in the former and pays in the latter. "
-        "SSIMULACRA2 is by a port to numpy, not the reference program. Between a "
+        "FLIP and the two distances fall with likeness, the other measures rise. The distances "
+        "compare statistics of texture, not samples; drawn texture gains in these and pays in "
+        "the others. SSIMULACRA2 is by a port to numpy, not the reference program. Between a "
         "codec's settings, means are interpolated over log rate by monotone cubics."
     )
     measured = [

@@ -36,6 +36,8 @@ from benchmarks.curves import (
     read_published,
     rises_with_quality,
 )
+from benchmarks.flip import MEASURES as TITLES
+from benchmarks.flip import has_flip, measure_flip
 from benchmarks.lossy_tables import bd_cell, likeness_table, rate_distortion_table
 from benchmarks.pictures import digest, name_pictures, open_picture
 from benchmarks.record import (
@@ -51,12 +53,12 @@ from benchmarks.tables import read_record
 from benchmarks.timing import timed
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.metrics.distortion import psnr_db
-from vlaecodec.metrics.measures import MEASURES as TITLES
 from vlaecodec.metrics.measures import measure_distortion, measure_realism, measure_ssimulacra2
 
 MEASURES: dict[str, tuple[Callable[..., dict[str, float | None]], tuple[str, ...]]] = {
     "distortion": (measure_distortion, ("psnr_db", "psnr_yuv_db", "ms_ssim")),
     "ssimulacra2": (measure_ssimulacra2, ("ssimulacra2",)),
+    "flip": (measure_flip, ("flip",)),
     "realism": (measure_realism, ("sliced_wasserstein", "spectrum_distance")),
 }
 """Groups of measures that are taken together, and what they are called."""
@@ -68,7 +70,7 @@ LONG_S = 1.0
 SPARSE_FROM = 6
 """Fewer points than half of more settings than this would bend curves."""
 
-PACKAGES = ("pillow-jxl-plugin", "ssimulacra2", "scipy")
+PACKAGES = ("pillow-jxl-plugin", "ssimulacra2", "flip-evaluator", "scipy")
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,7 @@ def report(record: dict[str, Any]) -> None:
 @click.option("--output", type=click.Path(path_type=Path), help="Write JSON here, CSV beside it.")
 @click.option("--codec", "names", multiple=True, help="Only this one; several may be given.")
 @click.option("--ssimulacra2", is_flag=True, help="Measure SSIMULACRA2 too; slow.")
+@click.option("--flip", is_flag=True, help="Measure FLIP too.")
 @click.option("--realism", is_flag=True, help="Measure patch and spectrum distances too.")
 @click.option(
     "--sparse", is_flag=True, help=f"Of more than {SPARSE_FROM} settings, these at every second."
@@ -231,6 +234,7 @@ def main(
     output: Path | None,
     names: tuple[str, ...],
     ssimulacra2: bool,
+    flip: bool,
     realism: bool,
     sparse: bool,
     published: Path | None,
@@ -245,12 +249,15 @@ def main(
     check_output(output)
     if ssimulacra2 and importlib.util.find_spec("ssimulacra2") is None:
         raise click.UsageError("--ssimulacra2 needs the package ssimulacra2, of the extra bench")
+    if flip and not has_flip():
+        raise click.UsageError("--flip needs the package flip-evaluator, of the extra bench")
     paths = name_pictures(images)
     references = {} if published is None else read_published(published)
     if references:
         check_published_pictures(paths)
     codecs, left_out = _choose(threads, names)
-    groups = _groups(codecs, ssimulacra2=ssimulacra2, realism=realism, sparse=sparse)
+    asked = {"ssimulacra2": ssimulacra2, "flip": flip, "realism": realism}
+    groups = _groups(codecs, {name for name, wanted in asked.items() if wanted}, sparse=sparse)
     run = {
         **describe_run(*PACKAGES),
         "threads": threads,
@@ -325,11 +332,13 @@ def _choose(threads: int, names: Iterable[str]) -> tuple[dict[str, Codec], list[
 
 
 def _groups(
-    codecs: dict[str, Codec], *, ssimulacra2: bool, realism: bool, sparse: bool
+    codecs: dict[str, Codec], asked: set[str], *, sparse: bool
 ) -> dict[tuple[str, float], tuple[str, ...]]:
-    """The groups of measures to take for each codec and setting."""
-    asked = {"ssimulacra2": ssimulacra2, "realism": realism}
-    slow = tuple(name for name, wanted in asked.items() if wanted)
+    """The groups of measures to take for each codec and setting.
+
+    asked: those beside "distortion"; `sparse` leaves them out at every second setting.
+    """
+    slow = tuple(name for name in MEASURES if name in asked)
     groups = {}
     for name, codec in codecs.items():
         step = 2 if sparse and len(codec.settings) > SPARSE_FROM else 1

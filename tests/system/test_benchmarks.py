@@ -258,6 +258,13 @@ def test_a_measure_that_cannot_be_taken_is_not_stored_as_none(pictures, monkeypa
     assert "needs the package ssimulacra2" in result.output
 
 
+def test_flip_needs_its_package(pictures, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "flip_evaluator", None)
+    result = CliRunner().invoke(rate_distortion.main, [str(pictures), "--codec", "JPEG", "--flip"])
+    assert result.exit_code == 2
+    assert "needs the package flip-evaluator" in result.output
+
+
 def test_our_modes_differ_as_they_should() -> None:
     codecs, _ = find_codecs(1)
     image = Image.fromarray(photo(48, 64))
