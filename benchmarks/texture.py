@@ -100,7 +100,7 @@ def code_all(image: Image.Image, target_bpp: float) -> tuple[dict[str, Pixels], 
     return decoded, rows
 
 
-def find_crops(pixels: Pixels) -> list[tuple[int, int]]:
+def find_crops(pixels: Pixels, crop_px: int = CROP_PX) -> list[tuple[int, int]]:
     """Top and left of the crops with the most and the least detail, one where they are the same.
 
     Detail is the mean absolute Laplacian.
@@ -109,10 +109,10 @@ def find_crops(pixels: Pixels) -> list[tuple[int, int]]:
     padded = np.pad(luma, 1, "edge")
     beside = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
     detail = np.abs(4 * luma - beside)
-    rooms = [max(0, side - CROP_PX) for side in luma.shape]
+    rooms = [max(0, side - crop_px) for side in luma.shape]
     tops, lefts = ([*range(0, room, CROP_STRIDE_PX), room] for room in rooms)
     places = [(top, left) for top in tops for left in lefts]
-    strengths = [detail[y : y + CROP_PX, x : x + CROP_PX].mean() for y, x in places]
+    strengths = [detail[y : y + crop_px, x : x + crop_px].mean() for y, x in places]
     extremes = (int(np.argmax(strengths)), int(np.argmin(strengths)))
     return [places[index] for index in dict.fromkeys(extremes)]
 
