@@ -21,7 +21,8 @@ from torch import nn
 from benchmarks.lossy_tables import architecture_table
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from vlaecodec.bitstream.tiles import LATENT_FACTOR
-from vlaecodec.networks.common.fixed_point import LATENT, ExactConv2d
+from vlaecodec.networks.common.fixed_point import ExactConv2d
+from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.networks.photo.architecture import ARCHITECTURES, Architecture
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.rate_distortion import add_noise, code_latent

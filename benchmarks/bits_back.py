@@ -36,7 +36,7 @@ from vlaecodec.cli.progress import progress_bar
 from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
 from vlaecodec.entropy.scales import FRACTIONS
 from vlaecodec.model.registry import find_model
-from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.training.binary.datasets import read_dataset
 from vlaecodec.training.binary.likelihood import measure_bounds
 

@@ -29,7 +29,7 @@ from vlaecodec.binary.coder import (
 )
 from vlaecodec.binary.model import SmallModel, load_small_model
 from vlaecodec.model.registry import find_model
-from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.training.binary.datasets import Dataset, read_dataset
 
 COLUMNS = 12

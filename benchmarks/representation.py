@@ -24,7 +24,7 @@ from benchmarks.record import check_output, describe_run, print_table, write_rec
 from vlaecodec.binary.coder import invert_latents, posterior_means
 from vlaecodec.binary.model import SmallModel, load_small_model
 from vlaecodec.model.registry import find_model
-from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.training.binary.datasets import binarise_once, read_dataset
 
 NEIGHBOURS = 5

@@ -15,7 +15,7 @@ from vlaecodec.latents.rdo import rdo_quantise
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.model.frozen import load_model
 from vlaecodec.model.registry import find_model
-from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.networks.photo.rate_distortion import rate_weight
 from vlaecodec.picture.roi import Roi, weigh_pixels
 

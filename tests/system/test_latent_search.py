@@ -15,9 +15,9 @@ from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.model.float_weights import load_float_model
 from vlaecodec.model.frozen import load_model
 from vlaecodec.model.registry import LOOKS, PSNR, find_model
+from vlaecodec.networks.common.formats import PIXEL_UNITS
 from vlaecodec.networks.common.looks import looks_distortion
 from vlaecodec.networks.photo.rate_distortion import LAMBDA_MAX, LAMBDA_MIN, rate_weight
-from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 
 
 def test_annealing_ends_at_whole_steps_and_stays_between_neighbours() -> None:

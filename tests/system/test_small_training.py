@@ -13,7 +13,7 @@ from tests.small import SIZES, TINY, black_and_white, lively
 from vlaecodec.networks.binary.flow import Flow
 from vlaecodec.networks.binary.preset import PRESETS, Preset
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
-from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.training.__main__ import main
 from vlaecodec.training.binary.bound import draw_latent, measure_bound, objective
 from vlaecodec.training.binary.datasets import binarise_once, read_dataset, to_samples

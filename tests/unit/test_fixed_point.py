@@ -3,16 +3,15 @@ import torch
 
 from tests.conftest import random_network
 from vlaecodec.model.frozen import freeze, integer_tensors
-from vlaecodec.networks.common.fixed_point import (
+from vlaecodec.networks.common.fixed_point import ExactConv2d, set_quantised
+from vlaecodec.networks.common.formats import (
     EXACT_LIMIT,
     LATENT,
     POSITIVE,
     SIGNED,
     STREAM,
     WEIGHT_LIMIT,
-    ExactConv2d,
     Format,
-    set_quantised,
 )
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 

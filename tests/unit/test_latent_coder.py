@@ -6,7 +6,8 @@ from vlaecodec.errors import DamagedError
 from vlaecodec.latents import coder as latent_coder
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.common.fixed_point import ExactConv2d, exact_layers
-from vlaecodec.networks.photo.prior import PASSES, gather_pass, pass_mask, scatter_pass
+from vlaecodec.networks.photo.architecture import PASSES
+from vlaecodec.networks.photo.prior import gather_pass, pass_mask, scatter_pass
 
 CODE = 50 * 256
 

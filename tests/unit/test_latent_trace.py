@@ -5,7 +5,8 @@ from tests.unit.test_latent_coder import CODE, SIZES, latents
 from vlaecodec.analysis.trace import rebuild_latent, trace_latent
 from vlaecodec.entropy.tables import latent_tables
 from vlaecodec.latents.coder import encode_latent
-from vlaecodec.networks.photo.prior import PASSES, pass_mask
+from vlaecodec.networks.photo.architecture import PASSES
+from vlaecodec.networks.photo.prior import pass_mask
 
 
 @pytest.mark.parametrize(

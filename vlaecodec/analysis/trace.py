@@ -25,8 +25,8 @@ from vlaecodec.model.exactness import exactly
 from vlaecodec.model.frozen import LatentArray, PhotoModel, load_model
 from vlaecodec.model.registry import find_fingerprint
 from vlaecodec.model.tiled import empty_latent
-from vlaecodec.networks.common.quality import STEP_FRAC_BITS
-from vlaecodec.networks.photo.prior import PASSES, TOP_FACTOR
+from vlaecodec.networks.common.formats import STEP_FRAC_BITS
+from vlaecodec.networks.photo.architecture import PASSES, TOP_FACTOR
 
 Bits = NDArray[np.float64]
 

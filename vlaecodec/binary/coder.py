@@ -24,8 +24,8 @@ from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
 from vlaecodec.entropy.scales import FRACTIONS, LOGIT_LIMIT
 from vlaecodec.model.exactness import exactly
 from vlaecodec.networks.binary.causal_decoder import BinaryDecoder
-from vlaecodec.networks.binary.posterior import CODE_SCALE_INDEX, network_image
-from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.binary.posterior import network_image
+from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT
 from vlaecodec.pixels.wavefront import wavefronts
 
 Bitmaps = NDArray[np.uint8]

@@ -32,7 +32,7 @@ from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.codec.tiles import check_pixels
 from vlaecodec.errors import ParameterError
 from vlaecodec.model.registry import PSNR, ModelEntry
-from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.picture.image import Picture, Pixels
 
 LOSSY_QUALITY = 50.0

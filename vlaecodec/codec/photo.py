@@ -45,7 +45,7 @@ from vlaecodec.model.tiled import (
     pad_edges,
     reconstruct,
 )
-from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.picture.image import Picture, Pixels
 from vlaecodec.picture.roi import Weights, weigh_pixels
 from vlaecodec.pixels import texture

@@ -24,7 +24,7 @@ from vlaecodec.errors import DamagedError
 from vlaecodec.latents.predictor import LatentPredictor, Symbols, round_top, to_latent_array
 from vlaecodec.model.exactness import exactly
 from vlaecodec.model.frozen import LatentArray, PhotoModel
-from vlaecodec.networks.photo.prior import PASSES
+from vlaecodec.networks.photo.architecture import PASSES
 
 Words = NDArray[np.uint32]
 

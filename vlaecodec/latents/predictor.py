@@ -10,9 +10,9 @@ from torch import Tensor
 from vlaecodec.entropy.scales import FRACTIONS, SCALES, TOP_STEPS
 from vlaecodec.model.exactness import with_own_defaults
 from vlaecodec.model.frozen import LatentArray, PhotoModel
-from vlaecodec.networks.common.fixed_point import LATENT
-from vlaecodec.networks.common.quality import SCALE_FRAC_BITS, STEP_FRAC_BITS
-from vlaecodec.networks.photo.prior import PASSES, TOP, TOP_FACTOR, gather_pass, scatter_pass
+from vlaecodec.networks.common.formats import LATENT, SCALE_FRAC_BITS, STEP_FRAC_BITS, TOP
+from vlaecodec.networks.photo.architecture import PASSES, TOP_FACTOR
+from vlaecodec.networks.photo.prior import gather_pass, scatter_pass
 
 Symbols = NDArray[np.int64]
 """Of one pass [1, C / 4, rows, columns], or of the top latent."""

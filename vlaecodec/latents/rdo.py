@@ -20,8 +20,8 @@ from vlaecodec.entropy.tables import FrequencyTables
 from vlaecodec.latents.predictor import SYMBOL_LIMIT, LatentPredictor, Symbols, round_top
 from vlaecodec.model.exactness import exactly
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.networks.common.fixed_point import LATENT
-from vlaecodec.networks.photo.prior import PASSES
+from vlaecodec.networks.common.formats import LATENT
+from vlaecodec.networks.photo.architecture import PASSES
 from vlaecodec.picture.roi import Weights
 
 STEP_BITS = 8.0

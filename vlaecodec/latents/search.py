@@ -20,12 +20,10 @@ from vlaecodec.bitstream.tiles import LATENT_FACTOR, TileBox, latent_window, pix
 from vlaecodec.errors import ParameterError
 from vlaecodec.model.exactness import with_own_defaults
 from vlaecodec.model.registry import LOOKS, TUNES, ModelEntry
-from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.common.formats import LATENT, PIXEL_UNITS, QUALITIES
 from vlaecodec.networks.common.looks import looks_distortion
-from vlaecodec.networks.common.quality import QUALITIES
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.rate_distortion import Rounding, code_latent, rate_weight
-from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 from vlaecodec.picture.image import Pixels
 from vlaecodec.picture.roi import Weights
 

@@ -19,13 +19,12 @@ from torch.overrides import TorchFunctionMode
 from vlaecodec.errors import ReproductionError
 from vlaecodec.model.threads import note_use
 from vlaecodec.networks.common.fixed_point import (
-    EXACT_LIMIT,
     ExactConv2d,
     ExactLinear,
-    Format,
     exact_layers,
     round_operand,
 )
+from vlaecodec.networks.common.formats import EXACT_LIMIT, Format
 
 P = ParamSpec("P")
 R = TypeVar("R")

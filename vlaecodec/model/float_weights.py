@@ -16,15 +16,9 @@ from vlaecodec.errors import ModelError
 from vlaecodec.model.exactness import with_own_defaults
 from vlaecodec.model.frozen import PhotoModel, analysis_weights, read_weights
 from vlaecodec.model.registry import ModelEntry
-from vlaecodec.networks.common.fixed_point import LATENT, STREAM, exact_layers
-from vlaecodec.networks.common.quality import (
-    GAIN_BITS,
-    KNOTS,
-    QUALITIES,
-    STEP_FRAC_BITS,
-    QualityAffine,
-    interpolate_knots,
-)
+from vlaecodec.networks.common.fixed_point import exact_layers
+from vlaecodec.networks.common.formats import GAIN_BITS, LATENT, QUALITIES, STEP_FRAC_BITS, STREAM
+from vlaecodec.networks.common.quality import KNOTS, QualityAffine, interpolate_knots
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 
 

@@ -31,11 +31,11 @@ from vlaecodec.errors import ModelError, is_want_of_memory
 from vlaecodec.model.exactness import ensure_exact, exactly, with_own_defaults
 from vlaecodec.model.registry import ModelEntry
 from vlaecodec.networks.common.fixed_point import exact_layers, round_operand, set_quantised
-from vlaecodec.networks.common.quality import GAIN_BITS, QUALITIES, QualityAffine
+from vlaecodec.networks.common.formats import GAIN_BITS, PIXEL_UNITS, QUALITIES
+from vlaecodec.networks.common.quality import QualityAffine
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.local_decoder import COLOURS
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
-from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 from vlaecodec.picture.image import Pixels
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from vlaecodec.bitstream.tiles import FOLD, LATENT_FACTOR
 from vlaecodec.model.exactness import exactly
 from vlaecodec.model.frozen import LatentArray, PhotoModel
-from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
+from vlaecodec.networks.common.formats import PIXEL_UNITS
 from vlaecodec.picture.image import Pixels
 
 FACTORS = (8, 4, 2)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from vlaecodec.networks.common.fixed_point import POSITIVE, ExactLinear
+from vlaecodec.networks.common.fixed_point import ExactLinear
+from vlaecodec.networks.common.formats import POSITIVE
 from vlaecodec.networks.photo.local_decoder import (
     CLASS_BOUNDS,
     CLASSES,

@@ -9,24 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vlaecodec.entropy.scales import LOGIT_LIMIT
 from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.common.blocks import ResidualBlock, Upsample, residual_blocks
-from vlaecodec.networks.common.fixed_point import (
-    LATENT,
-    POSITIVE,
-    SIGNED,
-    STREAM,
-    ExactConv2d,
-    ExactLinear,
-    Format,
-    requantise,
-)
+from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear, requantise
+from vlaecodec.networks.common.formats import LATENT, LOGIT, POSITIVE, SIGNED, STREAM
 from vlaecodec.networks.common.window import Window
 from vlaecodec.networks.photo.local_decoder import DISTRIBUTION, RESIDUAL_UNITS, ColourHead
-
-LOGIT = Format(frac_bits=4, low=-LOGIT_LIMIT, high=LOGIT_LIMIT)
-"""The logit of a pixel's being 1: LOGIT_UNITS per unit."""
 
 MIDDLE_GREY = 128
 """Samples of eight bits are coded as differences to this."""

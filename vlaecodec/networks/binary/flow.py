@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from vlaecodec.networks.binary.preset import Preset
-from vlaecodec.networks.common.fixed_point import LATENT, POSITIVE, ExactConv2d
+from vlaecodec.networks.common.fixed_point import ExactConv2d
+from vlaecodec.networks.common.formats import LATENT, POSITIVE
 
 
 def mask_weight(layer: ExactConv2d, mask: Tensor) -> None:

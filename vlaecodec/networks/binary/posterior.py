@@ -6,21 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vlaecodec.entropy.scales import CODE_SCALE_OCTAVE, CODE_SCALES
+from vlaecodec.entropy.scales import CODE_SCALE_OCTAVE
 from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY
 from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.common.blocks import Downsample, ResidualBlock, residual_blocks
-from vlaecodec.networks.common.fixed_point import (
-    LATENT,
-    SIGNED,
-    STREAM,
-    ExactConv2d,
-    Format,
-    requantise,
-)
-
-CODE_SCALE_INDEX = Format(frac_bits=4, low=0, high=(CODE_SCALES - 1) << 4)
-"""Scale j stands for a deviation of 2**(j / CODE_SCALE_OCTAVE) LATENT units."""
+from vlaecodec.networks.common.fixed_point import ExactConv2d, requantise
+from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT, SIGNED, STREAM
 
 _INITIAL_SCALE = 20.0
 _BOTTLENECK = 16

@@ -6,14 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vlaecodec.networks.common.fixed_point import (
-    POSITIVE,
-    SIGNED,
-    STREAM,
-    ExactConv2d,
-    Format,
-    requantise,
-)
+from vlaecodec.networks.common.fixed_point import ExactConv2d, requantise
+from vlaecodec.networks.common.formats import POSITIVE, SIGNED, STREAM, Format
 
 
 class ResidualBlock(nn.Module):

@@ -1,67 +1,18 @@
-"""Fixed-point formats and the convolution that stays exact in float32.
-
-Every tensor on the decoding path holds whole numbers in float32. A number format says how many
-fractional bits such a number has and the range it is clamped to. A convolution whose every partial
-sum is a whole number below 2**24 has one possible float32 result, whatever the order of summation,
-so it gives the same bits on every machine, thread count and instruction set. Every operand of a
-product is first rounded to eight significant bits, so that hardware which multiplies bfloat16
-numbers and adds float32 ones computes the same result, only faster.
-"""
+"""The convolution that trains for exactness in float32: from one fixed-point format to another."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-EXACT_LIMIT = 2**24
-"""Whole numbers up to this magnitude are exact in float32."""
-
-OPERAND_BITS = 8
-"""Significant bits of every number that enters a product: as many as bfloat16 has."""
-
-WEIGHT_LIMIT = 2040
-"""Weights are stored as int16: the largest number of OPERAND_BITS and eleven bits in all. Small
-weights keep more digits beside a few large ones this way."""
+from vlaecodec.networks.common.formats import EXACT_LIMIT, OPERAND_BITS, WEIGHT_LIMIT, Format
 
 
-@dataclass(frozen=True)
-class Format:
-    """A number format: a value v is stored as the whole number round(v * 2**frac_bits)."""
-
-    frac_bits: int
-    low: int
-    high: int
-
-    @property
-    def scale(self) -> float:
-        """Whole-number units per unit of value."""
-        return float(2**self.frac_bits)
-
-    @property
-    def magnitude(self) -> int:
-        """The largest absolute value, in whole-number units."""
-        return max(-self.low, self.high)
-
-    def clamp(self, x: Tensor) -> Tensor:
-        """Clamp x (whole-number units, any shape) to the format's range."""
-        # The same as clamp, but its gradient is one pass over memory.
-        return F.hardtanh(x, self.low, self.high)
-
-
-LATENT = Format(frac_bits=6, low=-2040, high=2040)
-"""Dequantised latents y and their predicted means."""
-
-STREAM = Format(frac_bits=8, low=-8160, high=8160)
-"""The residual stream: wide, and still exact as input of a depthwise 3x3 convolution."""
-
-SIGNED = Format(frac_bits=6, low=-1020, high=1020)
-"""Input of a pointwise convolution."""
-
-POSITIVE = Format(frac_bits=6, low=0, high=1020)
-"""Hidden units after ReLU; the clamp at zero is the ReLU."""
+def clamp(x: Tensor, to: Format) -> Tensor:
+    """Clamp x (whole-number units, any shape) to a format's range."""
+    # The same as Format.clamp, but its gradient is one pass over memory.
+    return F.hardtanh(x, to.low, to.high)
 
 
 def round_operand(x: Tensor) -> Tensor:
@@ -189,7 +140,7 @@ class ExactConv2d(nn.Module):
         weight, bias = self._training_parameters()
         x = ste_round_operand(x) if self.quantised else x
         x = F.conv2d(x, weight, bias, padding=self.padding, groups=self.groups)
-        return self.target.clamp(ste_round(x) if self.quantised else x)
+        return clamp(ste_round(x) if self.quantised else x, self.target)
 
     def _training_parameters(self) -> tuple[Tensor, Tensor]:
         """Weights and biases that take source units to target units; rounded if `quantised`."""
@@ -228,7 +179,7 @@ class ExactLinear(ExactConv2d):
             return x.floor_().clamp_(self.target.low, self.target.high)
         weight, bias = self._training_parameters()
         x = self._sum(parts, weight, bias)
-        return self.target.clamp(ste_round(x) if self.quantised else x)
+        return clamp(ste_round(x) if self.quantised else x, self.target)
 
     def _sum(self, parts: tuple[Tensor, ...], weight: Tensor, bias: Tensor) -> Tensor:
         first, *others = weight.flatten(1).split(self.in_channels, dim=1)
@@ -253,4 +204,4 @@ def set_quantised(network: nn.Module, quantised: bool) -> None:
 def requantise(x: Tensor, source: Format, target: Format, *, rounding: bool) -> Tensor:
     """Move x (whole-number units of `source`) to the coarser format `target`."""
     x = x * (target.scale / source.scale)
-    return target.clamp(ste_round(x) if rounding else x)
+    return clamp(ste_round(x) if rounding else x, target)

@@ -13,25 +13,19 @@ from torch import Tensor, nn
 
 from vlaecodec.bitstream.header import QUALITY_UNIT
 from vlaecodec.entropy.scales import SCALE_RATIO
-from vlaecodec.networks.common.fixed_point import LATENT, STREAM, ste_round
+from vlaecodec.networks.common.fixed_point import ste_round
+from vlaecodec.networks.common.formats import (
+    GAIN_BITS,
+    GAIN_LIMIT,
+    LATENT,
+    QUALITIES,
+    SCALE_FRAC_BITS,
+    STEP_FRAC_BITS,
+    STREAM,
+)
 
 KNOTS = 9
 """Trained tensors are linear between this many evenly spaced qualities."""
-
-QUALITIES = 100
-"""Frozen tables hold one row for each of the qualities 1..100."""
-
-GAIN_BITS = 10
-"""A gain of a quality is stored in units of 2**-10."""
-
-GAIN_LIMIT = 2047
-"""Times the largest number in a stream this stays below 2**24, where float32 is exact."""
-
-STEP_FRAC_BITS = 8
-"""A quantisation step is stored in units of 2**-8 of a LATENT unit."""
-
-SCALE_FRAC_BITS = 4
-"""Scale indices are predicted in units of 2**-4."""
 
 
 def interpolate_knots(knots: Tensor, position: Tensor) -> Tensor:

@@ -1,9 +1,18 @@
-"""The sizes that tell one photo VLAE from another."""
+"""The sizes that tell one photo VLAE from another, and what all of them have in common."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
+
+PASSES = 4
+"""How many times y is gone over; see networks.photo.prior."""
+
+ORDER = (0, 3, 1, 2)
+"""Pass k codes at parity p the quarter p xor ORDER[k] of the channels."""
+
+TOP_FACTOR = 4
+"""Rows of y per row of h."""
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,8 @@ from torch.nn import functional as F
 from vlaecodec.bitstream.header import MAX_ERROR
 from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.entropy.scales import SCALE_UNITS, TAIL_UNITS
-from vlaecodec.networks.common.fixed_point import (
-    POSITIVE,
-    SIGNED,
-    ExactConv2d,
-    ExactLinear,
-    Format,
-)
+from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear
+from vlaecodec.networks.common.formats import POSITIVE, SIGNED, Format
 from vlaecodec.networks.common.window import Window
 from vlaecodec.networks.photo.architecture import Architecture
 

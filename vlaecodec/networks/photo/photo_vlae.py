@@ -9,9 +9,9 @@ from torch import nn
 
 from vlaecodec.networks.common.quality import QuantisationStep
 from vlaecodec.networks.photo.analysis import AnalysisNetwork
-from vlaecodec.networks.photo.architecture import Architecture
+from vlaecodec.networks.photo.architecture import PASSES, Architecture
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
-from vlaecodec.networks.photo.prior import PASSES, AnchorPrior, PassPrior, TopPosterior
+from vlaecodec.networks.photo.prior import AnchorPrior, PassPrior, TopPosterior
 from vlaecodec.networks.photo.synthesis import GlobalDecoder
 
 

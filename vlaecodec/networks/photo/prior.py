@@ -17,26 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vlaecodec.entropy.scales import TOP_LIMIT, TOP_SCALES
 from vlaecodec.networks.common.blocks import Downsample, Head, Upsample, residual_blocks
-from vlaecodec.networks.common.fixed_point import LATENT, STREAM, ExactConv2d, Format
-from vlaecodec.networks.common.quality import SCALE_FRAC_BITS, QualityAffine
-from vlaecodec.networks.photo.architecture import Architecture
-
-PASSES = 4
-ORDER = (0, 3, 1, 2)
-
-TOP_FACTOR = 4
-"""Rows of y per row of h."""
-
-TOP = Format(frac_bits=3, low=-TOP_LIMIT, high=TOP_LIMIT)
-"""The top latent h, on a grid of TOP_STEPS to its prior's standard deviation."""
-
-SCALE_INDEX = Format(frac_bits=SCALE_FRAC_BITS, low=-1023, high=1023)
-"""Scale indices of y: see tables.latent_scale."""
-
-TOP_SCALE_INDEX = Format(frac_bits=SCALE_FRAC_BITS, low=0, high=(TOP_SCALES - 1) << SCALE_FRAC_BITS)
-"""Scale indices of q(h | y1): see tables.posterior_tables."""
+from vlaecodec.networks.common.fixed_point import ExactConv2d
+from vlaecodec.networks.common.formats import LATENT, SCALE_INDEX, STREAM, TOP, TOP_SCALE_INDEX
+from vlaecodec.networks.common.quality import QualityAffine
+from vlaecodec.networks.photo.architecture import ORDER, TOP_FACTOR, Architecture
 
 _INITIAL_SCALE = 21.0
 _INITIAL_TOP_SCALE = 10.0

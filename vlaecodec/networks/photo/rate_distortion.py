@@ -10,17 +10,12 @@ import torch
 from torch import Tensor
 
 from vlaecodec.entropy.scales import SCALE_MIN, SCALE_RATIO, SCALES, TOP_SCALE_OCTAVE
-from vlaecodec.networks.common.fixed_point import LATENT, ste_round
+from vlaecodec.networks.common.fixed_point import ste_round
+from vlaecodec.networks.common.formats import LATENT, SCALE_INDEX, TOP, TOP_SCALE_INDEX
 from vlaecodec.networks.common.quality import KNOTS
+from vlaecodec.networks.photo.architecture import PASSES
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
-from vlaecodec.networks.photo.prior import (
-    PASSES,
-    SCALE_INDEX,
-    TOP,
-    TOP_SCALE_INDEX,
-    gather_pass,
-    scatter_pass,
-)
+from vlaecodec.networks.photo.prior import gather_pass, scatter_pass
 
 LAMBDA_MIN = 0.0005
 LAMBDA_MAX = 0.25

@@ -8,22 +8,10 @@ from torch.nn import functional as F
 
 from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.networks.common.blocks import Upsample, residual_blocks
-from vlaecodec.networks.common.fixed_point import (
-    LATENT,
-    SIGNED,
-    STREAM,
-    ExactConv2d,
-    Format,
-    requantise,
-)
+from vlaecodec.networks.common.fixed_point import ExactConv2d, requantise
+from vlaecodec.networks.common.formats import LATENT, PIXEL, SIGNED, STREAM
 from vlaecodec.networks.common.quality import QualityAffine
 from vlaecodec.networks.photo.architecture import Architecture
-
-PIXEL = Format(frac_bits=10, low=0, high=4080)
-"""Sixteenths of a grey level; one unit of value is 64 grey levels."""
-
-PIXEL_UNITS = 16
-"""PIXEL units per grey level."""
 
 
 class GlobalDecoder(nn.Module):

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY, BinaryDecoder
-from vlaecodec.networks.binary.posterior import CODE_SCALE_INDEX, code_deviation, network_image
+from vlaecodec.networks.binary.posterior import code_deviation, network_image
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
-from vlaecodec.networks.common.fixed_point import LATENT, ste_round
+from vlaecodec.networks.common.fixed_point import ste_round
+from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT
 from vlaecodec.training.photo.local_loss import residual_bits
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)

@@ -19,7 +19,7 @@ from vlaecodec.model.frozen import WEIGHTS_NAME, integer_layers, read_metadata, 
 from vlaecodec.networks.binary.posterior import network_image
 from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
-from vlaecodec.networks.common.fixed_point import LATENT
+from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.training.binary.datasets import to_samples
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 from vlaecodec.training.model_folder import read_progress_of, write_model_folder

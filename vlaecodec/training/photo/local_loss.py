@@ -19,7 +19,7 @@ from vlaecodec.entropy.scales import (
     residual_scale,
     tail_logit,
 )
-from vlaecodec.networks.common.fixed_point import SIGNED
+from vlaecodec.networks.common.formats import SIGNED
 from vlaecodec.networks.photo.local_decoder import (
     COLOURS,
     RESIDUAL_UNITS,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vlaecodec.networks.common.formats import PIXEL_UNITS
 from vlaecodec.networks.common.ms_ssim import MS_SSIM_GAIN
 from vlaecodec.networks.common.ssimulacra2 import SSIMULACRA2_GAIN
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
@@ -18,7 +19,6 @@ from vlaecodec.networks.photo.rate_distortion import (
     code_latent,
     rate_weight,
 )
-from vlaecodec.networks.photo.synthesis import PIXEL_UNITS
 
 SEAM_PX = 8
 """The decoder's last layer makes blocks of this side."""
