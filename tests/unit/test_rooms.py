@@ -27,6 +27,7 @@ ROOMS = [
     "codec",
     "training",
     "analysis",
+    "page",
     "pillow_plugin",
     "cli",
     "packaging",

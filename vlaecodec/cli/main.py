@@ -17,6 +17,7 @@ COMMANDS = {
     "verify": "Check that a file is intact and decodes here exactly.",
     "compare": "Measure how near two pictures are, or set codecs side by side.",
     "inspect": "Show where a file's bits went, and what each layer tells.",
+    "page": "Write a page that decodes a file in a browser.",
     "mix": "Mix two files: structure of one, texture of the other.",
     "models": "List the installed models.",
     "completion": "Print a script for completion in bash, zsh or fish.",
