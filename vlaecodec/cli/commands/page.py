@@ -27,6 +27,7 @@ def page(file: str | None, output: str | None, force: bool) -> None:
     \b
     Examples:
       vlaecodec page photo.vlae
+      vlaecodec page photo.vlae -o show.html
       vlaecodec page -o decoder.html
     """
     if output is None:
