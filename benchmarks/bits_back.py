@@ -38,6 +38,7 @@ from vlaecodec.entropy.scales import FRACTIONS
 from vlaecodec.model.registry import find_model
 from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.training.binary.datasets import read_dataset
+from vlaecodec.training.binary.export import load_whole
 from vlaecodec.training.binary.likelihood import measure_bounds
 
 GROUP = 100
@@ -87,7 +88,9 @@ def code_chain(model: SmallModel, images: Bitmaps, name: str) -> dict[str, float
     dimensions = images.size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        bounds = measure_bounds(model.network, torch.from_numpy(images)[:, None], 4)
+        bounds = measure_bounds(
+            load_whole(find_model(name).folder), torch.from_numpy(images)[:, None], 4
+        )
     bound_bits = float(bounds.negative_elbo.mean()) / math.log(2)
     net_bits = (total_bits - start_bits) / len(images)
     return {
@@ -166,7 +169,9 @@ def main(pairs: dict[str, Path], output: Path | None, images: int, payload_image
         some = test[:payload_images]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            bounds = measure_bounds(model.network, torch.from_numpy(some)[:, None], 4)
+            bounds = measure_bounds(
+                load_whole(find_model(name).folder), torch.from_numpy(some)[:, None], 4
+            )
         results[name] = {
             "fingerprint": find_model(name).fingerprint.hex(),
             "chain": code_chain(model, test, name),

@@ -24,6 +24,7 @@ from vlaecodec.entropy.scales import (
 from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY, ColourDecoder
 from vlaecodec.networks.binary.posterior import network_image
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
+from vlaecodec.networks.common.gather import gather_windows
 from vlaecodec.networks.photo.local_decoder import RESIDUAL_UNITS
 
 
@@ -42,7 +43,7 @@ def redraw(network: SmallVLAE, images: Tensor, seed: int = 0) -> NDArray[np.uint
         top = max(0, y - rows)
         for x in range(images.shape[3]):
             context = decoder.context(drawn[:, :, top : y + 1])
-            window = decoder.window.gather(context)[:, -1, x]
+            window = gather_windows(decoder.window, context)[:, -1, x]
             hidden = decoder.narrow(decoder.hidden_units(window, features[:, y, x]))
             known = torch.zeros(len(images), 0)
             for number, head in enumerate(decoder.heads):

@@ -13,10 +13,10 @@ import click
 import torch
 
 from benchmarks.record import check_output, describe_run, print_table, write_record
-from vlaecodec.binary.model import load_small_model
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.model.registry import find_model
 from vlaecodec.training.binary.datasets import STATIC_SEED, read_dataset
+from vlaecodec.training.binary.export import load_whole
 from vlaecodec.training.binary.likelihood import BATCH, importance_nll, measure_bounds
 
 PAPER_NATS = {
@@ -55,7 +55,7 @@ def measure(name: str, path: Path, draws: int, images: int, samples: int) -> dic
     the gain differs far less from image to image than the likelihood does.
     """
     entry = find_model(name)
-    network = load_small_model(entry).network
+    network = load_whole(entry.folder)
     test = read_dataset(name, path).test // 255
     some = test[torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:images]]
     bound_chunks, sample_chunks = -(-len(test) // BATCH), -(-samples // BATCH)

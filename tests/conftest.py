@@ -16,7 +16,9 @@ from tests.small import TINY as SMALL
 from tests.small import export_untrained
 from vlaecodec.binary.model import SmallModel, load_small_model
 from vlaecodec.entropy.tables import model_tables
-from vlaecodec.model.frozen import PhotoModel, freeze, integer_tensors
+from vlaecodec.frozen.tensors import Tensors
+from vlaecodec.model.frozen import PhotoModel
+from vlaecodec.model.integer_weights import integer_tensors
 from vlaecodec.model.registry import find_model
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
@@ -85,6 +87,14 @@ def random_network(seed: int = 0) -> PhotoVLAE:
     return network
 
 
+def freeze(network: PhotoVLAE) -> PhotoModel:
+    """The model that an export of a network would be, but for its tables being in memory."""
+    tensors = {name: tensor.numpy() for name, tensor in integer_tensors(network).items()}
+    for name, parameter in network.analysis.named_parameters():
+        tensors[f"analysis.{name}"] = parameter.detach().numpy()
+    return PhotoModel(Tensors(tensors), model_tables(), network.arch)
+
+
 @pytest.fixture
 def network() -> PhotoVLAE:
     return random_network()
@@ -93,9 +103,7 @@ def network() -> PhotoVLAE:
 @pytest.fixture
 def tiny_model() -> PhotoModel:
     """A frozen tiny model with real probability tables."""
-    trained, frozen = random_network(), random_network()
-    freeze(frozen, integer_tensors(trained))
-    return PhotoModel(frozen.eval(), model_tables())
+    return freeze(random_network())
 
 
 @pytest.fixture(scope="session")

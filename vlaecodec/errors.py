@@ -55,6 +55,12 @@ class ReproductionError(VlaeError):
     exit_code = 7
 
 
+class MissingPackageError(VlaeError):
+    """What was asked for needs a package that is not installed; the message says how to get it."""
+
+    exit_code = 8
+
+
 class EngineError(VlaeError):
     """What many files were given to, to work on them, has failed."""
 

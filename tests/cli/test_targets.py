@@ -11,7 +11,7 @@ from PIL import Image
 from tests.conftest import photo
 from vlaecodec.cli.commands.encode import encode
 from vlaecodec.cli.main import main
-from vlaecodec.latents.search import DEFAULT_EFFORT, EFFORT_STEPS, OTHER_TUNE_EFFORT
+from vlaecodec.latents.effort import DEFAULT_EFFORT, EFFORT_STEPS, OTHER_TUNE_EFFORT
 
 
 @pytest.fixture

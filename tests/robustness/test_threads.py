@@ -11,6 +11,7 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec.errors import ParameterError
 from vlaecodec.model import threads
+from vlaecodec.model.defaults import own_defaults
 from vlaecodec.model.threads import SMALL_PX, count_cores, working_threads
 
 PIXELS = photo(24, 40)
@@ -31,8 +32,11 @@ def idle_machine(monkeypatch) -> None:
 
 
 def threads_within(pixels: int, asked: int | None = None) -> int:
-    with working_threads(pixels, asked):
-        return torch.get_num_threads()
+    """Of ours, and of torch's where it computes for us."""
+    with working_threads(pixels, asked) as ours:
+        with own_defaults():
+            assert torch.get_num_threads() == ours
+        return ours
 
 
 @pytest.mark.usefixtures("two_threads", "idle_machine")
@@ -46,7 +50,7 @@ def test_a_small_picture_takes_one_thread_and_a_large_one_those_that_torch_has()
 @pytest.mark.usefixtures("two_threads", "idle_machine")
 def test_other_threads_of_the_program_keep_their_number() -> None:
     seen = []
-    with working_threads(1):
+    with working_threads(1), own_defaults():
         late = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
         late.start()
         late.join()

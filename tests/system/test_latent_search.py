@@ -10,14 +10,16 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec.bitstream.tiles import TileBox, latent_window
 from vlaecodec.errors import ParameterError
-from vlaecodec.latents.search import EFFORT_STEPS, _Canvas, anneal, plan_search
+from vlaecodec.latents.effort import EFFORT_STEPS, plan_search
+from vlaecodec.latents.search import _Canvas, anneal
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.model.float_weights import load_float_model
 from vlaecodec.model.frozen import load_model
 from vlaecodec.model.registry import LOOKS, PSNR, find_model
 from vlaecodec.networks.common.formats import PIXEL_UNITS
 from vlaecodec.networks.common.looks import looks_distortion
-from vlaecodec.networks.photo.rate_distortion import LAMBDA_MAX, LAMBDA_MIN, rate_weight
+from vlaecodec.networks.photo.architecture import LAMBDA_MAX, LAMBDA_MIN
+from vlaecodec.networks.photo.rate_distortion import rate_weight
 
 
 def test_annealing_ends_at_whole_steps_and_stays_between_neighbours() -> None:

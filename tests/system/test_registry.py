@@ -100,7 +100,7 @@ def test_weights_that_could_overflow_are_refused(copied) -> None:
     path = copied / find_model().name / WEIGHTS_NAME
     tensors = load_file(path)
     tensors["decoder.enter.weight"].fill_(2047)
-    arch = load_model(find_model()).network.arch
+    arch = load_model(find_model()).arch
     metadata = {"kind": MODEL_KIND, "architecture": json.dumps(arch.to_dict())}
     save_file(tensors, path, metadata)
     with pytest.raises(ModelError, match="exact range"):

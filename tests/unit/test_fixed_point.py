@@ -1,8 +1,14 @@
+import numpy as np
 import pytest
 import torch
 
-from tests.conftest import random_network
-from vlaecodec.model.frozen import freeze, integer_tensors
+from tests.conftest import freeze, random_network
+from vlaecodec.errors import ReproductionError
+from vlaecodec.frozen import operations
+from vlaecodec.frozen.bands import workers
+from vlaecodec.frozen.layers import round_operand
+from vlaecodec.frozen.operations import as_operand, check_products, pointwise
+from vlaecodec.model.float_weights import dequantise_weights, hold_exponents
 from vlaecodec.networks.common.fixed_point import ExactConv2d, set_quantised
 from vlaecodec.networks.common.formats import (
     EXACT_LIMIT,
@@ -61,34 +67,71 @@ def test_overflowing_parameters_are_refused() -> None:
         layer.load_frozen(weight, torch.zeros(1), torch.ones(1))
 
 
-def test_quantised_training_equals_the_frozen_network() -> None:
-    trained, frozen = random_network(), random_network()
-    freeze(frozen, integer_tensors(trained))
+@pytest.mark.parametrize(("position", "code"), [(0.0, 256), (1.0, 25600)])
+def test_quantised_training_equals_the_frozen_network(position: float, code: int) -> None:
+    """torch's layers and numpy's: at whole qualities trained knots and frozen tables meet."""
+    trained = random_network()
+    model = freeze(trained)
     set_quantised(trained, True)
     channels = trained.arch.latent_channels
-    y = torch.randint(-600, 600, (2, channels, 5, 6)).float()
-    # At whole qualities the trained knots and the frozen tables meet.
-    position, code = torch.tensor([0.0, 1.0]), torch.tensor([256, 25600])
+    y = torch.randint(-600, 600, (1, channels, 5, 6)).float()
+    latent, quality = y[0].numpy().astype(np.int16), torch.tensor([position])
     with torch.no_grad():
-        assert torch.equal(trained.decoder(y, position), frozen.decoder(y, code))
-        for name in ("posterior", "pass_priors.0", "pass_priors.1", "pass_priors.2"):
-            expected = trained.get_submodule(name)(y, position)
-            for first, second in zip(expected, frozen.get_submodule(name)(y, code), strict=True):
-                assert torch.equal(first, second)
-        h = torch.randint(-40, 41, (2, trained.arch.top_channels, 2, 2)).float()
-        expected = trained.anchor_prior(h, position, 5, 6)
-        for first, second in zip(expected, frozen.anchor_prior(h, code, 5, 6), strict=True):
-            assert torch.equal(first, second)
+        features = trained.decoder.features(y, quality)
+        picture = torch.floor((trained.decoder.mean_image(features) + 8) / 16)
+        mean, found = model.synthesise(latent, code)
+        assert np.array_equal(found, features[0].numpy())
+        assert np.array_equal(mean, picture[0].permute(1, 2, 0).numpy())
+        expected = [trained.posterior(y, quality)]
+        expected += [prior(y, quality) for prior in trained.pass_priors]
+        h = torch.randint(-40, 41, (1, trained.arch.top_channels, 2, 2)).float()
+        expected.append(trained.anchor_prior(h, quality, 5, 6))
+    predicted = [model.prior.posterior(latent, code)]
+    predicted += [prior(latent, code) for prior in model.prior.passes]
+    predicted.append(model.prior.anchor(h[0].numpy(), code, 5, 6))
+    for tensors, arrays in zip(expected, predicted, strict=True):
+        for tensor, array in zip(tensors, arrays, strict=True):
+            assert np.array_equal(tensor[0].numpy(), array)
 
 
-def test_batch_split_and_memory_layout_change_nothing(network: PhotoVLAE) -> None:
-    frozen = random_network()
-    freeze(frozen, integer_tensors(network))
-    y = torch.randint(-900, 900, (8, network.arch.latent_channels, 6, 5)).float()
-    code = torch.full((8,), 5000)
-    with torch.inference_mode():
-        whole = frozen.decoder(y, code)
-        single = torch.cat([frozen.decoder(y[i : i + 1], code[:1]) for i in range(8)])
-        channels_last = frozen.decoder(y.contiguous(memory_format=torch.channels_last), code)
-    assert torch.equal(whole, single)
-    assert torch.equal(whole, channels_last)
+def test_stored_weights_train_on_from_where_they_are() -> None:
+    """A network with dequantised weights, at held exponents, computes what the frozen one does."""
+    model = freeze(random_network())
+    network = random_network(seed=1)
+    dequantise_weights(network, model.weights)
+    hold_exponents(network, model.weights)
+    y = torch.randint(-600, 600, (1, network.arch.latent_channels, 3, 4)).float()
+    with torch.no_grad():
+        stream = network.decoder.enter(y)
+    latent = as_operand(y.permute(0, 2, 3, 1).numpy())
+    found = pointwise(latent, model.decoder.enter)
+    assert np.array_equal(found, stream.permute(0, 2, 3, 1).numpy())
+
+
+def test_bands_and_threads_change_nothing(network: PhotoVLAE, monkeypatch) -> None:
+    model = freeze(network)
+    rng = np.random.default_rng(0)
+    latent = rng.integers(-900, 900, (network.arch.latent_channels, 13, 9)).astype(np.int16)
+    mean, features = model.synthesise(latent, 5000)
+    for band, count in ((1, 1), (1, 3), (300, 2)):
+        monkeypatch.setattr(operations, "BAND", band)
+        with workers(count):
+            again, same = model.synthesise(latent, 5000)
+        assert np.array_equal(mean, again)
+        assert np.array_equal(features, same)
+
+
+def test_operands_have_eight_significant_bits() -> None:
+    """Of every whole number that a weight or a format can be: what bfloat16 makes of it."""
+    every = np.arange(-(2**15), 2**15 + 1, dtype=np.float32)
+    expected = torch.from_numpy(every).to(torch.bfloat16).float().numpy()
+    assert np.array_equal(round_operand(every), expected)
+    assert np.array_equal(every, np.arange(-(2**15), 2**15 + 1)), "its argument has changed"
+
+
+def test_products_that_round_are_noticed(monkeypatch) -> None:
+    check_products.__wrapped__()
+    # As hardware does it that takes four significant bits for float32's.
+    monkeypatch.setattr(operations, "as_operand", lambda x: (x // 16 * 16).astype(np.float32))
+    with pytest.raises(ReproductionError, match="not exact"):
+        check_products.__wrapped__()

@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import save
 
 from tests.conftest import TINY, photo, random_network
+from vlaecodec.frozen.tensors import read_tensors
 from vlaecodec.model.float_weights import dequantise_weights
-from vlaecodec.model.frozen import integer_tensors
+from vlaecodec.model.integer_weights import integer_tensors
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.training.photo.device_crops import DeviceCrops
 from vlaecodec.training.photo.grow import grow_model
@@ -37,9 +38,7 @@ def folder(tmp_path):
 
 def test_a_grown_model_computes_what_the_smaller_one_did(folder) -> None:
     smaller, larger = PhotoVLAE(TINY), PhotoVLAE(GROWN)
-    from safetensors.torch import load_file
-
-    dequantise_weights(smaller, load_file(folder / "weights.safetensors"))
+    dequantise_weights(smaller, read_tensors((folder / "weights.safetensors").read_bytes()))
     grow_model(folder, TINY, larger)
     image, quality = torch.rand(1, 3, 64, 48) * 255, torch.tensor([0.4])
     with torch.no_grad():

@@ -17,7 +17,7 @@ from vlaecodec.pixels.residual import LOW_BITS, ROWS, ResidualGrid
 def sample(model, height: int, width: int, seed: int = 0):
     """Pixels, a mean image that is off in places, and its trunk."""
     rng = np.random.default_rng(seed)
-    channels = model.network.arch.latent_channels
+    channels = model.arch.latent_channels
     latent = rng.integers(-400, 400, (channels, -(-height // 16), -(-width // 16))).astype(np.int16)
     mean, trunk = model.synthesise(latent, 30 * 256)
     return photo(height, width, seed), mean[:height, :width].copy(), trunk
@@ -99,7 +99,7 @@ def test_the_kernel_computes_what_the_network_does(tiny_model) -> None:
     count, windows = 50, 3 * local.window.size
     residuals = rng.integers(-255, 256, (count, windows + 3)).astype(np.float32) * RESIDUAL_UNITS
     contrasts = 4 * rng.integers(-255, 256, (count, windows + 3))
-    features = 4 * rng.integers(-255, 256, (count, tiny_model.network.arch.local_features))
+    features = 4 * rng.integers(-255, 256, (count, tiny_model.arch.local_features))
     for drawing, max_error in ((False, 0), (True, 0), (False, 9)):
         conditions = local_conditions(drawing=drawing, max_error=max_error)
         kernel = LocalKernel(local, conditions, count)

@@ -20,6 +20,7 @@ ROOMS = [
     "picture",
     "metrics",
     "networks",
+    "frozen",
     "model",
     "latents",
     "pixels",
@@ -43,6 +44,7 @@ FORBIDDEN = {
     "picture/metadata.py": NO_NUMPY,
     "picture": {"torch", "constriction"},
     "entropy/scales.py": NO_NUMPY,
+    "frozen": {"torch", "constriction", "PIL"},
     "networks": {"PIL", "vlaecodec.entropy.ans"},
     "training": {"vlaecodec.entropy.ans", "vlaecodec.codec", "vlaecodec.latents"},
 }

@@ -27,7 +27,9 @@ from vlaecodec.cli.main import main
 from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.errors import DamagedError, ImageError, LossWarning, ParameterError
 from vlaecodec.model.frozen import WEIGHTS_NAME
+from vlaecodec.model.registry import find_model
 from vlaecodec.training.binary.bound import draw_latent, reconstruction_nats
+from vlaecodec.training.binary.export import load_whole
 
 
 def digit(seed: int = 0) -> Image.Image:
@@ -96,15 +98,16 @@ def test_a_chain_costs_the_bound_and_ends_where_it_began(small_model) -> None:
         assert reservoir_bits(small_model, group) < before_bits
         push_images(small_model, stack, group)
     bits = (stack.size_bits() - before_bits) / len(images)
+    network = load_whole(find_model("tiny").folder)
     with torch.no_grad():
         torch.manual_seed(0)
         image = torch.from_numpy(images)[:, None]
         nats = []
         for _ in range(20):
-            draw = draw_latent(small_model.network, image)
-            features = small_model.network.decoder.latent_features(draw.z)
+            draw = draw_latent(network, image)
+            features = network.decoder.latent_features(draw.z)
             nats.append(
-                reconstruction_nats(small_model.network, image, features)
+                reconstruction_nats(network, image, features)
                 + (draw.log_q - draw.log_p).flatten(1).sum(1)
             )
     bound_bits = float(torch.stack(nats).mean()) / np.log(2)

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.raster import raster_steps, run_raster
-from tests.conftest import TINY
-from vlaecodec.model.frozen import PhotoModel, freeze, integer_tensors
+from tests.conftest import TINY, freeze
+from vlaecodec.model.frozen import PhotoModel
+from vlaecodec.networks.common.gather import gather_windows
 from vlaecodec.networks.photo.local_decoder import (
     CLASSES,
     RESIDUAL_UNITS,
@@ -71,7 +72,7 @@ def teacher_forced(
     rows = local.window.height
     constant = torch.from_numpy(conditions).expand(*residuals.shape[:3], -1)
     with torch.inference_mode():
-        window = local.window.gather(whole)[:, rows:]
+        window = gather_windows(local.window, whole)[:, rows:]
         contrasts, features = torch.from_numpy(given).float().tensor_split([_contrasts(local)], 3)
         return local(window, contrasts, features, constant, whole[:, rows:, :, :2])
 
@@ -129,12 +130,8 @@ def test_both_are_the_module_that_was_trained(
 @pytest.mark.parametrize("size", [(1, 1), (6, 1), (1, 6), (9, 4), (6, 13)], ids=str)
 def test_other_windows(window: tuple[int, int], size: tuple[int, int]) -> None:
     arch = replace(TINY, window_width=window[0], window_height=window[1])
-    networks = []
-    for _ in range(2):
-        torch.manual_seed(3)
-        networks.append(PhotoVLAE(arch))
-    freeze(networks[1], integer_tensors(networks[0]))
-    local = networks[1].eval().local
+    torch.manual_seed(3)
+    local = freeze(PhotoVLAE(arch)).network.local
     given, above = random_inputs(local, 2, *size)
     parallel, serial = (Chooser(2, size[0] * size[1]) for _ in range(2))
     result = run_wavefronts(local, given, CONDITIONS[0], parallel, above)

@@ -20,8 +20,7 @@ from vlaecodec.entropy.ans import ESCAPE_BITS
 from vlaecodec.entropy.scales import FRACTIONS, TOP_STEPS
 from vlaecodec.errors import DamagedError
 from vlaecodec.latents.coder import Words, decode_latent
-from vlaecodec.latents.predictor import LatentPredictor, Symbols, to_latent_array
-from vlaecodec.model.exactness import exactly
+from vlaecodec.latents.predictor import LatentPredictor, Symbols
 from vlaecodec.model.frozen import LatentArray, PhotoModel, load_model
 from vlaecodec.model.registry import find_fingerprint
 from vlaecodec.model.tiled import empty_latent
@@ -36,9 +35,9 @@ class LatentTrace:
     """What one tile's stack held."""
 
     top: Symbols
-    """h, int64 [1, K, ceil(rows / 4), ceil(columns / 4)]."""
+    """h, int64 [K, ceil(rows / 4), ceil(columns / 4)]."""
     symbols: list[Symbols]
-    """Of each pass, in steps around its predicted mean: int64 [1, C / 4, rows, columns]."""
+    """Of each pass, in steps around its predicted mean: int64 [C / 4, rows, columns]."""
     top_bits: Bits
     """-log2 p(h) + log2 q(h | y1) at each position of h: net of what bits-back returned.
 
@@ -129,12 +128,11 @@ def trace_latent(
     return LatentTrace(
         top=top,
         symbols=[symbols for symbols, _ in passes],
-        top_bits=top_bits[0].sum(0),
-        pass_bits=[bits[0].sum(0) for _, bits in passes],
+        top_bits=top_bits.sum(0),
+        pass_bits=[bits.sum(0) for _, bits in passes],
     )
 
 
-@exactly
 def rebuild_latent(
     model: PhotoModel,
     top: Symbols,
@@ -160,7 +158,7 @@ def rebuild_latent(
         mean, _ = predictor.pass_prior(decoded, number)
         part = symbols[number] if number < len(symbols) else np.zeros_like(mean)
         decoded = decoded + predictor.dequantise(part, mean, number)
-    return to_latent_array(decoded)
+    return decoded
 
 
 def _spread(top_bits: Bits, size: tuple[int, int]) -> Bits:

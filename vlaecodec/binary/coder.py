@@ -14,17 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaecodec.binary.model import LEVELS, SmallModel, level_step
 from vlaecodec.bitstream.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN
 from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
 from vlaecodec.entropy.scales import FRACTIONS, LOGIT_LIMIT
-from vlaecodec.model.exactness import exactly
-from vlaecodec.networks.binary.causal_decoder import BinaryDecoder
-from vlaecodec.networks.binary.posterior import network_image
+from vlaecodec.frozen.layers import Floats
+from vlaecodec.frozen.small import shown
 from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT
 from vlaecodec.pixels.wavefront import wavefronts
 
@@ -118,7 +115,7 @@ def push_pixels(model: SmallModel, stack: AnsStack, images: Bitmaps, z: Latents)
     logits = pixel_logits(model, images, z).reshape(len(images), -1)
     bits = images.reshape(len(images), -1).astype(np.int64)
     height, width = images.shape[1:]
-    fronts = list(wavefronts(height, width, _decoder(model).window.slope))
+    fronts = list(wavefronts(height, width, model.networks.decoder.window.slope))
     for pixels in reversed(fronts):
         _push(model, stack, "logit", bits[:, pixels], logits[:, pixels] + LOGIT_LIMIT)
 
@@ -141,51 +138,42 @@ def pixel_bits(model: SmallModel, images: Bitmaps, z: Latents) -> NDArray[np.flo
 # What the networks say.
 
 
-@exactly
 def draw_latents(model: SmallModel, eps: Latents) -> Latents:
     """z = f(eps)."""
-    if model.network.prior is None:
-        return eps
-    return _whole(model.network.prior.draw(_tensor(eps)))
+    prior = model.networks.prior
+    return eps if prior is None else _maps(prior.draw(_vectors(eps)))
 
 
-@exactly
 def run_pixels(model: SmallModel, z: Latents, choose: ChooseBits) -> Bitmaps:
     """Pixel by pixel, a wavefront at a time: what `choose` makes of each one's logit."""
-    decoder = _decoder(model)
-    features = decoder.latent_features(_tensor(z))
+    decoder = model.networks.decoder
+    features = decoder.features(_vectors(z))
     count, height, width = features.shape[:3]
     window = decoder.window
     # Windows reach beyond the borders, where nothing is: 0, neither black nor white.
-    room = torch.zeros(
-        (count, height + window.height, width + 2 * window.reach), dtype=torch.float32
-    )
-    features = features.flatten(1, 2)
+    room = np.zeros((count, height + window.height, width + 2 * window.reach), np.float32)
+    features = features.reshape(count, height * width, -1)
     rows, columns = np.divmod(np.arange(height * width), width)
     offsets = [(dy, dx) for dy in range(window.height) for dx in range(window.width)] + [
         (window.height, dx) for dx in range(window.reach)
     ]
     # A plain VAE has no window at all.
-    down, right = torch.tensor(offsets, dtype=torch.int64).reshape(-1, 2).T
+    down, right = np.array(offsets, np.int64).reshape(-1, 2).T
     images = np.zeros((count, height * width), np.uint8)
     for pixels in wavefronts(height, width, window.slope):
-        y, x = torch.from_numpy(rows[pixels]), torch.from_numpy(columns[pixels])
+        y, x = rows[pixels], columns[pixels]
         seen = room[:, y[:, None] + down, x[:, None] + right]
-        logits = _whole(decoder.logits(seen, features[:, pixels]))
+        logits = decoder.logits(seen, features[:, pixels]).astype(np.int64)
         images[:, pixels] = bits = choose(pixels, logits)
-        shown = decoder.context(torch.from_numpy(bits)[:, None, None])[:, 0, :, 0]
-        room[:, y + window.height, x + window.reach] = shown
+        room[:, y + window.height, x + window.reach] = shown(bits)[..., 0]
     return images.reshape(count, height, width)
 
 
-@exactly
 def pixel_logits(model: SmallModel, images: Bitmaps, z: Latents) -> NDArray[np.int64]:
     """The logit of every pixel given those before it, LOGIT units [N, H, W]."""
-    decoder = _decoder(model)
-    context = decoder.context(torch.from_numpy(images)[:, None])
-    return _whole(
-        decoder.logits(decoder.window.gather(context), decoder.latent_features(_tensor(z)))
-    )
+    decoder = model.networks.decoder
+    windows = decoder.window.gather(shown(images))
+    return decoder.logits(windows, decoder.features(_vectors(z))).astype(np.int64)
 
 
 def posterior_means(model: SmallModel, images: Bitmaps) -> Latents:
@@ -193,25 +181,17 @@ def posterior_means(model: SmallModel, images: Bitmaps) -> Latents:
     return _posterior(model, images)[0]
 
 
-@exactly
 def _posterior(model: SmallModel, images: Bitmaps) -> tuple[Latents, Latents]:
     """q(z | x): means in LATENT units, and table indices of the scales."""
-    mean, scale = model.network.posterior(network_image(torch.from_numpy(images)[:, None]))
+    mean, scale = (_maps(x) for x in model.networks.posterior(images))
     half = int(CODE_SCALE_INDEX.scale) // 2
-    return _whole(mean), _whole(scale) + half >> CODE_SCALE_INDEX.frac_bits
+    return mean, scale + half >> CODE_SCALE_INDEX.frac_bits
 
 
-@exactly
 def invert_latents(model: SmallModel, z: Latents) -> Latents:
     """eps = f^-1(z)."""
-    return z if model.network.prior is None else _whole(model.network.prior.invert(_tensor(z)))
-
-
-def _decoder(model: SmallModel) -> BinaryDecoder:
-    decoder = model.network.decoder
-    if not isinstance(decoder, BinaryDecoder):
-        raise TypeError("only models of black and white images can code them")
-    return decoder
+    prior = model.networks.prior
+    return z if prior is None else _maps(prior.invert(_vectors(z)))
 
 
 def _symbol_indices(model: SmallModel, shape: tuple[int, ...], level: int) -> NDArray[np.int64]:
@@ -231,9 +211,11 @@ def _pop(model: SmallModel, stack: AnsStack, kind: str, indices: Latents) -> Lat
     return symbols.reshape(indices.shape).astype(np.int64)
 
 
-def _tensor(latent: Latents) -> Tensor:
-    return torch.from_numpy(latent).float()
+def _vectors(latent: Latents) -> Floats:
+    """Maps of one position [N, C, 1, 1] as what networks take: float32 [N, C]."""
+    return latent[:, :, 0, 0].astype(np.float32)
 
 
-def _whole(x: Tensor) -> NDArray[np.int64]:
-    return x.to(torch.int64).numpy()
+def _maps(x: Floats) -> Latents:
+    """The inverse of _vectors."""
+    return x[:, :, None, None].astype(np.int64)

@@ -7,20 +7,19 @@ import json
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaecodec.entropy.scales import CODE_SCALES, FRACTIONS, LOGIT_LIMIT, SCALES
 from vlaecodec.entropy.tables import FrequencyTables
+from vlaecodec.frozen.small import SmallNetworks
+from vlaecodec.frozen.tensors import Tensors
 from vlaecodec.model.frozen import (
     FrozenModel,
-    freeze_layers,
     read_frozen,
     read_tables,
     read_weights,
 )
 from vlaecodec.model.registry import ModelEntry
 from vlaecodec.networks.binary.preset import Preset
-from vlaecodec.networks.binary.small_vlae import SmallVLAE
 
 SMALL_MODEL_KIND = "small-vlae/1"
 """Names the structure that the weights are for."""
@@ -41,23 +40,24 @@ def level_step(level: int) -> int:
     return 512 >> level
 
 
-class SmallModel(FrozenModel[SmallVLAE]):
-    """A frozen small VLAE, and how its latents are spread."""
+class SmallModel(FrozenModel):
+    """A frozen small VLAE, and how its latents are spread.
+
+    Raises ValueError where weights are not the preset's, or could leave the exact range.
+    """
 
     def __init__(
-        self,
-        network: SmallVLAE,
-        tables: dict[str, FrequencyTables],
-        spread: NDArray[np.int16],
+        self, weights: Tensors, tables: dict[str, FrequencyTables], preset: Preset
     ) -> None:
-        super().__init__(network, tables)
-        self.spread = spread
+        super().__init__(weights, tables)
+        self.preset = preset
+        self.networks = SmallNetworks(weights, preset)
+        self.spread: NDArray[np.int16] = weights["spread"]
         """Scale indices of eps at each level, [LEVELS, elements]; see tables.latent_scale."""
-
-    @property
-    def preset(self) -> Preset:
-        """Its sizes."""
-        return self.network.preset
+        if self.spread.shape != (LEVELS, int(np.prod(self.latent_shape))) or not (
+            0 <= self.spread.min() <= self.spread.max() < SCALES
+        ):
+            raise ValueError("the spread of the latents is out of range")
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -77,13 +77,7 @@ def read_small_model(data: bytes) -> SmallModel:
     return read_frozen(data, SMALL_MODEL_KIND, _build_small_model)
 
 
-def _build_small_model(tensors: dict[str, Tensor], metadata: dict[str, str]) -> SmallModel:
-    network = SmallVLAE(Preset(**json.loads(metadata["preset"])))
-    freeze_layers(network, tensors)
-    tables = {kind: read_tables(tensors, kind, n) for kind, n in TABLE_COUNTS.items()}
-    model = SmallModel(network, tables, tensors["spread"].numpy())
-    if model.spread.shape != (LEVELS, int(np.prod(model.latent_shape))) or not (
-        0 <= model.spread.min() <= model.spread.max() < SCALES
-    ):
-        raise ValueError("the spread of the latents is out of range")
-    return model
+def _build_small_model(weights: Tensors, metadata: dict[str, str]) -> SmallModel:
+    preset = Preset(**json.loads(metadata["preset"]))
+    tables = {kind: read_tables(weights, kind, n) for kind, n in TABLE_COUNTS.items()}
+    return SmallModel(weights, tables, preset)

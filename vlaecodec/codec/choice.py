@@ -23,7 +23,7 @@ from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.codec.rate_control import UnmetTargetError, find_draft, make_scale, size_limit
 from vlaecodec.codec.stored import store_picture
 from vlaecodec.metrics.distortion import psnr_db
-from vlaecodec.networks.photo.rate_distortion import LAMBDA_MAX, LAMBDA_MIN
+from vlaecodec.networks.photo.architecture import LAMBDA_MAX, LAMBDA_MIN
 from vlaecodec.picture.content import looks_drawn
 from vlaecodec.picture.image import Picture, Pixels
 from vlaecodec.picture.sections import write_sections

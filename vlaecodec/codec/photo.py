@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaecodec.bitstream.container import Container
 from vlaecodec.bitstream.header import (
@@ -30,18 +30,17 @@ from vlaecodec.codec.interface import Draft, Parts
 from vlaecodec.codec.options import AUTO, DecodeOptions, EncodeOptions
 from vlaecodec.codec.progress import ProgressCallback, Stages
 from vlaecodec.codec.rate_control import TRIES
-from vlaecodec.errors import ParameterError
+from vlaecodec.errors import MissingPackageError, ParameterError
+from vlaecodec.latents.effort import plan_search
 from vlaecodec.latents.importance import scale_to_peak, weigh_latents
+from vlaecodec.latents.predictor import Analysed
 from vlaecodec.latents.rdo import rdo_quantise
-from vlaecodec.latents.search import plan_search, search_tiles
-from vlaecodec.model.float_weights import load_float_model
 from vlaecodec.model.frozen import LatentArray, PhotoModel, load_model
 from vlaecodec.model.reduced import choose_factor, reconstruct_reduced
 from vlaecodec.model.registry import PSNR, ModelEntry
 from vlaecodec.model.tiled import (
     SYNTHESIS_BLOCK_PX,
     Reconstruction,
-    analyse_tile,
     pad_edges,
     reconstruct,
 )
@@ -157,7 +156,7 @@ class PhotoCodec:
     def show_latent(self, latent: NDArray[np.floating], quality_code: int) -> Pixels:
         """The mean image of a latent [C, rows, columns]. Raises ParameterError."""
         channels, rows, columns = latent.shape
-        expected = self.model.network.arch.latent_channels
+        expected = self.model.arch.latent_channels
         if channels != expected or not rows or not columns:
             raise ParameterError(f"the latent must have {expected} channels, not {channels}")
         units = np.clip(np.rint(latent * LATENT.scale), LATENT.low, LATENT.high).astype(np.int16)
@@ -256,22 +255,30 @@ class PhotoEncoder:
         self.stages.finish_one()
         return Parts(self._header(draft, strength_code), draft.latents, pixels)
 
-    def _analyse(self, quality_code: int) -> list[Tensor]:
-        """Every tile's y, float32 [1, C, rows, columns]."""
+    def _analyse(self, quality_code: int) -> list[Analysed]:
+        """Every tile's y, float32 [C, rows, columns]."""
+        analyse_tile = _load_analyser()
         padded, ys = pad_edges(self.picture.pixels), []
         for box in self.boxes:
             ys.append(analyse_tile(self.model, padded, box, quality_code))
             self.stages.finish_one()
         return ys
 
-    def _search(self, ys: list[Tensor], quality_code: int, weights: Weights | None) -> list[Tensor]:
+    def _search(
+        self, ys: list[Analysed], quality_code: int, weights: Weights | None
+    ) -> list[Analysed]:
         """Cheaper latents."""
+        from vlaecodec.latents.search import search_tiles
+        from vlaecodec.model.float_weights import load_float_model
+
         network = load_float_model(self.entry, self.model)
         pixels, after_step = self.picture.pixels, self.stages.finish_one
         found = search_tiles(network, ys, pixels, quality_code, self.search, after_step, weights)
         return list(found)
 
-    def _rdo_quantise(self, ys: list[Tensor], quality_code: int, weights: Weights) -> list[Tensor]:
+    def _rdo_quantise(
+        self, ys: list[Analysed], quality_code: int, weights: Weights
+    ) -> list[Analysed]:
         """Fewer bits where errors count less."""
         shares = weigh_latents(weights)
         return [
@@ -308,3 +315,19 @@ class PhotoEncoder:
             self.picture.grey,
             self.picture.as_rgb,
         )
+
+
+def _load_analyser() -> Callable[..., Analysed]:
+    """What turns pixels into latents: the one thing in coding photos that needs torch.
+
+    Raises MissingPackageError where that is not installed.
+    """
+    try:
+        from vlaecodec.model.analyser import analyse_tile
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingPackageError(
+            "encoding photos needs torch, which is not installed: pip install 'vlaecodec[encode]'"
+        ) from error
+    return analyse_tile

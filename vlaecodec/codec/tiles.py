@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Collection, Iterable
 
 import numpy as np
-from torch import Tensor
 
 from vlaecodec.bitstream.container import Container, Tile
 from vlaecodec.bitstream.payload import not_reproduced, to_payload, to_words, warn_of_lost_pixels
@@ -23,6 +22,7 @@ from vlaecodec.bitstream.tiles import (
 from vlaecodec.codec.progress import Stages
 from vlaecodec.errors import DamagedError, LossWarning, ReproductionError
 from vlaecodec.latents import coder as latent_coder
+from vlaecodec.latents.predictor import Analysed
 from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.model.tiled import Reconstruction, empty_latent
 from vlaecodec.picture.image import Pixels
@@ -33,11 +33,11 @@ BROKEN_GREY = 128
 
 
 def code_latents(
-    model: PhotoModel, ys: Iterable[Tensor], shape: tuple[int, ...], quality_code: int
+    model: PhotoModel, ys: Iterable[Analysed], shape: tuple[int, ...], quality_code: int
 ) -> tuple[LatentArray, list[bytes]]:
     """Quantise and code every tile's y: the latents as decoders will see them, and the payloads.
 
-    ys: float32 [1, C, rows, columns] each, in the tiles' order. shape: of the picture, [H, W, ...].
+    ys: float32 [C, rows, columns] each, in the tiles' order. shape: of the picture, [H, W, ...].
     """
     latent, payloads = empty_latent(model, shape), []
     for box, y in zip(tiles_of(shape), ys, strict=True):

@@ -16,13 +16,11 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.entropy.scales import TOP_SCALE_OCTAVE, TOP_STEPS
 from vlaecodec.errors import DamagedError
-from vlaecodec.latents.predictor import LatentPredictor, Symbols, round_top, to_latent_array
-from vlaecodec.model.exactness import exactly
+from vlaecodec.latents.predictor import Analysed, LatentPredictor, Symbols, round_top
 from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.networks.photo.architecture import PASSES
 
@@ -34,17 +32,16 @@ OnSymbols = Callable[[str, Symbols, Symbols], None]
 RESERVOIR_MARGIN_BITS = 64
 
 
-@exactly
 def encode_latent(
-    model: PhotoModel, y: Tensor, quality_code: int, *, bits_back: bool | None = None
+    model: PhotoModel, y: Analysed, quality_code: int, *, bits_back: bool | None = None
 ) -> tuple[Words, LatentArray]:
     """Quantise and code one tile.
 
-    y: float32 [1, C, rows, columns] from the analysis network. `bits_back` forces or forbids
+    y: [C, rows, columns] from the analysis network. `bits_back` forces or forbids
     bits-back coding of h; by default it is used when the reservoir suffices. Returns the words,
     uint32, bottom of the stack first, and the dequantised latents that the decoder will see.
     """
-    predictor = LatentPredictor(model, quality_code, *y.shape[-2:])
+    predictor = LatentPredictor(model, quality_code, *y.shape[1:])
     anchor = predictor.quantise_anchor(y)
     decoded = predictor.dequantise_anchor(anchor)
     posterior = predictor.posterior(decoded)
@@ -64,10 +61,9 @@ def encode_latent(
     base, indices = predictor.anchor_prior(top)
     stack.push("latent", anchor - base, indices)
     stack.push_top_prior(top, bits_back)
-    return stack.ans.words(), to_latent_array(decoded)
+    return stack.ans.words(), decoded
 
 
-@exactly
 def decode_latent(
     model: PhotoModel,
     words: Words,
@@ -94,7 +90,7 @@ def decode_latent(
         decoded = decoded + predictor.dequantise(symbols, mean, number)
     if not stack.ans.is_empty():
         raise DamagedError("the entropy-coded data does not end where it should")
-    return to_latent_array(decoded)
+    return decoded
 
 
 class LatentStack:

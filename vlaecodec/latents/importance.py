@@ -8,7 +8,7 @@ import numpy as np
 
 from vlaecodec.bitstream.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN
 from vlaecodec.bitstream.tiles import LATENT_FACTOR
-from vlaecodec.networks.photo.rate_distortion import LAMBDA_MAX, LAMBDA_MIN
+from vlaecodec.networks.photo.architecture import LAMBDA_MAX, LAMBDA_MIN
 from vlaecodec.picture.roi import Weights
 
 

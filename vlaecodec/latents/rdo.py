@@ -12,13 +12,11 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaecodec.entropy.ans import ESCAPE_BITS
 from vlaecodec.entropy.scales import FRACTIONS, latent_scale
 from vlaecodec.entropy.tables import FrequencyTables
-from vlaecodec.latents.predictor import SYMBOL_LIMIT, LatentPredictor, Symbols, round_top
-from vlaecodec.model.exactness import exactly
+from vlaecodec.latents.predictor import SYMBOL_LIMIT, Analysed, LatentPredictor, Symbols, round_top
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.networks.photo.architecture import PASSES
@@ -31,14 +29,13 @@ that weight w gives about the PSNR of a file whose lambda is w times as large, f
 _WEIGHT_MAX = 0.999
 
 
-@exactly
-def rdo_quantise(model: PhotoModel, y: Tensor, quality_code: int, weights: Weights) -> Tensor:
-    """A tile's latents as they are best sent: float32 [1, C, rows, columns], on the file's grid.
+def rdo_quantise(model: PhotoModel, y: Analysed, quality_code: int, weights: Weights) -> Analysed:
+    """A tile's latents as they are best sent: float32 [C, rows, columns], on the file's grid.
 
     y: the same, as analysed. weights: of each position [rows, columns], relative to the file's
     quality; at 1 and above rounding is to the nearest.
     """
-    predictor = LatentPredictor(model, quality_code, *y.shape[-2:])
+    predictor = LatentPredictor(model, quality_code, *y.shape[1:])
     tables = model.tables["latent"]
     relative = np.clip(weights, 0, _WEIGHT_MAX)
     lagrangian = np.broadcast_to(STEP_BITS * relative / (1 - relative), predictor.shape)
@@ -55,7 +52,7 @@ def rdo_quantise(model: PhotoModel, y: Tensor, quality_code: int, weights: Weigh
         offset_steps = _clipped(predictor.offset_steps(y, mean, number))
         symbols = _cheapest(tables, offset_steps, np.zeros(()), indices, lagrangian)
         decoded = decoded + predictor.dequantise(symbols, mean, number)
-    return decoded / LATENT.scale
+    return decoded.astype(np.float32) / np.float32(LATENT.scale)
 
 
 def _clipped(offset_steps: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -72,7 +69,7 @@ def _cheapest(
     """Symbols of least bits + lagrangian * squared error, among the likely ones.
 
     offset_steps: what is to be sent. expected: where its distribution is centred. indices: of the
-    tables. All [1, C / 4, rows, columns].
+    tables. All [C / 4, rows, columns].
     """
 
     def cost(symbols: Symbols) -> NDArray[np.floating]:

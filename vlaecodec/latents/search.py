@@ -9,7 +9,6 @@ latent is drawn from its two nearest whole steps, at a temperature that falls un
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -17,30 +16,16 @@ from torch import Tensor
 
 from vlaecodec.bitstream.header import QUALITY_UNIT
 from vlaecodec.bitstream.tiles import LATENT_FACTOR, TileBox, latent_window, pixel_window, tiles_of
-from vlaecodec.errors import ParameterError
-from vlaecodec.model.exactness import with_own_defaults
-from vlaecodec.model.registry import LOOKS, TUNES, ModelEntry
+from vlaecodec.latents.effort import Search
+from vlaecodec.latents.predictor import Analysed
+from vlaecodec.model.defaults import with_own_defaults
+from vlaecodec.model.registry import LOOKS
 from vlaecodec.networks.common.formats import LATENT, PIXEL_UNITS, QUALITIES
 from vlaecodec.networks.common.looks import looks_distortion
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.rate_distortion import Rounding, code_latent, rate_weight
 from vlaecodec.picture.image import Pixels
 from vlaecodec.picture.roi import Weights
-
-EFFORT_STEPS = {1: 0, 2: 15, 3: 25, 4: 40, 5: 65, 6: 100, 7: 160, 8: 250, 9: 400}
-"""Descent steps for each effort."""
-
-DEFAULT_EFFORT = 1
-"""One pass; rounding by rate alone, which would cost no time, gained 0.3 % and is left out."""
-
-OTHER_TUNE_EFFORT = 5
-"""The default where the networks were trained for another likeness: only search brings it then."""
-
-LEARNING_RATE = 0.01
-"""Of Adam, in quantisation steps."""
-
-OTHER_TUNE_LEARNING_RATE = 0.015
-"""What the networks were not trained for lies further away."""
 
 DISTORTION_GAIN = 1.4
 """What bits buy along q, in lambda: rate over distortion, measured on the validation photos."""
@@ -51,58 +36,27 @@ TEMPERATURE_END = 0.05
 _EDGE = 1e-4
 
 
-@dataclass(frozen=True)
-class Search:
-    """How to search, and for what."""
-
-    steps: int
-    """Of descent; 0: the analysis network's guess is taken."""
-    tune: str
-    """One of TUNES."""
-    learning_rate: float
-
-
-def plan_search(effort: int | None, tune: str, entry: ModelEntry) -> Search:
-    """The search of an effort; None is the default one. Raises ParameterError.
-
-    tune: the likeness to descend on. entry: the model, which was trained for it or not.
-    """
-    if tune not in TUNES:
-        raise ParameterError(f"tune must be {' or '.join(TUNES)}, not {tune!r}")
-    trained = tune == entry.tuned_for
-    if effort is None:
-        effort = DEFAULT_EFFORT if trained else OTHER_TUNE_EFFORT
-    if not isinstance(effort, int) or effort not in EFFORT_STEPS:
-        raise ParameterError(f"effort must be a whole number from 1 to 9, not {effort!r}")
-    if not (trained or EFFORT_STEPS[effort]):
-        raise ParameterError(
-            f"{entry.name} is tuned for {entry.tuned_for}: tuning for {tune} takes effort 2 or more"
-        )
-    learning_rate = LEARNING_RATE if trained else OTHER_TUNE_LEARNING_RATE
-    return Search(EFFORT_STEPS[effort], tune, learning_rate)
-
-
 def search_tiles(
     network: PhotoVLAE,
-    targets: Iterable[Tensor],
+    targets: Iterable[Analysed],
     pixels: Pixels,
     quality_code: int,
     search: Search,
     after_step: Callable[[], None],
     weights: Weights | None = None,
-) -> Iterator[Tensor]:
+) -> Iterator[Analysed]:
     """For each tile of a picture a y that costs less than the analysis network's.
 
-    targets: those, float [1, C, rows, columns] each, in the tiles' order. pixels: uint8 [H, W, 3].
+    targets: those, [C, rows, columns] each, in the tiles' order. pixels: uint8 [H, W, 3].
     weights: of the squared errors, [H, W]; all 1 by default. Tuned for looks there are none.
     The same on every call on one machine: the noise has a generator of its own.
     """
-    targets = list(targets)
+    starts = [torch.from_numpy(y)[None] for y in targets]
     boxes = list(tiles_of(pixels.shape))
     canvas = _Canvas(network, pixels.shape)
-    for box, y in zip(boxes, targets, strict=True):
+    for box, y in zip(boxes, starts, strict=True):
         canvas.put(box, y)
-    for box, y in zip(boxes, targets, strict=True):
+    for box, y in zip(boxes, starts, strict=True):
         part = pixel_window(box)
         squared_error = partial(_squared_error, None if weights is None else weights[part])
         searched = _search_tile(
@@ -116,7 +70,7 @@ def search_tiles(
             looks_distortion if search.tune == LOOKS else squared_error,
         )
         canvas.put(box, searched)
-        yield searched
+        yield searched[0].numpy()
 
 
 @with_own_defaults

@@ -8,17 +8,18 @@ in averages are left out.
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch.nn import functional as F
 
 from vlaecodec.bitstream.tiles import FOLD, LATENT_FACTOR
-from vlaecodec.model.exactness import exactly
+from vlaecodec.frozen.layers import unfold_channels
+from vlaecodec.frozen.operations import as_operand, convolve
 from vlaecodec.model.frozen import LatentArray, PhotoModel
-from vlaecodec.networks.common.formats import PIXEL_UNITS
+from vlaecodec.networks.common.formats import PIXEL_UNITS, Format
 from vlaecodec.picture.image import Pixels
 
 FACTORS = (8, 4, 2)
 """How much smaller than the picture: averages of so many pixels a side."""
+
+GREY = Format(frac_bits=0, low=0, high=255)
 
 _BLOCK = 128
 """Latents a side that are computed in one go."""
@@ -55,18 +56,15 @@ def reconstruct_reduced(
     return np.ascontiguousarray(small[:height, :width])
 
 
-@exactly
 def _average(model: PhotoModel, latent: LatentArray, code: int, factor: int) -> Pixels:
-    decoder = model.network.decoder
-    y = torch.from_numpy(latent).float().unsqueeze(0)
-    y = y.contiguous(memory_format=torch.channels_last)
-    trunk = decoder.coarse_features(y, torch.tensor([code]))
-    kept = FOLD // factor
-    cells = (3, kept, factor, kept, factor)
-    weight = decoder.leave.folded_weight.unflatten(0, cells).mean((2, 4)).flatten(0, 2)
-    bias = decoder.leave.folded_bias.unflatten(0, cells).mean((2, 4)).flatten()
-    # The layer rounds down after adding half a unit; on average that is half a unit less.
-    mean = F.conv2d(trunk, weight, bias - 0.5, padding=decoder.leave.padding)
-    mean = F.pixel_shuffle(mean, kept)[0] if kept > 1 else mean[0]
-    levels = (mean / PIXEL_UNITS).round_().clamp_(0, 255)
-    return levels.to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    features = model.decoder.features(latent, code, coarse=True)
+    layer, kept = model.decoder.leave, FOLD // factor
+    cells = (kept, factor, kept, factor, 3)
+    matrix = layer.matrix.reshape(*cells, -1).mean((1, 3)).reshape(3 * kept**2, -1)
+    # The layer rounds down after adding half a unit; on average that is half a unit less. Half a
+    # grey level makes rounding down rounding to nearest.
+    bias = layer.bias.reshape(cells).mean((1, 3)).ravel() - 0.5 + PIXEL_UNITS / 2
+    averages = layer.remade(matrix / PIXEL_UNITS, bias / PIXEL_UNITS, GREY)
+    levels = convolve(as_operand(np.moveaxis(features, 0, -1)[None]), averages)
+    small: Pixels = unfold_channels(levels.astype(np.uint8), kept)[0]
+    return small

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlaecodec.errors import ParameterError
+from vlaecodec.frozen.bands import count_workers, workers
 
 SMALL_PX = 2**17
 """Pictures of fewer pixels take one thread: others would wait for each other most of the time."""
@@ -44,18 +45,28 @@ def working_threads(pixels: int, threads: int | None = None) -> Iterator[int]:
     pixels: of the picture that is worked on. threads: by default what the program allows torch, no
     more than the cores that are ours and idle, and one for small pictures.
     """
-    import torch
+    note_use()
+    chosen = _choose(pixels, _count_allowed()) if threads is None else threads
+    with _small_products, workers(chosen):
+        yield chosen
 
-    chosen = _choose(pixels, torch.get_num_threads()) if threads is None else threads
+
+@contextmanager
+def torch_threads() -> Iterator[None]:
+    """Within it, what this thread computes with torch takes as many threads as its picture does."""
+    chosen = count_workers()
+    if chosen is None:
+        yield
+        return
+    # A fork's OpenMP waits for threads that it does not have.
     chosen = 1 if _process.forked else chosen
     # OpenMP keeps the number of each thread; torch.set_num_threads would be for all that begin.
-    pools = [each for each in _list_pools() if each.user_api == "openmp"]
+    pools = [each for each in _list_pools("torch") if each.user_api == "openmp"]
     before = [pool.num_threads for pool in pools]
     for pool in pools:
         pool.set_num_threads(chosen)
     try:
-        with _small_products:
-            yield chosen
+        yield
     finally:
         for pool, number in zip(pools, before, strict=True):
             pool.set_num_threads(number)
@@ -64,6 +75,14 @@ def working_threads(pixels: int, threads: int | None = None) -> Iterator[int]:
 def note_use() -> None:
     """Remember that this process has computed: a fork of it has none of the threads that did."""
     _process.used = True
+
+
+def _count_allowed() -> int:
+    """How many threads the program, or who started it, allows torch; any number by default."""
+    if "torch" in sys.modules:
+        return int(sys.modules["torch"].get_num_threads())
+    named = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(named) if named.isdecimal() and int(named) else count_cores()
 
 
 def _choose(pixels: int, allowed: int) -> int:
@@ -113,8 +132,8 @@ def _divide(*files: Path) -> float | None:
 
 
 @functools.cache
-def _list_pools() -> list[Any]:
-    """The thread pools of the libraries that compute; numpy and torch are loaded by now."""
+def _list_pools(_loaded: str) -> list[Any]:
+    """The thread pools of the libraries that compute, once the one named is loaded."""
     import threadpoolctl
 
     return list(threadpoolctl.ThreadpoolController().lib_controllers)
@@ -149,7 +168,7 @@ class _SmallProducts:
             pool.set_num_threads(number)
 
     def _pools(self) -> list[Any]:
-        return [pool for pool in _list_pools() if pool.internal_api == "openblas"]
+        return [pool for pool in _list_pools("numpy") if pool.internal_api == "openblas"]
 
 
 _small_products = _SmallProducts()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from vlaecodec.bitstream.tiles import (
     FOLD,
@@ -16,7 +14,7 @@ from vlaecodec.bitstream.tiles import (
     latent_window,
     pixel_window,
 )
-from vlaecodec.model.exactness import with_own_defaults
+from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.picture.image import Pixels, to_grey
 
@@ -28,24 +26,13 @@ Smaller blocks cost more halo, larger ones more time in the memory allocator."""
 _FEATURES_PER_LATENT = LATENT_FACTOR // FOLD
 
 
-def analyse_tile(model: PhotoModel, padded: Pixels, box: TileBox, quality_code: int) -> Tensor:
-    """y of one tile, float32 [1, C, rows, columns], seeing the pixels around it."""
-    halo = model.analysis_halo_px
-    top, left = max(0, box.top - halo), max(0, box.left - halo)
-    y = model.analyse(padded[top : box.bottom + halo, left : box.right + halo], quality_code)
-    row, column = (box.top - top) // LATENT_FACTOR, (box.left - left) // LATENT_FACTOR
-    _, rows, columns = latent_window(box)
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    return y[..., row : row + height, column : column + width]
-
-
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
     """What the latents tell of a picture, or of a window of it."""
 
     mean: Pixels
     """The mean image, uint8 [H, W, 3]."""
-    features: Tensor
+    features: Features
     """What the decoder made it from, int16 [channels, ceil(H / 8), ceil(W / 8)] or larger."""
     colours: int = 3
     """1 for a grey picture, whose three channels are equal."""
@@ -60,7 +47,6 @@ class Reconstruction:
         return Reconstruction(self.mean[pixel_window(box)], features, self.colours)
 
 
-@with_own_defaults
 def reconstruct(
     model: PhotoModel,
     latent: LatentArray,
@@ -77,13 +63,12 @@ def reconstruct(
     window = window or TileBox(0, 0, shape[1], shape[0])
     block, halo = block_px // LATENT_FACTOR, model.synthesis_halo
     _, rows, columns = latent_window(window)
-    channels = model.network.arch.eighth_channels
+    channels = model.arch.eighth_channels
     scale = _FEATURES_PER_LATENT
     mean = np.empty((window.bottom - window.top, window.right - window.left, 3), np.uint8)
-    features = torch.empty(
-        (channels, scale * (rows.stop - rows.start), scale * (columns.stop - columns.start)),
-        dtype=torch.int16,
-    )
+    size = (scale * (rows.stop - rows.start), scale * (columns.stop - columns.start))
+    # In memory each place's channels are together, as the networks have them.
+    features = np.moveaxis(np.empty((*size, channels), np.int16), -1, 0)
     for row in range(rows.start, rows.stop, block):
         for column in range(columns.start, columns.stop, block):
             top, left = max(0, row - halo), max(0, column - halo)
@@ -116,4 +101,4 @@ def pad_edges(pixels: Pixels) -> Pixels:
 def empty_latent(model: PhotoModel, shape: tuple[int, ...]) -> LatentArray:
     """Zeros for the latents of a picture: int16 [C, ceil(H / 16), ceil(W / 16)]."""
     rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
-    return np.zeros((model.network.arch.latent_channels, rows, columns), np.int16)
+    return np.zeros((model.arch.latent_channels, rows, columns), np.int16)

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.errors import DamagedError
+from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.common.window import Window
 from vlaecodec.networks.photo.local_decoder import (
@@ -55,7 +55,7 @@ def encode_pixels(
     model: PhotoModel,
     pixels: Pixels,
     mean: Pixels,
-    trunk: Tensor,
+    trunk: Features,
     max_error: int,
     *,
     colours: int = 3,
@@ -91,7 +91,7 @@ def decode_pixels(
     model: PhotoModel,
     words: Words,
     mean: Pixels,
-    trunk: Tensor,
+    trunk: Features,
     max_error: int,
     *,
     colours: int = 3,
@@ -143,7 +143,7 @@ def sample_bits(
     words: Words,
     pixels: Pixels,
     mean: Pixels,
-    trunk: Tensor,
+    trunk: Features,
     max_error: int,
     *,
     colours: int = 3,

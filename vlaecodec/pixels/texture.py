@@ -11,12 +11,12 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vlaecodec.bitstream.header import TEXTURE_UNIT
 from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.entropy.scales import RESIDUAL_ENTRIES
 from vlaecodec.entropy.tables import FREQUENCY_BITS, FREQUENCY_SUM
+from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.photo.local_decoder import COLOURS, local_conditions
 from vlaecodec.picture.image import Pixels
@@ -58,7 +58,7 @@ _ROOM = PATCH_PX // FOLD
 def draw_residual(
     model: PhotoModel,
     mean: Pixels,
-    trunk: Tensor,
+    trunk: Features,
     seed: int,
     band_rows: int = BAND_ROWS,
     *,
@@ -129,7 +129,7 @@ def recommend_strength(
     model: PhotoModel,
     pixels: Pixels,
     mean: Pixels,
-    trunk: Tensor,
+    trunk: Features,
     seed: int,
     *,
     colours: int = 3,

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vlaecodec.model.frozen import WEIGHTS_NAME, read_metadata
+from vlaecodec.frozen.tensors import read_metadata
+from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.training.checkpoint import Progress
 
 PROGRESS_NAME = "training.json"

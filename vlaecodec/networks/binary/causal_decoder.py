@@ -13,6 +13,7 @@ from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.common.blocks import ResidualBlock, Upsample, residual_blocks
 from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear, requantise
 from vlaecodec.networks.common.formats import LATENT, LOGIT, POSITIVE, SIGNED, STREAM
+from vlaecodec.networks.common.gather import gather_windows
 from vlaecodec.networks.common.window import Window
 from vlaecodec.networks.photo.local_decoder import DISTRIBUTION, RESIDUAL_UNITS, ColourHead
 
@@ -107,7 +108,11 @@ class BinaryDecoder(CausalDecoder):
 
         places: int64 [n], the pixels to look at, counted as row * W + column; all by default.
         """
-        rows = [self.window.gather(self.context(image)), features, image.permute(0, 2, 3, 1)]
+        rows = [
+            gather_windows(self.window, self.context(image)),
+            features,
+            image.permute(0, 2, 3, 1),
+        ]
         rows = [x.flatten(1, 2) if places is None else x.flatten(1, 2)[:, places] for x in rows]
         logit = self.logits(rows[0], rows[1]).float() / LOGIT.scale
         return F.binary_cross_entropy_with_logits(logit, rows[2][..., 0].float(), reduction="none")
@@ -131,7 +136,9 @@ class ColourDecoder(CausalDecoder):
 
     def distributions(self, image: Tensor, features: Tensor) -> Tensor:
         """DISTRIBUTION [B, H, W, 3 colours, 3 outputs] of samples 0..255, [B, 3, H, W]."""
-        hidden = self.narrow(self.hidden_units(self.window.gather(self.context(image)), features))
+        hidden = self.narrow(
+            self.hidden_units(gather_windows(self.window, self.context(image)), features)
+        )
         known = ((image.float() - MIDDLE_GREY) * RESIDUAL_UNITS).permute(0, 2, 3, 1)
         known = known.to(hidden.dtype)
         outputs = [head(hidden, known[..., :number]) for number, head in enumerate(self.heads)]

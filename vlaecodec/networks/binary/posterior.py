@@ -8,13 +8,12 @@ from torch.nn import functional as F
 
 from vlaecodec.entropy.scales import CODE_SCALE_OCTAVE
 from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY
-from vlaecodec.networks.binary.preset import Preset
+from vlaecodec.networks.binary.preset import BOTTLENECK, Preset
 from vlaecodec.networks.common.blocks import Downsample, ResidualBlock, residual_blocks
 from vlaecodec.networks.common.fixed_point import ExactConv2d, requantise
 from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT, SIGNED, STREAM
 
 _INITIAL_SCALE = 20.0
-_BOTTLENECK = 16
 
 
 class Posterior(nn.Module):
@@ -32,8 +31,8 @@ class Posterior(nn.Module):
         width = quarter
         self.narrow: ExactConv2d | None = None
         if preset.latent_px == 1:
-            self.narrow = ExactConv2d(quarter, _BOTTLENECK, SIGNED, SIGNED)
-            width = _BOTTLENECK * (preset.image_px // 4) ** 2
+            self.narrow = ExactConv2d(quarter, BOTTLENECK, SIGNED, SIGNED)
+            width = BOTTLENECK * (preset.image_px // 4) ** 2
         self.mean = ExactConv2d(width, preset.latent_channels, SIGNED, LATENT)
         self.scale = ExactConv2d(width, preset.latent_channels, SIGNED, CODE_SCALE_INDEX)
         with torch.no_grad():

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+BOTTLENECK = 16
+"""Channels that the posterior narrows its trunk to, where the latent is a vector."""
+
 
 @dataclass(frozen=True)
 class Preset:

@@ -61,6 +61,8 @@ class ExactConv2d(nn.Module):
         self.groups = groups
         self.quantised = False
         self.frozen = False
+        self.held_exponents: Tensor | None = None
+        """In place of `weight_exponents`, where weights have been stored already."""
         shape = (out_channels, in_channels // groups, kernel_size, kernel_size)
         fan_in = shape[1] * kernel_size**2
         self.weight = nn.Parameter(torch.empty(shape).normal_(0.0, fan_in**-0.5))
@@ -75,6 +77,8 @@ class ExactConv2d(nn.Module):
         source format can hold, and the rescaling a right shift of at least one bit: the overflow
         proof holds by construction. Shape [out_channels], whole numbers in float32.
         """
+        if self.held_exponents is not None:
+            return self.held_exponents
         weight = self.weight.detach().flatten(1).double()
         bias = self.bias.detach().double().abs()
         fan_in = weight.shape[1]

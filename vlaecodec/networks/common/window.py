@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,15 @@ class Window:
         """How many wavefronts cover an image."""
         return width + self.slope * (height - 1)
 
-    def gather(self, image: Tensor, *, repeat_border: bool = False) -> Tensor:
-        """Every pixel's window: beyond the borders zeros, or the nearest pixel of the image.
+    def gather(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Every pixel's window, beyond the borders zeros: [N, H, W, C] to [N, H, W, size * C].
 
-        image: [B, H, W, C]. Returns [B, H, W, size * C]: rows from the top, left to right, each
-        pixel's channels together.
+        Rows from the top, left to right, each pixel's channels together.
         """
-        batch, height, width, channels = image.shape
         reach, rows = self.reach, self.height
-        if repeat_border:
-            lines = torch.arange(-rows, height, device=image.device).clamp_min(0)
-            columns = torch.arange(-reach, width + reach, device=image.device).clamp(0, width - 1)
-            padded = image[:, lines][:, :, columns].contiguous()
-        else:
-            padded = F.pad(image, (0, 0, reach, reach, rows, 0)).contiguous()
-        line = padded.shape[2] * channels
-        shape = (batch, height, width, self.width * channels)
-        strides = (padded.stride(0), line, channels, 1)
-        parts = [padded.as_strided(shape, strides, dy * line) for dy in range(rows)]
-        beside = (*shape[:3], reach * channels)
-        return torch.cat([*parts, padded.as_strided(beside, strides, rows * line)], dim=3)
+        height, width = image.shape[1:3]
+        padded = np.pad(image, ((0, 0), (rows, 0), (reach, reach), (0, 0)))
+        places = [(dy, dx) for dy in range(rows) for dx in range(self.width)]
+        places += [(rows, dx) for dx in range(reach)]
+        parts = [padded[:, dy : dy + height, dx : dx + width] for dy, dx in places]
+        return np.concatenate([*parts, image[..., :0]], axis=-1)

@@ -14,6 +14,10 @@ ORDER = (0, 3, 1, 2)
 TOP_FACTOR = 4
 """Rows of y per row of h."""
 
+LAMBDA_MIN = 0.0005
+LAMBDA_MAX = 0.25
+"""Bits per pixel per squared grey level, at quality 1 and at quality 100."""
+
 
 @dataclass(frozen=True)
 class Architecture:

@@ -30,6 +30,7 @@ from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.entropy.scales import SCALE_UNITS, TAIL_UNITS
 from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear
 from vlaecodec.networks.common.formats import POSITIVE, SIGNED, Format
+from vlaecodec.networks.common.gather import gather_windows
 from vlaecodec.networks.common.window import Window
 from vlaecodec.networks.photo.architecture import Architecture
 
@@ -145,7 +146,7 @@ class LocalDecoder(nn.Module):
         """
         if self.drawing:
             return mean[..., :0]
-        around = self.window.gather(mean, repeat_border=True)
+        around = gather_windows(self.window, mean, repeat_border=True)
         around = around - mean.repeat(1, 1, 1, self.window.size)
         return torch.cat([around, mean - MIDDLE_GREY], dim=3) * RESIDUAL_UNITS
 

@@ -13,13 +13,9 @@ from vlaecodec.entropy.scales import SCALE_MIN, SCALE_RATIO, SCALES, TOP_SCALE_O
 from vlaecodec.networks.common.fixed_point import ste_round
 from vlaecodec.networks.common.formats import LATENT, SCALE_INDEX, TOP, TOP_SCALE_INDEX
 from vlaecodec.networks.common.quality import KNOTS
-from vlaecodec.networks.photo.architecture import PASSES
+from vlaecodec.networks.photo.architecture import LAMBDA_MAX, LAMBDA_MIN, PASSES
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.prior import gather_pass, scatter_pass
-
-LAMBDA_MIN = 0.0005
-LAMBDA_MAX = 0.25
-"""Bits per pixel per squared grey level, at quality 1 and at quality 100."""
 
 STRETCH_END = 1 / (KNOTS - 1)
 """Below this quality position lambda falls faster, where the architecture says so."""

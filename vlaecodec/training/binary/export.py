@@ -7,15 +7,16 @@ import math
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor
 
 from vlaecodec.binary.model import LEVELS, SMALL_MODEL_KIND, level_step, read_small_model
 from vlaecodec.entropy.scales import SCALE_MIN, SCALE_RATIO, SCALES
 from vlaecodec.entropy.tables import small_model_tables
-from vlaecodec.model.float_weights import dequantise_layers
-from vlaecodec.model.frozen import WEIGHTS_NAME, integer_layers, read_metadata, table_tensors
+from vlaecodec.frozen.tensors import Tensors, read_metadata, read_tensors
+from vlaecodec.model.float_weights import dequantise_layers, hold_exponents
+from vlaecodec.model.frozen import WEIGHTS_NAME
+from vlaecodec.model.integer_weights import integer_layers, table_tensors
 from vlaecodec.networks.binary.posterior import network_image
 from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
@@ -60,13 +61,25 @@ def import_small(folder: Path) -> tuple[SmallVLAE, Progress]:
 
     Raises ValueError if it is none.
     """
+    return _read_small(folder)[0], read_progress_of(folder)
+
+
+def load_whole(folder: Path) -> SmallVLAE:
+    """The network of an exported model, as its files are coded with. Raises ValueError."""
+    network, stored = _read_small(folder)
+    hold_exponents(network, stored)
+    return network.requires_grad_(False).eval()
+
+
+def _read_small(folder: Path) -> tuple[SmallVLAE, Tensors]:
     data = (folder / WEIGHTS_NAME).read_bytes()
     try:
+        stored = read_tensors(data)
         network = SmallVLAE(Preset(**json.loads(read_metadata(data)["preset"])))
-        network.load_state_dict(dequantise_layers(network, load(data)))
-    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        network.load_state_dict(dequantise_layers(network, stored))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{folder} holds no small model: {error}") from error
-    return network, read_progress_of(folder)
+    return network, stored
 
 
 @torch.no_grad()

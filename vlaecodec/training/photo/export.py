@@ -6,18 +6,13 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import save
 
 from vlaecodec.entropy.tables import model_tables
+from vlaecodec.frozen.tensors import read_metadata, read_tensors
 from vlaecodec.model.float_weights import dequantise_weights
-from vlaecodec.model.frozen import (
-    MODEL_KIND,
-    WEIGHTS_NAME,
-    integer_tensors,
-    read_metadata,
-    read_model,
-    table_tensors,
-)
+from vlaecodec.model.frozen import MODEL_KIND, WEIGHTS_NAME, read_model
+from vlaecodec.model.integer_weights import integer_tensors, table_tensors
 from vlaecodec.model.registry import PSNR, Tune
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
@@ -75,7 +70,7 @@ def import_model(folder: Path, network: PhotoVLAE) -> Progress:
     data = (folder / WEIGHTS_NAME).read_bytes()
     architecture = Architecture(**json.loads(read_metadata(data)["architecture"]))
     if architecture == network.arch:
-        dequantise_weights(network, load(data))
+        dequantise_weights(network, read_tensors(data))
     else:
         grow_model(folder, architecture, network)
     return read_progress_of(folder)

@@ -12,9 +12,9 @@ import math
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
+from vlaecodec.frozen.tensors import read_tensors
 from vlaecodec.model.float_weights import dequantise_weights
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.networks.photo.architecture import Architecture
@@ -43,7 +43,7 @@ def grow_model(folder: Path, architecture: Architecture, larger: PhotoVLAE) -> N
         if after[name] != size and (name not in MAY_GROW or after[name] < size):
             raise ValueError(f"cannot grow {name} from {size} to {after[name]}")
     smaller = PhotoVLAE(architecture)
-    dequantise_weights(smaller, load_file(folder / WEIGHTS_NAME))
+    dequantise_weights(smaller, read_tensors((folder / WEIGHTS_NAME).read_bytes()))
     trained = smaller.state_dict()
     grown = {}
     for name, weight in larger.state_dict().items():

@@ -20,6 +20,7 @@ from vlaecodec.entropy.scales import (
     tail_logit,
 )
 from vlaecodec.networks.common.formats import SIGNED
+from vlaecodec.networks.common.gather import gather_windows
 from vlaecodec.networks.photo.local_decoder import (
     COLOURS,
     RESIDUAL_UNITS,
@@ -121,7 +122,7 @@ def local_bits(
     target = rows(contexts.target)
     known = (target[..., :2] * RESIDUAL_UNITS).to(features.dtype)
     conditions = contexts.conditions.to(features.dtype)[:, None].expand(-1, target.shape[1], -1)
-    windows = rows(local.window.gather(context))
+    windows = rows(gather_windows(local.window, context))
     outputs = local(windows, contrasts, features, conditions, known).float()
     return residual_bits(outputs, target, contexts.step[:, :, 0]).sum(-1)
 

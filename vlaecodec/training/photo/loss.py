@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from vlaecodec.networks.common.formats import PIXEL_UNITS
 from vlaecodec.networks.common.ms_ssim import MS_SSIM_GAIN
 from vlaecodec.networks.common.ssimulacra2 import SSIMULACRA2_GAIN
+from vlaecodec.networks.photo.architecture import LAMBDA_MAX
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.rate_distortion import (
-    LAMBDA_MAX,
     Rounding,
     add_noise,
     code_latent,

@@ -1,0 +1,56 @@
+"""Work on parts of arrays that fit the cache, by as many threads as are ours.
+
+numpy lets go of the interpreter while it computes, so that plain threads run side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+J = TypeVar("J")
+
+_count: ContextVar[int | None] = ContextVar("count", default=None)
+_pool: ContextVar[Executor | None] = ContextVar("pool", default=None)
+
+
+@contextmanager
+def workers(count: int) -> Iterator[None]:
+    """Within it, this thread shares its work among `count`."""
+    with ExitStack() as stack:
+        stack.callback(_count.reset, _count.set(count))
+        if count > 1:
+            from concurrent.futures import ThreadPoolExecutor  # takes a while to import
+
+            pool = stack.enter_context(ThreadPoolExecutor(count))
+            stack.callback(_pool.reset, _pool.set(pool))
+        yield
+
+
+def count_workers() -> int | None:
+    """Among how many this thread shares its work; None: nobody has said."""
+    return _count.get()
+
+
+def do_all(work: Callable[[J], None], jobs: Sequence[J]) -> None:
+    """Call `work` with every job, in any order."""
+    pool = _pool.get()
+    if pool is None or len(jobs) == 1:
+        for job in jobs:
+            work(job)
+    else:
+        for _ in pool.map(work, jobs):
+            pass
+
+
+def split(length: int, size: int) -> list[slice]:
+    """A range in parts of at most `size`, all about as large."""
+    count = max(1, -(-length // max(1, size)))
+    bounds = [length * number // count for number in range(count + 1)]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]

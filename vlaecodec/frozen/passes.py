@@ -1,0 +1,35 @@
+"""The parts of y that the prior's passes code; networks.photo.prior says which those are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlaecodec.networks.photo.architecture import ORDER
+
+
+def places(number: int) -> Iterator[tuple[slice, slice, int]]:
+    """Where pass `number` codes what: rows, columns, and the quarter of the channels."""
+    for parity in range(4):
+        row, column = divmod(parity, 2)
+        yield slice(row, None, 2), slice(column, None, 2), parity ^ ORDER[number]
+
+
+def gather_pass(x: NDArray[Any], number: int) -> NDArray[Any]:
+    """The part of x [C, rows, columns] that pass `number` codes: [C / 4, rows, columns]."""
+    quarters = x.reshape(4, -1, *x.shape[1:])
+    part = np.empty(quarters.shape[1:], x.dtype)
+    for rows, columns, quarter in places(number):
+        part[:, rows, columns] = quarters[quarter, :, rows, columns]
+    return part
+
+
+def scatter_pass(part: NDArray[Any], number: int) -> NDArray[Any]:
+    """Put a part [C / 4, rows, columns] back in its place, zeros elsewhere: [C, rows, columns]."""
+    quarters = np.zeros((4, *part.shape), part.dtype)
+    for rows, columns, quarter in places(number):
+        quarters[quarter, :, rows, columns] = part[:, rows, columns]
+    return quarters.reshape(-1, *part.shape[1:])
