@@ -55,7 +55,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 some of many files failed, out of memory or interrupted, 2 usage "
     "or missing input, 3 not an image, 4 damaged file, 5 model missing or different or a newer "
-    "format, 6 cannot write, 7 this machine computes differently.",
+    "format, 6 cannot write, 7 this machine computes differently, 8 a package is missing.",
 )
 @click.version_option(__version__)
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,12 +33,11 @@ Work = Callable[..., Outcome]
 
 
 def limit_threads(threads: int) -> None:
-    """So many threads for this process: torch's, and numpy's if that is not imported yet."""
+    """So many threads for this process: those of what is imported already, and of what will be."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
-    import torch
-
-    torch.set_num_threads(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
 
 
 def check_job(job: Job, *, force: bool) -> None:
