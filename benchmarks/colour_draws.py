@@ -25,7 +25,7 @@ from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY, ColourDecoder
 from vlaecodec.networks.binary.posterior import network_image
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.networks.common.gather import gather_windows
-from vlaecodec.networks.photo.local_decoder import RESIDUAL_UNITS
+from vlaecodec.networks.photo.distribution import RESIDUAL_UNITS
 
 
 @torch.inference_mode()

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.networks.photo.local_decoder import RESIDUAL_UNITS, LocalDecoder
+from vlaecodec.frozen.local import LocalDecoder
+from vlaecodec.networks.photo.distribution import RESIDUAL_UNITS
 from vlaecodec.pixels.correction import Correction
 from vlaecodec.pixels.kernel import Floats, LocalKernel
 from vlaecodec.pixels.wavefront import ChooseSamples, Residuals

@@ -202,7 +202,7 @@ def measure_serial_context(image: Image.Image, runs: int) -> Row | None:
 
 def measure_raster(image: Image.Image, runs: int) -> Row:
     """Decoding a lossless file of a few rows by wavefront and in raster order, same weights."""
-    window = load_model(find_model()).network.local.window
+    window = load_model(find_model()).local.window
     crop = image.crop((0, 0, image.width, min(RASTER_ROWS, image.height)))
     return wavefront.measure(crop, window, runs)
 

@@ -126,7 +126,7 @@ def main(image: Path, output: Path | None, heights: Iterable[int], runs: int) ->
     """Decode crops of IMAGE, of its full width, by wavefront and in raster order."""
     check_output(output)
     picture = Image.fromarray(np.asarray(Image.open(image).convert("RGB")))
-    window = load_model(find_model()).network.local.window
+    window = load_model(find_model()).local.window
     crops = []
     for height in tuple(heights) or ROWS:
         height = min(height, picture.height)

@@ -17,6 +17,7 @@ from tests.small import export_untrained
 from vlaecodec.binary.model import SmallModel, load_small_model
 from vlaecodec.entropy.tables import model_tables
 from vlaecodec.frozen.tensors import Tensors
+from vlaecodec.model.float_weights import dequantise_weights, hold_exponents
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.model.integer_weights import integer_tensors
 from vlaecodec.model.registry import find_model
@@ -93,6 +94,14 @@ def freeze(network: PhotoVLAE) -> PhotoModel:
     for name, parameter in network.analysis.named_parameters():
         tensors[f"analysis.{name}"] = parameter.detach().numpy()
     return PhotoModel(Tensors(tensors), model_tables(), network.arch)
+
+
+def as_trained(model: PhotoModel) -> PhotoVLAE:
+    """The network of a model as torch trains it, its weights rounded as they are stored."""
+    network = PhotoVLAE(model.arch)
+    dequantise_weights(network, model.weights)
+    hold_exponents(network, model.weights)
+    return network.requires_grad_(False)
 
 
 @pytest.fixture

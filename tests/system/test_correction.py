@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import vlaecodec
 from tests.conftest import photo
-from vlaecodec.networks.photo.local_decoder import CLASS_BOUNDS, CLASSES, RESIDUAL_UNITS
+from vlaecodec.networks.photo.distribution import CLASS_BOUNDS, CLASSES, RESIDUAL_UNITS
 from vlaecodec.pixels import coder as pixel_coder
 from vlaecodec.pixels.correction import COEFFICIENT_LIMIT, Correction, correct, fit_means
 

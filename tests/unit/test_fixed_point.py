@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import freeze, random_network
+from tests.conftest import as_trained, freeze, random_network
 from vlaecodec.errors import ReproductionError
 from vlaecodec.frozen import operations
 from vlaecodec.frozen.bands import workers
-from vlaecodec.frozen.layers import round_operand
+from vlaecodec.frozen.layers import Layer, round_operand
 from vlaecodec.frozen.operations import as_operand, check_products, pointwise
-from vlaecodec.model.float_weights import dequantise_weights, hold_exponents
+from vlaecodec.frozen.tensors import Tensors
 from vlaecodec.networks.common.fixed_point import ExactConv2d, set_quantised
 from vlaecodec.networks.common.formats import (
     EXACT_LIMIT,
@@ -46,7 +46,7 @@ def test_parameters_satisfy_the_proof_for_any_weights(source: Format, scale: flo
         layer.weight.mul_(scale)
         layer.bias.normal_().mul_(scale)
     weight, bias, shift = layer.integer_parameters()
-    layer.load_frozen(weight, bias, shift)
+    frozen = stored_layer(weight, bias, shift, source)
     assert weight.abs().max() <= WEIGHT_LIMIT
     assert torch.equal(weight.double(), eight_bits(weight))
     x = whole_input(layer, 192, 0)
@@ -57,14 +57,30 @@ def test_parameters_satisfy_the_proof_for_any_weights(source: Format, scale: flo
     per_channel = torch.exp2(shift.double())[:, None, None]
     expected = torch.floor((exact + per_channel / 2) / per_channel)
     expected = expected.clamp(layer.target.low, layer.target.high)
-    assert torch.equal(layer(x).double(), expected)
+    images = x.permute(0, 2, 3, 1).numpy()
+    if grouped:
+        frames = [operations._frame(image, slice(0, 9)) for image in images]
+        found = np.stack([operations._depthwise(frozen, f) for f in frames]).reshape(2, 9, 7, 32)
+    else:
+        found = pointwise(images, frozen)
+    assert np.array_equal(found, expected.permute(0, 2, 3, 1).numpy())
+
+
+def stored_layer(
+    weight: torch.Tensor, bias: torch.Tensor, shift: torch.Tensor, source: Format
+) -> Layer:
+    stored = {"weight": weight.numpy(), "bias": bias.numpy(), "shift": shift.numpy()}
+    return Layer(Tensors(stored), tuple(weight.shape), source, SIGNED)
 
 
 def test_overflowing_parameters_are_refused() -> None:
-    layer = ExactConv2d(2000, 1, LATENT, STREAM)
     weight = torch.full((1, 2000, 1, 1), 127.0)
     with pytest.raises(ValueError, match="exact range"):
-        layer.load_frozen(weight, torch.zeros(1), torch.ones(1))
+        stored_layer(weight, torch.zeros(1), torch.ones(1), LATENT)
+    fine = stored_layer(weight / 127, torch.zeros(1), torch.ones(1), LATENT)
+    assert fine.outputs == 1
+    with pytest.raises(ValueError, match="exact range"):
+        stored_layer(weight / 127, torch.zeros(1), torch.zeros(1), LATENT)
 
 
 @pytest.mark.parametrize(("position", "code"), [(0.0, 256), (1.0, 25600)])
@@ -97,9 +113,7 @@ def test_quantised_training_equals_the_frozen_network(position: float, code: int
 def test_stored_weights_train_on_from_where_they_are() -> None:
     """A network with dequantised weights, at held exponents, computes what the frozen one does."""
     model = freeze(random_network())
-    network = random_network(seed=1)
-    dequantise_weights(network, model.weights)
-    hold_exponents(network, model.weights)
+    network = as_trained(model)
     y = torch.randint(-600, 600, (1, network.arch.latent_channels, 3, 4)).float()
     with torch.no_grad():
         stream = network.decoder.enter(y)

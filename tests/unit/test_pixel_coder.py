@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import photo
+from tests.conftest import as_trained, photo
 from vlaecodec.entropy.scales import RESIDUAL_ROWS
 from vlaecodec.entropy.tables import residual_tables
 from vlaecodec.errors import DamagedError
-from vlaecodec.networks.photo.local_decoder import COLOURS, RESIDUAL_UNITS, local_conditions
+from vlaecodec.networks.photo.distribution import COLOURS, RESIDUAL_UNITS, local_conditions
 from vlaecodec.pixels import coder as pixel_coder
 from vlaecodec.pixels.kernel import LocalKernel
 from vlaecodec.pixels.residual import LOW_BITS, ROWS, ResidualGrid
@@ -69,8 +69,8 @@ def test_damage_is_noticed_without_checksums(tiny_model) -> None:
 
 def test_contrasts_are_what_windows_show_of_the_mean_image(tiny_model) -> None:
     _, mean, trunk = sample(tiny_model, 21, 11)
-    window = tiny_model.network.local.window
-    given = tiny_model.local_given(mean, trunk)[..., : 3 * (window.size + 1)]
+    window = tiny_model.local.window
+    given = tiny_model.local.given(mean, trunk)[..., : 3 * (window.size + 1)]
     by_colour = mean[..., COLOURS].astype(int)
     above = [
         (y, x) for y in range(-window.height, 0) for x in range(-window.reach, window.reach + 1)
@@ -88,13 +88,13 @@ def test_contrasts_are_what_windows_show_of_the_mean_image(tiny_model) -> None:
 @pytest.mark.parametrize("rows", [slice(0, 8), slice(8, 21), slice(16, 20)], ids=str)
 def test_some_rows_are_given_what_they_are_given_among_all(tiny_model, rows) -> None:
     _, mean, trunk = sample(tiny_model, 21, 11)
-    whole = tiny_model.local_given(mean, trunk)
-    assert np.array_equal(tiny_model.local_given(mean, trunk, rows), whole[rows])
+    whole = tiny_model.local.given(mean, trunk)
+    assert np.array_equal(tiny_model.local.given(mean, trunk, rows), whole[rows])
 
 
 def test_the_kernel_computes_what_the_network_does(tiny_model) -> None:
     """Training's network and the matrices of the decoder, bit by bit."""
-    local = tiny_model.network.local
+    local, trained = tiny_model.local, as_trained(tiny_model).local
     rng = np.random.default_rng(2)
     count, windows = 50, 3 * local.window.size
     residuals = rng.integers(-255, 256, (count, windows + 3)).astype(np.float32) * RESIDUAL_UNITS
@@ -108,7 +108,7 @@ def test_the_kernel_computes_what_the_network_does(tiny_model) -> None:
         kernel.begin(count)
         found = np.stack([np.stack(kernel.colour(n, count), -1) for n in range(3)], -2)
         with torch.inference_mode():
-            expected = local(
+            expected = trained(
                 torch.from_numpy(residuals[:, 3:]),
                 torch.from_numpy(contrasts).float(),
                 torch.from_numpy(features).float(),

@@ -7,15 +7,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.raster import raster_steps, run_raster
-from tests.conftest import TINY, freeze
+from tests.conftest import TINY, as_trained, freeze
+from vlaecodec.frozen.local import LocalDecoder
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.common.gather import gather_windows
-from vlaecodec.networks.photo.local_decoder import (
-    CLASSES,
-    RESIDUAL_UNITS,
-    LocalDecoder,
-    local_conditions,
-)
+from vlaecodec.networks.photo import local_decoder
+from vlaecodec.networks.photo.distribution import CLASSES, RESIDUAL_UNITS, local_conditions
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.pixels.correction import Correction
 from vlaecodec.pixels.kernel import Floats, Ints
@@ -36,7 +33,7 @@ def random_inputs(
     return given, above
 
 
-def _contrasts(local: LocalDecoder) -> int:
+def _contrasts(local: LocalDecoder | local_decoder.LocalDecoder) -> int:
     return 0 if local.drawing else 3 * (local.window.size + 1)
 
 
@@ -61,7 +58,7 @@ class Chooser:
 
 
 def teacher_forced(
-    local: LocalDecoder,
+    local: local_decoder.LocalDecoder,
     given: NDArray[np.int16],
     conditions: Floats,
     residuals: Residuals,
@@ -83,7 +80,7 @@ def teacher_forced(
 def test_wavefronts_are_raster_order_made_parallel(
     tiny_model: PhotoModel, size: tuple[int, int], lanes: int, beyond: bool
 ) -> None:
-    local, (height, width) = tiny_model.network.local, size
+    local, (height, width) = tiny_model.local, size
     given, rows = random_inputs(local, lanes, height, width)
     above = rows if beyond else None
     for conditions in CONDITIONS:
@@ -100,7 +97,7 @@ def test_wavefronts_are_raster_order_made_parallel(
 def test_grey_and_corrected_pixels_too(
     tiny_model: PhotoModel, size: tuple[int, int], colours: int, corrected: bool
 ) -> None:
-    local = tiny_model.network.local
+    local = tiny_model.local
     given, _ = random_inputs(local, 2, *size)
     shape = (CLASSES, 3 * (local.linear_inputs + 4))
     rows = np.random.default_rng(4).integers(-128, 128, shape, dtype=np.int32)
@@ -118,11 +115,12 @@ def test_grey_and_corrected_pixels_too(
 def test_both_are_the_module_that_was_trained(
     tiny_model: PhotoModel, size: tuple[int, int], name: str
 ) -> None:
-    local, lanes = getattr(tiny_model.network, name), 2
+    local, lanes = getattr(tiny_model, name), 2
     given, above = random_inputs(local, lanes, *size)
     chooser = Chooser(lanes, size[0] * size[1])
     residuals = run_wavefronts(local, given, CONDITIONS[1], chooser, above)
-    forced = teacher_forced(local, given, CONDITIONS[1], residuals, above)
+    trained = getattr(as_trained(tiny_model), name)
+    forced = teacher_forced(trained, given, CONDITIONS[1], residuals, above)
     np.testing.assert_array_equal(chooser.told.reshape(forced.shape), forced.numpy())
 
 
@@ -131,17 +129,18 @@ def test_both_are_the_module_that_was_trained(
 def test_other_windows(window: tuple[int, int], size: tuple[int, int]) -> None:
     arch = replace(TINY, window_width=window[0], window_height=window[1])
     torch.manual_seed(3)
-    local = freeze(PhotoVLAE(arch)).network.local
+    model = freeze(PhotoVLAE(arch))
+    local = model.local
     given, above = random_inputs(local, 2, *size)
     parallel, serial = (Chooser(2, size[0] * size[1]) for _ in range(2))
     result = run_wavefronts(local, given, CONDITIONS[0], parallel, above)
     np.testing.assert_array_equal(result, run_raster(local, given, CONDITIONS[0], serial, above))
-    forced = teacher_forced(local, given, CONDITIONS[0], result, above)
+    forced = teacher_forced(as_trained(model).local, given, CONDITIONS[0], result, above)
     np.testing.assert_array_equal(parallel.told.reshape(forced.shape), forced.numpy())
 
 
 def test_rows_in_two_goes_are_rows_in_one(tiny_model: PhotoModel) -> None:
-    local, width = tiny_model.network.local, 10
+    local, width = tiny_model.local, 10
     given, _ = random_inputs(local, 1, 12, width)
 
     def choose_from(top: int) -> ChooseSamples:

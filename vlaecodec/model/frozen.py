@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +23,7 @@ from vlaecodec.entropy.scales import (
 )
 from vlaecodec.entropy.tables import FrequencyTables
 from vlaecodec.errors import ModelError
+from vlaecodec.frozen.local import LocalDecoder
 from vlaecodec.frozen.operations import check_products
 from vlaecodec.frozen.prior import Prior
 from vlaecodec.frozen.synthesis import Features, GlobalDecoder
@@ -32,7 +34,6 @@ from vlaecodec.picture.image import Pixels
 
 if TYPE_CHECKING:
     from vlaecodec.entropy.ans import CodingTables
-    from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 
 WEIGHTS_NAME = "weights.safetensors"
 
@@ -89,24 +90,18 @@ class PhotoModel(FrozenModel):
         return self.decoder.mean_image(features), features
 
     @cached_property
-    def network(self) -> PhotoVLAE:
-        """The local decoders as they are trained, frozen."""
-        from vlaecodec.model.integer_weights import frozen_network
+    def local(self) -> LocalDecoder:
+        """The local decoder that codes exact pixels. Raises ModelError if it is unusable."""
+        return self._local("local", drawing=False)
 
-        return frozen_network(self.arch, self.weights)
+    @cached_property
+    def texture(self) -> LocalDecoder:
+        """The one that draws texture."""
+        return self._local("texture", drawing=True)
 
-    def local_given(
-        self, mean: Pixels, trunk: Features, rows: slice = slice(None), *, drawing: bool = False
-    ) -> NDArray[np.int16]:
-        """What a local decoder is given of every pixel: contrasts unless drawing, then features.
-
-        mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / FOLD, >= W / FOLD]. rows: of the
-        picture, beginning with a multiple of FOLD; all by default. Returns SIGNED [rows, W, n].
-        """
-        from vlaecodec.model.integer_weights import local_given
-
-        local = self.network.texture if drawing else self.network.local
-        return local_given(local, mean, trunk, rows)
+    def _local(self, name: str, *, drawing: bool) -> LocalDecoder:
+        with _usable():
+            return LocalDecoder(self.weights.within(name), self.arch, drawing=drawing)
 
 
 @functools.lru_cache(maxsize=4)
@@ -147,11 +142,18 @@ def read_frozen(data: bytes, kind: str, build: Callable[[Tensors, dict[str, str]
     build: makes it of the file's tensors and metadata; what it raises becomes a ModelError.
     """
     check_products()
-    try:
+    with _usable():
         metadata = read_metadata(data)
         if metadata["kind"] != kind:
             raise ModelError(f"a model of kind {metadata['kind']!r}; this is for {kind!r}")
         return build(read_tensors(data), metadata)
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """Whatever a malformed model meets is a ModelError."""
+    try:
+        yield
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ModelError(f"not a usable model: {error}") from error
 

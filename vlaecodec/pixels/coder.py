@@ -17,7 +17,7 @@ from vlaecodec.errors import DamagedError
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.common.window import Window
-from vlaecodec.networks.photo.local_decoder import (
+from vlaecodec.networks.photo.distribution import (
     CLASSES,
     COLOURS,
     DISTRIBUTION,
@@ -72,14 +72,14 @@ def encode_pixels(
     values, decoded = _quantise(pixels, mean, grid.step)
     values = values.reshape(-1, 3)
     residual = to_residual(decoded, mean)
-    contexts = Contexts(model.network.local.window, residual, model.local_given(mean, trunk))
+    contexts = Contexts(model.local.window, residual, model.local.given(mean, trunk))
     correction = None
     if colours == 3 and len(values) >= MIN_PIXELS:
         correction = _fit(model, values, contexts, grid, max_error)
     placement = _place_all(model, contexts, grid, max_error, colours, correction)
     height, width = mean.shape[:2]
     stack, tables = AnsStack(), dense_tables(model)
-    for step in reversed(list(wavefronts(height, width, model.network.local.window.slope))):
+    for step in reversed(list(wavefronts(height, width, model.local.window.slope))):
         for number in reversed(range(colours)):
             push_values(stack, values[step, number], placement[step, number], tables)
     if colours == 3:
@@ -99,7 +99,7 @@ def decode_pixels(
     """Decode a tile's pixels. Raises DamagedError if the words are not all used up exactly."""
     grid = ResidualGrid(max_error)
     stack, tables = AnsStack(words), dense_tables(model)
-    local = model.network.local
+    local = model.local
     correction = pop_correction(stack, model) if colours == 3 else None
     means = mean.reshape(-1, 3)[:, COLOURS].astype(np.int32)
 
@@ -108,7 +108,7 @@ def decode_pixels(
         expected = means[pixels, number]
         return np.clip(expected + values * grid.step, 0, 255) - expected
 
-    given = model.local_given(mean, trunk)[None]
+    given = model.local.given(mean, trunk)[None]
     conditions = local_conditions(drawing=False, max_error=max_error)
     residual = run_wavefronts(
         local, given, conditions, choose, colours=colours, correction=correction
@@ -157,7 +157,7 @@ def sample_bits(
     correction = pop_correction(AnsStack(words), model) if colours == 3 else None
     values = _quantise(pixels, mean, grid.step)[0].reshape(-1, 3)
     residual = to_residual(pixels, mean)
-    contexts = Contexts(model.network.local.window, residual, model.local_given(mean, trunk))
+    contexts = Contexts(model.local.window, residual, model.local.given(mean, trunk))
     return value_bits(
         model, values, _place_all(model, contexts, grid, max_error, colours, correction)
     )
@@ -189,7 +189,7 @@ def _predict(
     band_rows = max(1, BAND_PX // width)
     conditions = local_conditions(drawing=False, max_error=max_error)
     matrices = correction.for_kernel() if correction else None
-    kernel = LocalKernel(model.network.local, conditions, band_rows * width, matrices)
+    kernel = LocalKernel(model.local, conditions, band_rows * width, matrices)
     outputs = np.zeros((3, height * width, 3), np.int32)
     for top in range(0, height, band_rows):
         inputs, own = contexts.of_rows(rows[top : top + band_rows])
@@ -213,7 +213,7 @@ def _fit(
     values = values[part]
     means, scales, tails = _predict(model, contexts, rows, max_error)
     inputs, own = contexts.of_rows(rows)
-    seen = inputs[:, : model.network.local.linear_inputs]
+    seen = inputs[:, : model.local.linear_inputs]
     fitted = fit_means(seen, own, means, scales)
     moved, _ = correct(fitted, seen, own, means, scales)
     unmoved_bits, moved_bits = (

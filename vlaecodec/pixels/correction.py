@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlaecodec.entropy.scales import MEAN_UNITS, SCALE_UNITS, residual_scale
-from vlaecodec.networks.photo.local_decoder import CLASSES, RESIDUAL_UNITS
+from vlaecodec.networks.photo.distribution import CLASSES, RESIDUAL_UNITS
 from vlaecodec.pixels.kernel import Floats, Ints, KernelCorrection, classes_of
 
 COEFFICIENT_UNIT = 128

@@ -12,28 +12,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from vlaecodec.networks.common.fixed_point import ExactLinear
+from vlaecodec.frozen.layers import Layer, round_operand
+from vlaecodec.frozen.local import LocalDecoder
 from vlaecodec.networks.common.formats import POSITIVE
-from vlaecodec.networks.photo.local_decoder import (
-    CLASS_BOUNDS,
-    CLASSES,
-    DISTRIBUTION,
-    ColourHead,
-    LocalDecoder,
-)
+from vlaecodec.networks.photo.distribution import CLASS_BOUNDS, CLASSES, DISTRIBUTION
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 
-def _matrix(layer: nn.Module) -> Floats:
+def _matrix(layer: Layer) -> Floats:
     """The layer's weights with the rescaling folded in, bias last: [in_channels + 1, out]."""
-    if not isinstance(layer, ExactLinear) or not layer.frozen:
-        raise TypeError("only frozen linear layers have whole-number matrices")
-    weight = layer.folded_weight.flatten(1).numpy()
-    matrix = np.concatenate([weight, layer.folded_bias.numpy()[:, None]], axis=1)
+    matrix = np.concatenate([layer.matrix, layer.bias[:, None]], axis=1)
     return np.ascontiguousarray(matrix.T)
 
 
@@ -91,14 +82,13 @@ class LocalKernel:
             correct[: len(correction.seen)], correct[-1] = correction.seen, correction.bias
             columns.append(correct)
         self._enter = np.concatenate(columns, axis=1)
-        spare_columns = self._enter.shape[1] - local.enter.out_channels
+        spare_columns = self._enter.shape[1] - local.enter.outputs
         self._layers = [_matrix(layer) for layer in local.hidden]
-        heads = [head for head in local.heads if isinstance(head, ColourHead)]
-        merges = [_matrix(head.merge) for head in heads]
-        width = local.enter.out_channels
+        merges = [_matrix(head.merge) for head in local.heads]
+        width = local.enter.outputs
         self._merge = np.concatenate([np.delete(m, range(width, len(m) - 1), 0) for m in merges], 1)
         self._merge_known = [m[width:-1] for m in merges]
-        self._leave = [_matrix(head.leave) for head in heads]
+        self._leave = [_matrix(head.leave) for head in local.heads]
         self._width, self._colours = width, merges[0].shape[1]
 
         self.inputs = np.ones((capacity, seen + 1), np.float32)
@@ -143,7 +133,7 @@ class LocalKernel:
             head[:, units : units + number] = known
         np.floor(merged, out=head[:, :units])
         np.clip(head[:, :units], POSITIVE.low, POSITIVE.high, out=head[:, :units])
-        head[:, :units] = round_operands(head[:, :units])
+        head[:, :units] = round_operand(head[:, :units])
         outputs = np.floor(head @ self._leave[number])
         np.clip(outputs, DISTRIBUTION.low, DISTRIBUTION.high, out=outputs)
         if self._classes == 1:
@@ -170,11 +160,4 @@ def _positive(x: Floats) -> None:
     """Round down, clamp to POSITIVE and round as operands, in place."""
     np.floor(x, out=x)
     np.clip(x, POSITIVE.low, POSITIVE.high, out=x)
-    x[:] = round_operands(x)
-
-
-def round_operands(x: Floats) -> Floats:
-    """networks.fixed_point.round_operand: to what bfloat16 holds, ties to even."""
-    bits = x.view(np.uint32) if x.flags.contiguous else np.ascontiguousarray(x).view(np.uint32)
-    bits = bits + 0x7FFF + (bits >> 16 & 1) & np.uint32(0xFFFF0000)
-    return bits.view(np.float32)
+    x[:] = round_operand(x)

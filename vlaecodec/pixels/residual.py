@@ -24,7 +24,7 @@ from vlaecodec.entropy.scales import (
     TAIL_LEVELS,
     TAIL_UNITS,
 )
-from vlaecodec.networks.photo.local_decoder import DISTRIBUTION
+from vlaecodec.networks.photo.distribution import DISTRIBUTION
 
 Array = NDArray[np.int32]
 

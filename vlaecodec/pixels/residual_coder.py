@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vlaecodec.entropy.ans import AnsStack, DenseTables, Symbols
 from vlaecodec.entropy.scales import RESIDUAL_ENTRIES, RESIDUAL_INDICES, SCALE_UNITS
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.networks.photo.local_decoder import CLASSES
+from vlaecodec.networks.photo.distribution import CLASSES
 from vlaecodec.pixels.correction import Correction
 from vlaecodec.pixels.kernel import Ints
 from vlaecodec.pixels.residual import Placement, ResidualGrid
@@ -86,7 +86,7 @@ def pop_correction(stack: AnsStack, model: PhotoModel) -> Correction | None:
     """The inverse of push_correction."""
     if not _pop_number(stack, 2):
         return None
-    count = 3 * (model.network.local.linear_inputs + 4)
+    count = 3 * (model.local.linear_inputs + 4)
     rows = []
     for _ in range(CLASSES):
         index = _pop_number(stack, _SCALE_CODES)

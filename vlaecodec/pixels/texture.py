@@ -18,7 +18,7 @@ from vlaecodec.entropy.scales import RESIDUAL_ENTRIES
 from vlaecodec.entropy.tables import FREQUENCY_BITS, FREQUENCY_SUM
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.networks.photo.local_decoder import COLOURS, local_conditions
+from vlaecodec.networks.photo.distribution import COLOURS, local_conditions
 from vlaecodec.picture.image import Pixels
 from vlaecodec.pixels.coder import from_residual
 from vlaecodec.pixels.kernel import Ints
@@ -73,10 +73,10 @@ def draw_residual(
     """
     height, width = mean.shape[:2]
     drawn = np.empty((height, width, 3), np.int16)
-    context = np.zeros((model.network.texture.window.height, width, 3), np.int16)
+    context = np.zeros((model.texture.window.height, width, 3), np.int16)
     for top in range(0, height, band_rows):
         rows = min(band_rows, height - top)
-        given = model.local_given(mean, trunk, slice(top, top + rows), drawing=True)
+        given = model.texture.given(mean, trunk, slice(top, top + rows))
         part = _draw(
             model,
             mean[None, top : top + rows],
@@ -153,9 +153,7 @@ def recommend_strength(
     means = patches(mean)
     given = np.stack(
         [
-            model.local_given(
-                picture, trunk[:, y // FOLD :, x // FOLD :][:, :_ROOM, :_ROOM], drawing=True
-            )
+            model.texture.given(picture, trunk[:, y // FOLD :, x // FOLD :][:, :_ROOM, :_ROOM])
             for picture, (y, x) in zip(means, corners, strict=True)
         ]
     )
@@ -244,7 +242,7 @@ def _draw(
         return np.clip(expected + np.left_shift(coarse, at.bits) + low, 0, 255) - expected
 
     conditions = local_conditions(drawing=True)
-    return run_wavefronts(model.network.texture, given, conditions, choose, above, colours)
+    return run_wavefronts(model.texture, given, conditions, choose, above, colours)
 
 
 @lru_cache(maxsize=4)

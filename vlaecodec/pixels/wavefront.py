@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.networks.photo.local_decoder import RESIDUAL_UNITS, LocalDecoder
+from vlaecodec.frozen.local import LocalDecoder
+from vlaecodec.networks.photo.distribution import RESIDUAL_UNITS
 from vlaecodec.pixels.correction import Correction
 from vlaecodec.pixels.kernel import Floats, Ints, LocalKernel
 
@@ -54,7 +55,7 @@ def run_wavefronts(
 ) -> Residuals:
     """Decode residuals, each pixel's window holding what `choose` returned before.
 
-    given: SIGNED [lanes, H, W, n], see PhotoModel.local_given. conditions: SIGNED [CONDITIONS].
+    given: SIGNED [lanes, H, W, n], see LocalDecoder.given. conditions: SIGNED [CONDITIONS].
     above: residuals of the rows just above, [lanes, window height, W, 3]; zeros by default.
     colours: 3, or 1 for grey pictures: the others then repeat the first. correction: of means and
     scales. Returns [lanes, H, W, 3].

@@ -15,7 +15,8 @@ from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear, requ
 from vlaecodec.networks.common.formats import LATENT, LOGIT, POSITIVE, SIGNED, STREAM
 from vlaecodec.networks.common.gather import gather_windows
 from vlaecodec.networks.common.window import Window
-from vlaecodec.networks.photo.local_decoder import DISTRIBUTION, RESIDUAL_UNITS, ColourHead
+from vlaecodec.networks.photo.distribution import DISTRIBUTION, RESIDUAL_UNITS
+from vlaecodec.networks.photo.local_decoder import ColourHead
 
 MIDDLE_GREY = 128
 """Samples of eight bits are coded as differences to this."""

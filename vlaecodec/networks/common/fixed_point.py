@@ -36,13 +36,12 @@ def ste_round(x: Tensor) -> Tensor:
 class ExactConv2d(nn.Module):
     """A convolution from one fixed-point format to another.
 
-    Input and output are float32 [B, C, H, W] in whole-number units of `source` and `target`. Three
+    Input and output are float32 [B, C, H, W] in whole-number units of `source` and `target`. Two
     states share this one module:
 
     - float training: no rounding, only the target's clamp;
     - quantisation-aware training (`quantised = True`): weights, bias and output rounded with the
-      straight-through estimator, numerically equal to the frozen state;
-    - frozen (`load_frozen`): whole-number weights with the rescaling folded in.
+      straight-through estimator: the same numbers as frozen.layers computes from what is exported.
     """
 
     def __init__(
@@ -60,15 +59,12 @@ class ExactConv2d(nn.Module):
         self.padding = kernel_size // 2
         self.groups = groups
         self.quantised = False
-        self.frozen = False
         self.held_exponents: Tensor | None = None
         """In place of `weight_exponents`, where weights have been stored already."""
         shape = (out_channels, in_channels // groups, kernel_size, kernel_size)
         fan_in = shape[1] * kernel_size**2
         self.weight = nn.Parameter(torch.empty(shape).normal_(0.0, fan_in**-0.5))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.register_buffer("folded_weight", torch.empty(0), persistent=False)
-        self.register_buffer("folded_bias", torch.empty(0), persistent=False)
 
     def weight_exponents(self) -> Tensor:
         """Per output channel, the k for which weights are stored as round(w * 2**k).
@@ -112,35 +108,7 @@ class ExactConv2d(nn.Module):
         shift = exponents + self.source.frac_bits - self.target.frac_bits
         return weight, bias, shift
 
-    def load_frozen(self, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
-        """Take whole-number parameters, prove that no sum can overflow, and freeze.
-
-        Raises ValueError if some input in the source format could make a partial sum inexact, or if
-        the weights are not this layer's.
-        """
-        if weight.shape != self.weight.shape or not bias.shape == shift.shape == self.bias.shape:
-            raise ValueError("a convolution's weights have another shape")
-        weight, bias, shift = round_operand(weight.float()), bias.float(), shift.float()
-        half = torch.exp2(shift - 1)
-        worst = weight.double().abs().flatten(1).sum(1) * self.source.magnitude
-        worst = worst + bias.double().abs() + half.double()
-        if not bool((worst < EXACT_LIMIT).all()) or not bool((shift >= 1).all()):
-            raise ValueError("a convolution could leave the exact range of float32")
-        scale = torch.exp2(-shift)
-        self.folded_weight = (weight * scale.view(-1, 1, 1, 1)).contiguous()
-        self.folded_bias = (bias + half) * scale
-        self.frozen = True
-
     def forward(self, x: Tensor) -> Tensor:
-        if self.frozen:
-            x = F.conv2d(
-                round_operand(x),
-                self.folded_weight,
-                self.folded_bias,
-                padding=self.padding,
-                groups=self.groups,
-            )
-            return x.floor_().clamp_(self.target.low, self.target.high)
         weight, bias = self._training_parameters()
         x = ste_round_operand(x) if self.quantised else x
         x = F.conv2d(x, weight, bias, padding=self.padding, groups=self.groups)
@@ -176,11 +144,8 @@ class ExactLinear(ExactConv2d):
         self.out_channels = out_channels
 
     def forward(self, *parts: Tensor) -> Tensor:
-        if self.frozen or self.quantised:
+        if self.quantised:
             parts = tuple(ste_round_operand(part) for part in parts)
-        if self.frozen:
-            x = self._sum(parts, self.folded_weight, self.folded_bias)
-            return x.floor_().clamp_(self.target.low, self.target.high)
         weight, bias = self._training_parameters()
         x = self._sum(parts, weight, bias)
         return clamp(ste_round(x) if self.quantised else x, self.target)

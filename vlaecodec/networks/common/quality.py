@@ -1,7 +1,6 @@
 """Tensors that depend on quality: how one set of weights serves every rate (arXiv 2003.02012).
 
-Training passes quality positions in [0, 1], float [B]. Frozen networks take quality codes, the
-quality 1..100 in units of 1/256, int64 [B], and compute with whole numbers only.
+Training passes quality positions in [0, 1], float [B]; frozen networks take quality codes.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vlaecodec.bitstream.header import QUALITY_UNIT
 from vlaecodec.entropy.scales import SCALE_RATIO
 from vlaecodec.networks.common.fixed_point import ste_round
 from vlaecodec.networks.common.formats import (
@@ -37,24 +35,6 @@ def interpolate_knots(knots: Tensor, position: Tensor) -> Tensor:
     return value[:, :, None, None]
 
 
-def interpolate_table(table: Tensor, code: Tensor) -> Tensor:
-    """Linear interpolation in whole numbers.
-
-    table: int64 [100, C]; code: int64 [B], 256..25600. Returns int64 [B, C, 1, 1].
-    """
-    place = code - QUALITY_UNIT
-    left = torch.div(place, QUALITY_UNIT, rounding_mode="floor").clamp(0, QUALITIES - 2)
-    fraction = (place - left * QUALITY_UNIT).unsqueeze(1)
-    rise = (table[left + 1] - table[left]) * fraction
-    rise = torch.div(rise + QUALITY_UNIT // 2, QUALITY_UNIT, rounding_mode="floor")
-    return (table[left] + rise)[:, :, None, None]
-
-
-def _check_table(table: Tensor, knots: Tensor) -> None:
-    if table.shape != (QUALITIES, knots.shape[1]):
-        raise ValueError("a table of qualities has another shape")
-
-
 class QualityAffine(nn.Module):
     """Scales and shifts each channel as the quality wants it. STREAM [B, C, H, W] in and out.
 
@@ -65,12 +45,9 @@ class QualityAffine(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.quantised = False
-        self.frozen = False
         self.knots = nn.Parameter(torch.zeros(KNOTS, channels))
         self.gain_knots = nn.Parameter(torch.zeros(KNOTS, channels))
         """Base-2 logarithms."""
-        self.register_buffer("table", torch.empty(0, dtype=torch.int64), persistent=False)
-        self.register_buffer("gains", torch.empty(0, dtype=torch.int64), persistent=False)
 
     def integer_tables(self) -> tuple[Tensor, Tensor]:
         """Biases, STREAM units, and gains, 2**-GAIN_BITS, at the qualities 1..100: int64 [100, C].
@@ -85,23 +62,7 @@ class QualityAffine(nn.Module):
             raise ValueError("a gain of a quality is too large to be held")
         return torch.floor(values * STREAM.scale + 0.5).long(), gains
 
-    def load_frozen(self, table: Tensor, gains: Tensor) -> None:
-        """Take biases and gains, whole numbers [100, C], and freeze.
-
-        Raises ValueError if they have no such shape or a product could leave float32's exact range.
-        """
-        _check_table(table, self.knots)
-        _check_table(gains, self.knots)
-        if not bool(((gains >= 1) & (gains <= GAIN_LIMIT)).all()):
-            raise ValueError("a gain of a quality is out of range")
-        self.table, self.gains = table.long(), gains.long()
-        self.frozen = True
-
     def forward(self, stream: Tensor, quality: Tensor) -> Tensor:
-        if self.frozen:
-            bias = interpolate_table(self.table, quality).float()
-            gain = interpolate_table(self.gains, quality).float() * 2.0**-GAIN_BITS
-            return STREAM.clamp(torch.floor(stream * gain + 0.5) + bias)
         bias = interpolate_knots(self.knots, quality) * STREAM.scale
         gain = torch.exp2(interpolate_knots(self.gain_knots, quality))
         if not self.quantised:
@@ -115,13 +76,10 @@ class QuantisationStep(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.frozen = False
         # From one knot to the next lambda grows by a constant factor, and the best step of a
         # uniform quantiser goes with lambda**-0.5; about 4.5 at quality 1 and 0.2 at 100.
         log_step = torch.linspace(1.5, -1.6, KNOTS).unsqueeze(1).repeat(1, channels)
         self.log_step = nn.Parameter(log_step)
-        self.register_buffer("table", torch.empty(0, dtype=torch.int64), persistent=False)
-        self.register_buffer("offsets", torch.empty(0, dtype=torch.int64), persistent=False)
 
     def step(self, quality: Tensor) -> Tensor:
         """Steps in units of value, float [B, C, 1, 1]; at least one LATENT unit."""
@@ -137,23 +95,3 @@ class QuantisationStep(nn.Module):
         steps = torch.floor(step * LATENT.scale * 2**STEP_FRAC_BITS + 0.5).long()
         offsets = -torch.log(step) / math.log(SCALE_RATIO) * 2**SCALE_FRAC_BITS
         return steps, torch.floor(offsets + 0.5).long()
-
-    def load_frozen(self, steps: Tensor, offsets: Tensor) -> None:
-        """Take whole-number tables [100, C] and freeze.
-
-        Raises ValueError if they have no such shape or a step is not positive.
-        """
-        _check_table(steps, self.log_step)
-        _check_table(offsets, self.log_step)
-        if bool((steps < 1).any()):
-            raise ValueError("a quantisation step is not positive")
-        self.table, self.offsets = steps.long(), offsets.long()
-        self.frozen = True
-
-    def integer_step(self, code: Tensor) -> Tensor:
-        """Steps in units of 2**-8 LATENT units, int64 [B, C, 1, 1]."""
-        return interpolate_table(self.table, code)
-
-    def scale_offset(self, code: Tensor) -> Tensor:
-        """What to add to predicted scale indices, SCALE_INDEX units, int64 [B, C, 1, 1]."""
-        return interpolate_table(self.offsets, code)

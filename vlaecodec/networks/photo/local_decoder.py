@@ -17,59 +17,29 @@ Each sample's distribution is a mixture of two logistics with one mean (see tabl
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vlaecodec.bitstream.header import MAX_ERROR
 from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.entropy.scales import SCALE_UNITS, TAIL_UNITS
 from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear
-from vlaecodec.networks.common.formats import POSITIVE, SIGNED, Format
+from vlaecodec.networks.common.formats import POSITIVE, SIGNED
 from vlaecodec.networks.common.gather import gather_windows
 from vlaecodec.networks.common.window import Window
 from vlaecodec.networks.photo.architecture import Architecture
-
-COLOURS = (1, 0, 2)
-"""The order in which a pixel's colours are coded."""
-
-RESIDUAL_UNITS = 4
-"""SIGNED units per grey level of a residual: +-255 fills the format."""
-
-MIDDLE_GREY = 128
-
-DISTRIBUTION = Format(frac_bits=7, low=-2047, high=2047)
-"""Three outputs per sample, in units of their own: MEAN_UNITS, SCALE_UNITS, TAIL_UNITS."""
-
-CONDITIONS = 2
-"""Constant inputs: whether contexts may be unlike any photo, and how coarse their grid is."""
-
-STEP_CONDITIONS = tuple(
-    round(SIGNED.scale / 4 * math.log2(2 * e + 1)) for e in range(MAX_ERROR + 1)
+from vlaecodec.networks.photo.distribution import (
+    CLASS_BOUNDS,
+    CLASSES,
+    CONDITIONS,
+    DISTRIBUTION,
+    MIDDLE_GREY,
+    RESIDUAL_UNITS,
 )
-"""The second condition for each maximum error: a quarter of log2 of the step, SIGNED units."""
-
-CLASS_BOUNDS = (128, 192, 240, 288, 344)
-"""Scales, in SCALE_UNITS, from which on a sample is of the next class: from a quarter of a grey
-level to 2.6. How much a sample leans on its neighbours goes with how sure one is of it."""
-
-CLASSES = len(CLASS_BOUNDS) + 1
 
 _INITIAL_SCALE = 20.0
 _INITIAL_TAIL = 2.0
 _RESIDUAL_GAIN = 4.0
-
-
-def local_conditions(*, drawing: bool, max_error: int = 0) -> NDArray[np.float32]:
-    """The constant inputs, SIGNED [CONDITIONS].
-
-    drawing: contexts are draws, not a photo's pixels. max_error: of near-lossless coding.
-    """
-    return np.array([SIGNED.scale * drawing, STEP_CONDITIONS[max_error]], np.float32)
 
 
 class ColourHead(nn.Module):

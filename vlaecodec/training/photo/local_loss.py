@@ -21,12 +21,8 @@ from vlaecodec.entropy.scales import (
 )
 from vlaecodec.networks.common.formats import SIGNED
 from vlaecodec.networks.common.gather import gather_windows
-from vlaecodec.networks.photo.local_decoder import (
-    COLOURS,
-    RESIDUAL_UNITS,
-    STEP_CONDITIONS,
-    LocalDecoder,
-)
+from vlaecodec.networks.photo.distribution import COLOURS, RESIDUAL_UNITS, STEP_CONDITIONS
+from vlaecodec.networks.photo.local_decoder import LocalDecoder
 
 CORRUPTION_GREY = 10.0
 """Contexts for drawing are corrupted with Gaussian noise of a deviation up to this."""
