@@ -22,8 +22,8 @@ OTHER_BLOCK_PX = 256
 def check_file(data: bytes, picture: Picture, max_error: int | None, threads: int) -> None:
     """Raise ReproductionError unless a file decodes to what its encoder saw, and to the picture.
 
-    With another number of threads than it was made with, for which torch takes other code, and in
-    other blocks. max_error: how near its samples must be to the picture's; None for a lossy file.
+    With another number of threads than it was made with, and in other blocks: products of other
+    shapes. max_error: how near its samples must be to the picture's; None for a lossy file.
     """
     try:
         container = read_container(data, MAX_SIDE_PX**2)
