@@ -1,5 +1,6 @@
 """The paper's small VLAEs: their flows, windows, bound, data sets and training."""
 
+import io
 import pickle
 from dataclasses import replace
 
@@ -16,9 +17,9 @@ from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.training.__main__ import main
 from vlaecodec.training.binary.bound import draw_latent, measure_bound, objective
-from vlaecodec.training.binary.datasets import binarise_once, read_dataset, to_samples
+from vlaecodec.training.binary.datasets import Dataset, binarise_once, read_dataset, to_samples
 from vlaecodec.training.binary.export import export_small, import_small
-from vlaecodec.training.binary.loop import steer
+from vlaecodec.training.binary.loop import _batches, steer
 from vlaecodec.training.checkpoint import load_weights, read_progress
 
 TINY_MAP = replace(PRESETS["cifar10"], **SIZES | {"latent_px": 8})
@@ -78,12 +79,12 @@ def test_a_pixel_depends_on_its_window_alone(grey_context) -> None:
     model = lively(SmallVLAE(replace(TINY_MAP, grey_context=grey_context)))
     image = torch.randint(0, 256, (1, 3, 32, 32)).float()
     features = model.decoder.latent_features(torch.zeros(1, 6, 8, 8))
-    base = model.decoder.distributions(image, features)
+    base = model.decoder.nats(image, features)
     inside, outside = [(9, 10), (10, 8), (8, 12)], [(10, 11), (7, 10), (11, 9), (9, 13)]
     for y, x in inside + outside:
         other = image.clone()
         other[0, :, y, x] = 255 - other[0, :, y, x]
-        changed = (model.decoder.distributions(other, features) != base)[0, 10, 10].any()
+        changed = (model.decoder.nats(other, features) != base)[0, 10 * 32 + 10]
         assert bool(changed) == ((y, x) in inside), (y, x)
 
 
@@ -94,8 +95,9 @@ def test_grey_context_hides_colour() -> None:
     other[0, 0, 9, 10] += 40
     other[0, 2, 9, 10] -= 40
     features = model.decoder.latent_features(torch.zeros(1, 6, 8, 8))
-    base = model.decoder.distributions(image, features)
-    assert torch.equal(model.decoder.distributions(other, features)[0, 10], base[0, 10])
+    base = model.decoder.nats(image, features)[0, 10 * 32 : 11 * 32]
+    assert torch.equal(model.decoder.nats(other, features)[0, 10 * 32 : 11 * 32], base)
+    assert not torch.equal(model.decoder.nats(other, features)[0, 9 * 32 : 10 * 32], base)
 
 
 def test_the_unconditional_decoder_has_no_divergence() -> None:
@@ -242,8 +244,8 @@ def test_cifar_comes_as_batches_and_as_pngs(tmp_path) -> None:
         (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
     data = read_dataset("cifar10", folder)
     assert torch.equal(data.test, torch.from_numpy(images))
-    assert len(data.train) == 19
-    assert len(data.validation) == 2
+    assert len(data.train) == 20
+    assert len(data.validation) == 1
     for part in ("train", "test"):
         (tmp_path / "png" / part).mkdir(parents=True)
         for number, image in enumerate(images):
@@ -257,6 +259,38 @@ def test_cifar_comes_as_batches_and_as_pngs(tmp_path) -> None:
         + ["--batch", "4", "--steps", "2", "--learning-rate", "0.001"],
     )
     assert result.exit_code == 0, result.output
+
+
+def test_cifar_comes_as_sheets(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {"train_y": np.arange(75), "test_y": np.arange(5)}
+    expected = {"train": [], "test": []}
+    for part, number, rows in (("train", 1, 6), ("train", 0, 9), ("test", 0, 1)):
+        images = rng.integers(0, 256, (rows, 5, 32, 32, 3), dtype=np.uint8)
+        sheet = Image.fromarray(images.swapaxes(1, 2).reshape(rows * 32, 160, 3))
+        file = io.BytesIO()
+        sheet.save(file, "WEBP", lossless=True)
+        arrays[f"{part}_sheet_{number:02}"] = np.frombuffer(file.getvalue(), np.uint8)
+        expected[part].insert(0, images.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2))
+    np.savez(tmp_path / "sheets.npz", **arrays)
+    data = read_dataset("cifar10", tmp_path / "sheets.npz")
+    train = np.concatenate(expected["train"])
+    assert np.array_equal(data.test, expected["test"][0])
+    assert np.array_equal(data.validation, train[[0, 50]])
+    assert np.array_equal(data.train, np.delete(train, [0, 50], axis=0))
+    assert data.labels["train"].tolist() == [n for n in range(75) if n % 50]
+    np.savez(tmp_path / "none.npz", x=np.zeros(3))
+    with pytest.raises(ValueError, match="no sheets"):
+        read_dataset("cifar10", tmp_path / "none.npz")
+
+
+def test_colour_images_are_mirrored_every_other_time() -> None:
+    image = torch.arange(3 * 32 * 32, dtype=torch.uint8).reshape(1, 3, 32, 32)
+    batches = _batches(Dataset(image.expand(40, -1, -1, -1), image, image, {}), 40, 0)
+    mirrored = [bool(torch.equal(seen, image[0].flip(2))) for seen in next(batches)]
+    straight = [bool(torch.equal(seen, image[0])) for seen in next(batches)]
+    assert 10 < sum(mirrored) < 30
+    assert 10 < sum(straight) < 30
 
 
 def test_a_batch_that_would_run_code_is_refused(tmp_path) -> None:

@@ -1,5 +1,6 @@
 """The benchmarks of the small models: what they compute is what they say."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks.bits_back import code_chain, measure_dithered, measure_payloads
-from benchmarks.colour_draws import draw_residuals, redraw
+from benchmarks.colour_draws import redraw
 from benchmarks.paper_ablations import checkpoint_path, read_windows
 from benchmarks.paper_sheets import (
     draw_sheet,
@@ -23,15 +24,13 @@ from tests.small import SIZES, TINY, black_and_white, export_untrained, lively
 from vlaecodec.binary.codec import draw_bitmaps
 from vlaecodec.binary.coder import posterior_means
 from vlaecodec.binary.model import read_small_model
-from vlaecodec.entropy.scales import MEAN_UNITS
 from vlaecodec.model.frozen import WEIGHTS_NAME
-from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY
 from vlaecodec.networks.binary.posterior import network_image
 from vlaecodec.networks.binary.preset import PRESETS
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
+from vlaecodec.networks.common.fixed_point import set_quantised
 from vlaecodec.training.binary.datasets import Dataset
 from vlaecodec.training.binary.likelihood import importance_nll, measure_bounds
-from vlaecodec.training.photo.local_loss import residual_bits
 
 
 def test_the_chain_costs_what_it_says(small_model) -> None:
@@ -120,30 +119,23 @@ def test_windows_are_read_from_the_ablations_checkpoints(tmp_path) -> None:
     assert np.array_equal(rows[1], draw_bitmaps(shipped, z, 128, 0))
 
 
-def test_drawn_residuals_are_as_likely_as_they_cost() -> None:
-    # A mean of -1.75 grey levels, a scale of 0.7, and one in four from the wide component.
-    outputs = torch.tensor([-14.0, 224.0, 436.0])
-    drawn = draw_residuals(outputs.expand(40_000, 3), torch.Generator().manual_seed(0))
-    values = torch.arange(-5.0, 2.0)
-    bits = residual_bits(outputs.expand(7, 3), values, torch.ones(1))
-    counts = (drawn[:, None] == values).float().mean(0)
-    assert counts.tolist() == pytest.approx((2**-bits).tolist(), abs=0.01)
-
-
 def test_a_redrawn_image_follows_its_own_distributions() -> None:
-    network = lively(SmallVLAE(replace(PRESETS["cifar10"], **SIZES | {"latent_px": 8})))
+    sizes = SIZES | {"latent_px": 2, "image_px": 8}
+    network = lively(SmallVLAE(replace(PRESETS["cifar10"], **sizes)))
+    set_quantised(network, True)
     with torch.no_grad():
         for head in network.decoder.heads:
-            head.leave.weight[1:].zero_()
-            head.leave.bias[1:] = -20.0  # the narrowest, and no wide component to speak of
-    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+            head.leave.weight[3:6].zero_()
+            head.leave.bias[3:6] = 0.0  # the narrowest
+    images = torch.randint(0, 256, (9, 3, 8, 8), dtype=torch.uint8)
     drawn = torch.from_numpy(redraw(network, images))
     with torch.no_grad():
         mean, _ = network.posterior(network_image(images))
-        outputs = network.decoder.distributions(drawn, network.decoder.latent_features(mean))
-    expected = (outputs[..., 0] / MEAN_UNITS + MIDDLE_GREY).clamp(0, 255).permute(0, 3, 1, 2)
-    assert ((drawn - expected).abs() < 1).float().mean() > 0.98
-    assert expected.std() > 1
+        bits = network.decoder.nats(drawn, network.decoder.latent_features(mean)) / math.log(2)
+        others = network.decoder.nats(images, network.decoder.latent_features(mean)) / math.log(2)
+    assert bits.mean() < 3 * 1.6  # samples among three narrow logistics
+    assert others.mean() > 100
+    assert drawn.float().std() > 1
 
 
 def test_crops_are_squares_of_the_photo() -> None:

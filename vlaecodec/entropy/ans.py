@@ -137,6 +137,17 @@ class AnsStack:
         """Pop entries of tables, int32 [n] from 0, the first entry first."""
         return self._pop_run(_EACH, tables.weights.take(indices, axis=0))
 
+    def push_rows(self, places: Symbols, frequencies: NDArray[np.int64]) -> None:
+        """Push entries of tables, int32 [n] from 0, each with a table of its own [n, entries].
+
+        frequencies: at least 1, and the sum of each row is FREQUENCY_SUM.
+        """
+        self._push_run(places, _EACH, frequencies.astype(np.float64) - 1.0)
+
+    def pop_rows(self, frequencies: NDArray[np.int64]) -> Symbols:
+        """Pop entries of tables, int32 [n] from 0, the first entry first."""
+        return self._pop_run(_EACH, frequencies.astype(np.float64) - 1.0)
+
     def push_uniform(self, symbols: Symbols, sizes: Symbols) -> None:
         """Push symbols, int32 [n] in 0..size - 1, all as likely; sizes are powers of two."""
         self._push_run(symbols, _UNIFORM, np.ascontiguousarray(sizes))

@@ -70,6 +70,15 @@ LOGIT_UNITS = 16
 LOGIT_LIMIT = 191
 """The largest, in those units: odds of one in 150,000."""
 
+MIXTURE_SCALE_UNITS = 64
+"""The scale of a logistic of a mixture: so many units to an octave, from RESIDUAL_SCALE_MIN."""
+
+MIXTURE_SCALES = 10 * MIXTURE_SCALE_UNITS + 1
+"""How many of these there are: up to 64 grey levels."""
+
+MIXTURE_LOGIT_UNITS = 128
+"""The logit of its weight, in these units."""
+
 
 def latent_scale(index: Any) -> Any:
     """The standard deviation, in quantisation steps, that an index (number or array) stands for."""

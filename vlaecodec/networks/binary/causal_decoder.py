@@ -15,11 +15,6 @@ from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear, requ
 from vlaecodec.networks.common.formats import LATENT, LOGIT, POSITIVE, SIGNED, STREAM
 from vlaecodec.networks.common.gather import gather_windows
 from vlaecodec.networks.common.window import Window
-from vlaecodec.networks.photo.distribution import DISTRIBUTION, RESIDUAL_UNITS
-from vlaecodec.networks.photo.local_decoder import ColourHead
-
-MIDDLE_GREY = 128
-"""Samples of eight bits are coded as differences to this."""
 
 _CONTEXT_GAIN = 2.0
 
@@ -117,30 +112,3 @@ class BinaryDecoder(CausalDecoder):
         rows = [x.flatten(1, 2) if places is None else x.flatten(1, 2)[:, places] for x in rows]
         logit = self.logits(rows[0], rows[1]).float() / LOGIT.scale
         return F.binary_cross_entropy_with_logits(logit, rows[2][..., 0].float(), reduction="none")
-
-
-class ColourDecoder(CausalDecoder):
-    """Eight bits and three colours: a discretised mixture of two logistics for each sample."""
-
-    def __init__(self, preset: Preset) -> None:
-        super().__init__(preset)
-        self.narrow = ExactLinear((preset.local_channels,), preset.local_channels, POSITIVE, SIGNED)
-        width, merged = preset.local_channels, preset.colour_channels
-        self.heads = nn.ModuleList(ColourHead(width, merged, known) for known in range(3))
-
-    def context(self, image: Tensor) -> Tensor:
-        """What windows show of samples 0..255, [B, 3, H, W]: SIGNED [B, H, W, 3 or 1]."""
-        shown = (image.float() - MIDDLE_GREY) * RESIDUAL_UNITS
-        if self.grey_context:
-            shown = torch.floor((shown * torch.tensor([1, 2, 1]).view(3, 1, 1)).sum(1, True) / 4)
-        return shown.permute(0, 2, 3, 1)
-
-    def distributions(self, image: Tensor, features: Tensor) -> Tensor:
-        """DISTRIBUTION [B, H, W, 3 colours, 3 outputs] of samples 0..255, [B, 3, H, W]."""
-        hidden = self.narrow(
-            self.hidden_units(gather_windows(self.window, self.context(image)), features)
-        )
-        known = ((image.float() - MIDDLE_GREY) * RESIDUAL_UNITS).permute(0, 2, 3, 1)
-        known = known.to(hidden.dtype)
-        outputs = [head(hidden, known[..., :number]) for number, head in enumerate(self.heads)]
-        return DISTRIBUTION.clamp(torch.stack(outputs, dim=-2))

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vlaecodec.entropy.mixture import MIDDLE_SAMPLE
 from vlaecodec.entropy.scales import CODE_SCALE_OCTAVE
-from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY
 from vlaecodec.networks.binary.preset import BOTTLENECK, Preset
 from vlaecodec.networks.common.blocks import Downsample, ResidualBlock, residual_blocks
 from vlaecodec.networks.common.fixed_point import ExactConv2d, requantise
@@ -61,4 +61,4 @@ def network_image(image: Tensor) -> Tensor:
     """What the posterior sees, SIGNED [B, colours, H, W], of 0 and 1 or of 0..255."""
     if image.shape[1] == 1:
         return (image.float() * 2 - 1) * SIGNED.scale
-    return (image.float() - MIDDLE_GREY) * (SIGNED.scale / 64)
+    return (image.float() - MIDDLE_SAMPLE) * (SIGNED.scale / 64)

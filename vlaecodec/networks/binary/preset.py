@@ -45,6 +45,8 @@ class Preset:
     local_channels: int = 128
     local_layers: int = 3
     colour_channels: int = 48
+    mixture_components: int = 3
+    """Logistics for each sample of a colour image."""
     free_nats: float = 0.01
     """KL divergence of each latent element that costs nothing (section 3.1)."""
     free_total_nats: float = 0.0
@@ -74,16 +76,18 @@ PRESETS = {
         colours=3,
         latent_channels=16,
         latent_px=8,
-        window_width=5,
+        window_width=7,
         window_height=4,
-        flow_steps=6,
-        flow_channels=128,
-        half_channels=128,
-        quarter_channels=192,
-        blocks=6,
-        full_channels=64,
-        local_features=32,
-        local_channels=192,
-        free_total_nats=400.0,
+        flow_steps=4,
+        flow_channels=64,
+        half_channels=48,
+        quarter_channels=96,
+        blocks=3,
+        full_channels=24,
+        local_features=24,
+        local_channels=256,
+        local_layers=3,
+        colour_channels=64,
+        free_total_nats=200.0,
     ),
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from vlaecodec.networks.binary.causal_decoder import BinaryDecoder, ColourDecoder
+from vlaecodec.networks.binary.causal_decoder import BinaryDecoder
+from vlaecodec.networks.binary.colour_decoder import ColourDecoder
 from vlaecodec.networks.binary.flow import Flow
 from vlaecodec.networks.binary.posterior import Posterior
 from vlaecodec.networks.binary.preset import Preset

@@ -90,6 +90,10 @@ units."""
 LOGIT = Format(frac_bits=4, low=-LOGIT_LIMIT, high=LOGIT_LIMIT)
 """The logit of a black and white pixel's being 1: LOGIT_UNITS per unit."""
 
+MIXTURE = Format(frac_bits=7, low=-2047, high=2047)
+"""What a small colour image's decoder says of a sample: means, scales and logits of logistics, each
+in units of its own; see entropy/mixture.py."""
+
 QUALITIES = 100
 """Frozen tables hold one row for each of the qualities 1..100."""
 

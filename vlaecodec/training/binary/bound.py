@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vlaecodec.networks.binary.causal_decoder import MIDDLE_GREY, BinaryDecoder
 from vlaecodec.networks.binary.posterior import code_deviation, network_image
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.networks.common.fixed_point import ste_round
 from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT
-from vlaecodec.training.photo.local_loss import residual_bits
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
@@ -58,17 +56,13 @@ def reconstruction_nats(
 ) -> Tensor:
     """-log p(x | z) of whole images, float [B]; features: SIGNED [B, H, W, F].
 
-    sample: estimate it from this part of the pixels, drawn at random (black and white only).
+    sample: estimate it from this part of the pixels, drawn at random.
     """
-    if isinstance(model.decoder, BinaryDecoder):
-        pixels = image[0].numel()
-        count = round(sample * pixels)
-        places = torch.randperm(pixels, device=image.device)[:count] if count < pixels else None
-        return model.decoder.nats(image, features, places).mean(1) * pixels
-    outputs = model.decoder.distributions(image, features).float()
-    residual = (image.float() - MIDDLE_GREY).permute(0, 2, 3, 1)
-    bits = residual_bits(outputs, residual, torch.ones(1, device=image.device))
-    return bits.flatten(1).sum(1) * math.log(2)
+    pixels = image[0, 0].numel()
+    count = round(sample * pixels)
+    places = torch.randperm(pixels, device=image.device)[:count] if count < pixels else None
+    nats: Tensor = model.decoder.nats(image, features, places)
+    return nats.mean(1) * pixels
 
 
 @dataclass

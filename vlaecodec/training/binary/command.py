@@ -49,6 +49,7 @@ def _read_switches(
 )
 @click.option("--steps", type=int, default=0, help="Stop after so many; 0: when time is up.")
 @click.option("--sample", default=0.5, help="Part of the pixels that a step looks at.")
+@click.option("--quantised-part", default=0.0, help="Part of the run, its last, as --quantised.")
 @run_options(batch=128, learning_rate=2e-3, validation_minutes=5.0)
 def train_preset(preset: str, data: Path, **options: Any) -> None:
     """Train the small VLAE NAME on DATA, the file or folder of its data set."""

@@ -25,6 +25,12 @@ Labels = dict[str, NDArray[np.integer]]
 VALIDATION_PARTS = 20
 """Where a data set has no validation images of its own, every so many-th training image is one."""
 
+COLOUR_VALIDATION_PARTS = 50
+"""The same of colour images."""
+
+COLOUR_PX = 32
+"""A side of CIFAR-10's images."""
+
 STATIC_SEED = 0
 """Of the one sampling that turns grey images into black and white ones for good."""
 
@@ -48,8 +54,8 @@ def read_dataset(preset: str, path: Path) -> Dataset:
     """The images that a preset is for. Raises ValueError if the file holds something else.
 
     MNIST and OMNIGLOT: an npz with `train_x` and `test_x`, or for MNIST the folder of the four idx
-    files. Silhouettes: an npz of packed bits. CIFAR-10: the folder or tar of the python batches, or
-    a folder with `train` and `test` folders of PNGs.
+    files. Silhouettes: an npz of packed bits. CIFAR-10: the folder or tar of the python batches, a
+    folder with `train` and `test` folders of PNGs, or an npz of sheets (see _read_sheets).
     """
     if preset == "cifar10":
         return _colour_dataset(path)
@@ -125,6 +131,8 @@ def _colour_dataset(path: Path) -> Dataset:
     labels: Labels = {}
     if path.is_dir() and (path / "train").is_dir():
         train, test = (_read_pngs(path / part) for part in ("train", "test"))
+    elif path.suffix == ".npz":
+        train, test, labels = _read_sheets(path)
     else:
         batches = dict(_read_batches(path))
         training = [batches[name] for name in sorted(batches) if name.startswith("data_batch")]
@@ -133,8 +141,8 @@ def _colour_dataset(path: Path) -> Dataset:
         train = np.concatenate([x for x, _ in training])
         test, labels["test"] = batches["test_batch"]
         labels["train"] = np.concatenate([y for _, y in training])
-    held = np.arange(len(train)) % VALIDATION_PARTS == 0
-    if labels:
+    held = np.arange(len(train)) % COLOUR_VALIDATION_PARTS == 0
+    if "train" in labels:
         labels["train"] = labels["train"][~held]
     parts = [torch.from_numpy(np.ascontiguousarray(x)) for x in (train[~held], train[held], test)]
     return Dataset(parts[0], parts[1], parts[2], labels)
@@ -145,6 +153,33 @@ def _read_pngs(folder: Path) -> Images:
     if not files:
         raise ValueError(f"{folder} holds no PNGs")
     return np.stack([np.asarray(Image.open(f).convert("RGB")).transpose(2, 0, 1) for f in files])
+
+
+def _read_sheets(path: Path) -> tuple[Images, Images, Labels]:
+    """Training and test images and labels of an npz of sheets.
+
+    Each entry `train_sheet_*` and `test_sheet_*` is the bytes of a picture file whose rows of 32 x
+    32 images follow each other; labels, where there are any, are `train_y` and `test_y`.
+    """
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    parts = []
+    for part in ("train", "test"):
+        names = sorted(name for name in arrays if name.startswith(f"{part}_sheet_"))
+        if not names:
+            raise ValueError(f"{path} holds no sheets of {part} images")
+        parts.append(np.concatenate([_cut_sheet(arrays[name].tobytes()) for name in names]))
+    labels = {part: arrays[f"{part}_y"] for part in ("train", "test") if f"{part}_y" in arrays}
+    return parts[0], parts[1], labels
+
+
+def _cut_sheet(data: bytes) -> Images:
+    """The images of a sheet, uint8 [N, 3, 32, 32]."""
+    with Image.open(io.BytesIO(data)) as picture:
+        sheet = np.asarray(picture.convert("RGB"))
+    rows, columns = sheet.shape[0] // COLOUR_PX, sheet.shape[1] // COLOUR_PX
+    images = sheet.reshape(rows, COLOUR_PX, columns, COLOUR_PX, 3).transpose(0, 2, 4, 1, 3)
+    return images.reshape(-1, 3, COLOUR_PX, COLOUR_PX)
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -164,7 +199,7 @@ def _read_batches(path: Path) -> Iterator[tuple[str, tuple[Images, NDArray[np.in
     """Name, images [N, 3, 32, 32] and labels of each python batch in a folder or tar."""
     for name, data in _batch_files(path):
         batch = _ArraysOnly(io.BytesIO(data), encoding="bytes").load()
-        images = np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32)
+        images = np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, COLOUR_PX, COLOUR_PX)
         yield name, (images, np.asarray(batch[b"labels"]))
 
 

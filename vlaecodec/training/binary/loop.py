@@ -29,8 +29,10 @@ from vlaecodec.training.checkpoint import (
 from vlaecodec.training.config import RunConfig, follow, learning_rate_at
 
 AVERAGE_DECAY = 0.9995
-GRADIENT_LIMIT = 400.0
-VALIDATION_BATCH = 250
+GRADIENT_LIMIT = 0.5
+"""Of the gradient's norm, nats for each dimension of an image."""
+
+VALIDATION_BATCH = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +51,16 @@ class SmallConfig(RunConfig):
     sample: float = 0.5
     """Part of the pixels that a step looks at."""
     validation_minutes: float = 5.0
+    save_minutes: float = 5.0
+    """The checkpoint is written this often, and at every validation."""
+    quantised_part: float = 0.0
+    """Part of the run, its last, that is quantisation-aware."""
 
 
 def train_small(config: SmallConfig, data: Dataset) -> Progress:
     """Train until the time box is full, starting from the checkpoint if there is one.
 
-    Writes the checkpoint at every validation and at the end.
+    Writes the checkpoint every now and then, and at the end.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -64,7 +70,7 @@ def train_small(config: SmallConfig, data: Dataset) -> Progress:
     batches = _batches(data, config.batch, config.seed + progress.steps)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     begin, seconds_before, steps_before = time.monotonic(), progress.seconds, progress.steps
-    last_report = last_validation = begin
+    last_report = last_validation = last_save = begin
     running, count, weight = 0.0, 0, 1.0
     try:
         while True:
@@ -74,6 +80,9 @@ def train_small(config: SmallConfig, data: Dataset) -> Progress:
             fraction = elapsed / (config.minutes * 60)
             if config.steps:
                 fraction = max(fraction, done / config.steps)
+            if fraction > 1 - config.quantised_part:
+                set_quantised(model, True)
+                set_quantised(average, True)
             rate = learning_rate_at(config, fraction, done)
             image = next(batches).to(device)
             loss, kl_nats = _step(model, optimizer, image, config, rate, weight)
@@ -92,10 +101,13 @@ def train_small(config: SmallConfig, data: Dataset) -> Progress:
                     f"{speed:.2f} steps/s  lr {rate:.1e}"
                 )
                 running, count, last_report = 0.0, 0, now
-            if now - last_validation > config.validation_minutes * 60:
+            due = now - last_validation > config.validation_minutes * 60
+            if due:
                 _validate(average, data, progress, console)
-                _save(config, model, average, optimizer, progress)
                 last_validation = time.monotonic()
+            if due or now - last_save > config.save_minutes * 60:
+                _save(config, model, average, optimizer, progress)
+                last_save = time.monotonic()
         _validate(average, data, progress, console)
     finally:
         _save(config, model, average, optimizer, progress)
@@ -143,14 +155,18 @@ def _check_sizes(source: Path, sizes: dict[str, Any], preset: Preset) -> None:
 
 
 def _batches(data: Dataset, batch: int, seed: int) -> Iterator[Tensor]:
-    """Training images without end, each once an epoch."""
+    """Training images without end, each once an epoch; colour ones mirrored every other time."""
     generator = torch.Generator().manual_seed(seed)
     black_and_white = data.train.shape[1] == 1
     while True:
         order = torch.randperm(len(data.train), generator=generator)
         for start in range(0, len(order) - len(order) % batch or len(order), batch):
             images = data.train[order[start : start + batch]]
-            yield to_samples(images, generator) if black_and_white else images
+            if black_and_white:
+                yield to_samples(images, generator)
+                continue
+            mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+            yield torch.where(mirrored, images.flip(3), images)
 
 
 def _step(
@@ -169,7 +185,8 @@ def _step(
     loss = objective(bound, model.preset.free_nats, divergence_weight)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_LIMIT)
+    limit = GRADIENT_LIMIT * image[0].numel()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
     if torch.isfinite(norm):
         optimizer.step()
     return float(bound.total.detach().mean()), float(bound.divergence.detach().mean(0).sum())

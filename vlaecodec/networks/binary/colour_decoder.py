@@ -1,0 +1,153 @@
+"""p(x | z) of a small colour image: for each sample a discretised mixture of logistics.
+
+Colours are autoregressive in the order red, green, blue; entropy/mixture.py says what the outputs
+stand for.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vlaecodec.entropy.mixture import MIDDLE_SAMPLE
+from vlaecodec.entropy.scales import MEAN_UNITS, MIXTURE_LOGIT_UNITS, MIXTURE_SCALE_UNITS
+from vlaecodec.networks.binary.causal_decoder import CausalDecoder
+from vlaecodec.networks.binary.mixture_nats import mixture_nats
+from vlaecodec.networks.binary.preset import Preset
+from vlaecodec.networks.common.fixed_point import ExactLinear, ste_round
+from vlaecodec.networks.common.formats import MIXTURE, POSITIVE, SIGNED
+from vlaecodec.networks.common.gather import gather_windows
+
+SAMPLE_UNITS = 4
+"""SIGNED units for each step of a sample."""
+
+COLOURS = 3
+
+GREY = (1, 2, 1)
+"""Quarters of red, green and blue that windows show of brightness."""
+
+_INITIAL_SCALE = 6.0
+"""Octaves above the smallest: four grey levels."""
+
+_APART = 4.0
+"""Grey levels between the first means of a mixture's components."""
+
+
+class MixtureHead(nn.Module):
+    """One colour's mixture, given the hidden units and the colours before it."""
+
+    def __init__(self, width: int, merged: int, known: int, components: int) -> None:
+        super().__init__()
+        self.components = components
+        self.merge = ExactLinear((width, known), merged, SIGNED, POSITIVE)
+        self.leave = ExactLinear((merged, known), 3 * components, SIGNED, MIXTURE)
+        with torch.no_grad():
+            self.leave.weight.mul_(0.1)
+            bias = self.leave.bias.view(3, components)
+            middle = torch.arange(components) - (components - 1) / 2
+            bias[0] = middle * _APART * MEAN_UNITS / MIXTURE.scale
+            bias[1] = _INITIAL_SCALE * MIXTURE_SCALE_UNITS / MIXTURE.scale
+            bias[2] = -middle.abs() * MIXTURE_LOGIT_UNITS / MIXTURE.scale
+
+    def forward(self, hidden: Tensor, known: Tensor) -> Tensor:
+        """Both SIGNED [..., channels]; returns MIXTURE [..., components, 3].
+
+        known: the surprise of the colours before. Means are relative to linear predictions.
+        """
+        outputs = self.leave(self.merge(hidden, known), known)
+        return outputs.unflatten(-1, (3, self.components)).transpose(-1, -2)
+
+
+class ColourDecoder(CausalDecoder):
+    """Eight bits and three colours."""
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__(preset)
+        shown = 1 if preset.grey_context else COLOURS
+        inputs = shown * self.window.size
+        # A linear predictor of each colour, so that the rest need only correct it.
+        self.predict = ExactLinear((inputs,), COLOURS, SIGNED, MIXTURE)
+        width, merged = preset.local_channels, preset.colour_channels
+        self.heads = nn.ModuleList(
+            MixtureHead(width, merged, known, preset.mixture_components) for known in range(COLOURS)
+        )
+        with torch.no_grad():
+            self.enter.weight.mul_(0.5)
+            self.predict.weight.mul_(0.1)
+            if self.window.size:
+                self._start_at_reference(shown)
+
+    def _start_at_reference(self, shown: int) -> None:
+        """Predict the reference at first, and let brightness not drown the contrasts."""
+        inputs = shown * self.window.size
+        self.enter.weight[:, inputs - shown : inputs].mul_(0.3)
+        # SIGNED units of a sample to MEAN_UNITS of it, in units of value.
+        gain = MEAN_UNITS / SAMPLE_UNITS * SIGNED.scale / MIXTURE.scale
+        for colour in range(COLOURS):
+            self.predict.weight[colour, inputs - shown + colour % shown] = gain
+
+    def context(self, image: Tensor) -> Tensor:
+        """What windows show of samples 0..255, [B, 3, H, W]: SIGNED [B, H, W, 3 or 1]."""
+        shown = (image.float() - MIDDLE_SAMPLE) * SAMPLE_UNITS
+        if self.grey_context:
+            weight = torch.tensor(GREY, dtype=shown.dtype, device=shown.device)
+            shown = torch.floor((shown * weight.view(COLOURS, 1, 1)).sum(1, True) / 4)
+        return shown.permute(0, 2, 3, 1)
+
+    def contrasts(self, window: Tensor) -> Tensor:
+        """A window as it is told to networks: each pixel less the reference, then that one.
+
+        The reference is the window's last pixel, the one to the left. Neighbours are so alike that
+        networks learn far faster from their differences. Both SIGNED [..., channels].
+        """
+        shown = 1 if self.grey_context else COLOURS
+        others, reference = window[..., :-shown], window[..., -shown:]
+        tiled = reference.repeat(*[1] * (window.dim() - 1), max(self.window.size - 1, 0))
+        return torch.cat([others - tiled, reference], dim=-1)
+
+    def begin(self, window: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What all colours of a pixel share: hidden units, and linear predictions of the means.
+
+        What the window shows and features of the latent: SIGNED [..., channels]. Predictions are
+        in MEAN_UNITS less MIDDLE_SAMPLE, [..., COLOURS].
+        """
+        contrasts = self.contrasts(window)
+        # Training's autocast would round weights to 8 bits: as much as smooth colours vary.
+        with torch.autocast(window.device.type, enabled=False):
+            predicted: Tensor = self.predict(contrasts.float())
+        return self.hidden_units(contrasts, features), predicted
+
+    def colour(self, number: int, hidden: Tensor, predicted: Tensor, samples: Tensor) -> Tensor:
+        """One colour's mixture, MIXTURE [..., components, 3]; means may be beyond its range.
+
+        samples: those of the colours before it, 0..255, [..., >= number].
+        """
+        known = self.surprise(samples[..., :number], predicted[..., :number]).to(hidden.dtype)
+        output = self.heads[number](hidden, known).float()
+        mean = output[..., :1] + predicted[..., number, None, None]
+        return torch.cat([mean, output[..., 1:]], dim=-1)
+
+    def surprise(self, samples: Tensor, predicted: Tensor) -> Tensor:
+        """By how much samples differ from their linear predictions: SIGNED, both of one shape."""
+        distance = (samples - MIDDLE_SAMPLE) * SAMPLE_UNITS
+        distance = distance - predicted * (SAMPLE_UNITS / MEAN_UNITS)
+        return SIGNED.clamp(ste_round(distance) if self.predict.quantised else distance)
+
+    def nats(self, image: Tensor, features: Tensor, places: Tensor | None = None) -> Tensor:
+        """-log p(x | z) of every pixel, float [B, pixels]; image: [B, 3, H, W] of 0..255.
+
+        places: int64 [n], the pixels to look at, counted as row * W + column; all by default.
+        """
+        rows = [
+            gather_windows(self.window, self.context(image)),
+            features,
+            image.permute(0, 2, 3, 1),
+        ]
+        rows = [x.flatten(1, 2) if places is None else x.flatten(1, 2)[:, places] for x in rows]
+        window, seen, samples = rows[0], rows[1], rows[2].float()
+        shared = self.begin(window.to(seen.dtype), seen)
+        parts = [
+            mixture_nats(self.colour(number, *shared, samples), samples[..., number])
+            for number in range(COLOURS)
+        ]
+        return torch.stack(parts).sum(0)
