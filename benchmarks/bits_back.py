@@ -14,11 +14,12 @@ import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks.paper import read_pairs
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from vlaecodec.binary.coder import (
-    Bitmaps,
+    Images,
     Latents,
     dequantise_latents,
     draw_latents,
@@ -49,7 +50,20 @@ PAPER_FACTORISED_BITS = 37.3
 """arXiv 1611.02731, section 4.1: the KL of a VLAE and of a VAE with a factorised decoder."""
 
 
-def code_chain(model: SmallModel, images: Bitmaps, name: str) -> dict[str, float]:
+def to_images(test: Tensor) -> Images:
+    """A data set's test images, [N, 1 or 3, H, W] of 0..255, as they are coded."""
+    if test.shape[1] == 1:
+        return (test[:, 0] // 255).numpy()
+    return np.ascontiguousarray(test.permute(0, 2, 3, 1).numpy())
+
+
+def to_samples(images: Images) -> Tensor:
+    """Images as networks take them: [N, colours, H, W]."""
+    samples = torch.from_numpy(images)
+    return samples[:, None] if images.ndim == 3 else samples.permute(0, 3, 1, 2)
+
+
+def code_chain(model: SmallModel, images: Images, name: str) -> dict[str, float]:
     """Push all images on one stack, then pop them all again.
 
     The stack begins with as many random bits as the first image's latent draws; they are still
@@ -88,9 +102,7 @@ def code_chain(model: SmallModel, images: Bitmaps, name: str) -> dict[str, float
     dimensions = images.size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        bounds = measure_bounds(
-            load_whole(find_model(name).folder), torch.from_numpy(images)[:, None], 4
-        )
+        bounds = measure_bounds(load_whole(find_model(name).folder), to_samples(images), 4)
     bound_bits = float(bounds.negative_elbo.mean()) / math.log(2)
     net_bits = (total_bits - start_bits) / len(images)
     return {
@@ -108,7 +120,7 @@ def code_chain(model: SmallModel, images: Bitmaps, name: str) -> dict[str, float
     }
 
 
-def measure_payloads(model: SmallModel, images: Bitmaps) -> list[dict[str, float]]:
+def measure_payloads(model: SmallModel, images: Images) -> list[dict[str, float]]:
     """What the latent of a single image costs at each level, and what it leaves for the pixels."""
     rows = []
     for level in range(LEVELS):
@@ -118,7 +130,7 @@ def measure_payloads(model: SmallModel, images: Bitmaps) -> list[dict[str, float
     return rows
 
 
-def measure_dithered(model: SmallModel, images: Bitmaps) -> list[dict[str, float]]:
+def measure_dithered(model: SmallModel, images: Images) -> list[dict[str, float]]:
     """Dithered quantisation of eps: the decoder sees eps plus uniform noise, whatever eps is.
 
     With the dither shared, the cost is the information through that channel: the entropy of the
@@ -143,7 +155,7 @@ def measure_dithered(model: SmallModel, images: Bitmaps) -> list[dict[str, float
 
 
 def _payload(
-    model: SmallModel, images: Bitmaps, level: int, bits: NDArray[np.float64], z: Latents
+    model: SmallModel, images: Images, level: int, bits: NDArray[np.float64], z: Latents
 ) -> dict[str, float]:
     """Means over images: of latents that cost these bits, and of the pixels given z."""
     return {
@@ -165,13 +177,11 @@ def main(pairs: dict[str, Path], output: Path | None, images: int, payload_image
     results: dict[str, dict[str, Any]] = {}
     for name, path in pairs.items():
         model = load_small_model(find_model(name))
-        test = (read_dataset(name, path).test[:, 0] // 255).numpy()[: images or None]
+        test = to_images(read_dataset(name, path).test)[: images or None]
         some = test[:payload_images]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            bounds = measure_bounds(
-                load_whole(find_model(name).folder), torch.from_numpy(some)[:, None], 4
-            )
+            bounds = measure_bounds(load_whole(find_model(name).folder), to_samples(some), 4)
         results[name] = {
             "fingerprint": find_model(name).fingerprint.hex(),
             "chain": code_chain(model, test, name),

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from vlaecodec.entropy.mixture import MIDDLE_SAMPLE, mixture_curves, quantile
 from vlaecodec.entropy.tables import FREQUENCY_SUM
-from vlaecodec.networks.binary.colour_decoder import COLOURS, ColourDecoder
+from vlaecodec.networks.binary.colour_decoder import ColourDecoder
 from vlaecodec.networks.binary.posterior import network_image
+from vlaecodec.networks.binary.sample_units import COLOURS
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.networks.common.gather import gather_windows
 

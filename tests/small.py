@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from vlaecodec.networks.binary.preset import Preset
+from vlaecodec.networks.binary.preset import PRESETS, Preset
 from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.training.binary.export import export_small
 from vlaecodec.training.checkpoint import Progress, save_checkpoint
@@ -26,6 +27,7 @@ SIZES = {
     "window_height": 2,
 }
 TINY = Preset(**SIZES)
+TINY_COLOUR = replace(PRESETS["cifar10"], **SIZES, latent_px=2, image_px=8, colour_channels=8)
 
 
 def lively(module: torch.nn.Module) -> torch.nn.Module:
@@ -41,6 +43,14 @@ def black_and_white(count: int, seed: int = 0) -> torch.Tensor:
     return (torch.rand(count, 1, 28, 28, generator=generator) < 0.3).to(torch.uint8)
 
 
+def colour_images(count: int, seed: int = 0) -> torch.Tensor:
+    """Samples [N, 3, 8, 8], smooth in one half and noise in the other."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randint(0, 256, (count, 3, 8, 8), generator=generator)
+    noise[..., :4] = noise[:, :, :1, :1] // 2 + 10 * torch.arange(4)
+    return noise.to(torch.uint8)
+
+
 def export_untrained(folder: Path, preset: Preset) -> None:
     """A model of a preset, exported as the shipped ones are, and listed in the index beside it."""
     torch.manual_seed(1)
@@ -49,4 +59,5 @@ def export_untrained(folder: Path, preset: Preset) -> None:
     optimizer = torch.optim.Adam(network.parameters())
     average = copy.deepcopy(network)
     save_checkpoint(checkpoint, network, average, optimizer, preset.to_dict(), Progress())
-    export_small(checkpoint, folder, 255 * black_and_white(50), folder.name, "noise")
+    images = 255 * black_and_white(50) if preset.colours == 1 else colour_images(50)
+    export_small(checkpoint, folder, images, folder.name, "noise")

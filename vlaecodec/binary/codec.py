@@ -1,4 +1,4 @@
-"""From a black and white image to a file and back, with one of the paper's models.
+"""From a small image to a file and back, with one of the paper's models.
 
 The same container as photos'. The latents are eps = f^-1(mean of q(z | x)) on a grid that quality
 chooses; a lossy file ends there, and decoding draws an image from p(x | z). A lossless one goes on
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from vlaecodec.binary.coder import (
     Bitmaps,
+    Images,
     Latents,
+    colour_pixels,
     dequantise_latents,
     pop_pixels,
     pop_symbols,
@@ -39,13 +41,13 @@ from vlaecodec.pixels.noise import noise_at
 WHITE = 255
 
 VOTES = 31
-"""Draws that vote on what is shown without texture."""
+"""Draws that vote on what is shown without texture, or whose mean it is."""
 
 
-def decode_bitmap(
+def decode_image(
     model: SmallModel, container: Container, texture_code: int, seed: int, *, preview: bool
-) -> Bitmaps:
-    """The image in a file, uint8 [1, H, W] of 0 and 1.
+) -> Images:
+    """The image in a file: uint8 [1, H, W] of 0 and 1, or samples [1, H, W, 3].
 
     texture_code: the temperature of the draw, 0..TEXTURE_UNIT, where the pixels are not in the file
     or a preview is asked for. Raises DamagedError or ReproductionError.
@@ -60,12 +62,29 @@ def decode_bitmap(
         if container.pixels[0] is not None:
             return _decode_pixels(model, container.pixels[0], z)
         warn_of_lost_pixels(1, 1)
-    return draw_bitmaps(model, z, texture_code, seed)
+    return draw_images(model, z, texture_code, seed)
 
 
-def to_pixels(bitmaps: Bitmaps) -> Pixels:
-    """The first of some images as uint8 [H, W, 3] of 0 and 255."""
-    return np.repeat(bitmaps[0][:, :, None] * np.uint8(WHITE), 3, axis=2)
+def to_pixels(images: Images) -> Pixels:
+    """The first of some images as uint8 [H, W, 3]."""
+    if images.ndim == 4:
+        return images[0]
+    return np.repeat(images[0][:, :, None] * np.uint8(WHITE), 3, axis=2)
+
+
+def draw_images(model: SmallModel, z: Latents, texture_code: int, seed: int) -> Images:
+    """Images from p(x | z), as decode_image gives them; the n-th with seed + n.
+
+    texture_code: the temperature, 0..TEXTURE_UNIT. At 0 it is what draws have in common, whatever
+    the seed: bitmaps as draw_bitmaps says, colour images as the mean of VOTES full draws.
+    """
+    if model.curves is None:
+        return draw_bitmaps(model, z, texture_code, seed)
+    if texture_code:
+        return colour_pixels(model, z).draw(texture_code, seed)
+    every = colour_pixels(model, np.repeat(z, VOTES, axis=0)).draw(TEXTURE_UNIT, 0)
+    total = every.reshape(len(z), VOTES, *every.shape[1:]).sum(1, dtype=np.int64)
+    return ((2 * total + VOTES) // (2 * VOTES)).astype(np.uint8)
 
 
 def draw_bitmaps(model: SmallModel, z: Latents, texture_code: int, seed: int) -> Bitmaps:
@@ -96,17 +115,19 @@ def _size(model: SmallModel) -> tuple[int, int]:
     return model.preset.image_px, model.preset.image_px
 
 
-def to_bitmap(picture: Picture, name: str, model: SmallModel) -> Bitmaps:
-    """The picture as 0 and 1, uint8 [1, H, W]. Raises ImageError if it is none of the model's."""
-    side, shape = model.preset.image_px, picture.pixels.shape
-    if model.preset.colours != 1:
-        raise ImageError(f"model {name!r} is for experiments; it cannot code files")
-    if shape[:2] != (side, side):
+def to_images(picture: Picture, name: str, model: SmallModel) -> Images:
+    """The picture as 0 and 1, uint8 [1, H, W], or as samples [1, H, W, 3].
+
+    Raises ImageError if it is none of the model's.
+    """
+    side, pixels = model.preset.image_px, picture.pixels
+    if pixels.shape[:2] != (side, side):
         raise ImageError(
             f"model {name!r} codes images of {side} x {side} pixels; this one has "
-            f"{shape[1]} x {shape[0]}"
+            f"{pixels.shape[1]} x {pixels.shape[0]}"
         )
-    pixels = picture.pixels
+    if model.curves is not None:
+        return pixels[None]
     if not np.isin(pixels, (0, WHITE)).all() or (pixels != pixels[..., :1]).any():
         raise ImageError(
             f"model {name!r} codes black and white; this image has other colours: reduce it first"
@@ -114,20 +135,20 @@ def to_bitmap(picture: Picture, name: str, model: SmallModel) -> Bitmaps:
     return (pixels[None, :, :, 0] // WHITE).astype(np.uint8)
 
 
-def encode_level(model: SmallModel, bitmap: Bitmaps, level: int) -> tuple[Tile, Latents]:
+def encode_level(model: SmallModel, image: Images, level: int) -> tuple[Tile, Latents]:
     """The coded latents of an image, held as finely as a level says, and these as decoded."""
-    symbols = quantise_latents(model, bitmap, level)
+    symbols = quantise_latents(model, image, level)
     z = dequantise_latents(model, symbols, level)
     stack = AnsStack()
     push_symbols(model, stack, symbols, level)
     return Tile(to_payload(stack.words()), _latent_crc(z)), z
 
 
-def encode_bitmap(model: SmallModel, bitmap: Bitmaps, z: Latents) -> Tile:
+def encode_image(model: SmallModel, image: Images, z: Latents) -> Tile:
     """The coded pixels of an image given its latents."""
     stack = AnsStack()
-    push_pixels(model, stack, bitmap, z)
-    return Tile(to_payload(stack.words()), zlib.crc32(bitmap.tobytes()))
+    push_pixels(model, stack, image, z)
+    return Tile(to_payload(stack.words()), zlib.crc32(image.tobytes()))
 
 
 def _decode_latents(model: SmallModel, container: Container) -> Latents:
@@ -145,15 +166,15 @@ def _decode_latents(model: SmallModel, container: Container) -> Latents:
     return z
 
 
-def _decode_pixels(model: SmallModel, tile: Tile, z: Latents) -> Bitmaps:
+def _decode_pixels(model: SmallModel, tile: Tile, z: Latents) -> Images:
     try:
         stack = AnsStack(to_words(tile))
-        bitmap = pop_pixels(model, stack, z)
+        image = pop_pixels(model, stack, z)
     except DamagedError as problem:
         raise not_reproduced(0, str(problem)) from problem
-    if not stack.is_empty() or tile.pixel_crc != zlib.crc32(bitmap.tobytes()):
+    if not stack.is_empty() or tile.pixel_crc != zlib.crc32(image.tobytes()):
         raise not_reproduced(0, "other pixels than the encoder saw")
-    return bitmap
+    return image
 
 
 def _latent_crc(z: Latents) -> int:

@@ -1,4 +1,4 @@
-"""Black and white images and their latents to entropy-coded words and back, many at once.
+"""Small images and their latents to entropy-coded words and back, many at once.
 
 Two ways. A *chain* codes a data set: every image draws its latent from what the images before it
 left on the stack (bits-back coding, arXiv 1901.04866), so that each costs its ELBO:
@@ -16,17 +16,22 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from vlaecodec.binary.colour_pixels import ColourPixels
 from vlaecodec.binary.model import LEVELS, SmallModel, level_step
 from vlaecodec.bitstream.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN
 from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
 from vlaecodec.entropy.scales import FRACTIONS, LOGIT_LIMIT
+from vlaecodec.frozen.colour import ColourDecoder
 from vlaecodec.frozen.layers import Floats
-from vlaecodec.frozen.small import shown
+from vlaecodec.frozen.small import BinaryDecoder, shown
 from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT
 from vlaecodec.pixels.wavefront import wavefronts
 
 Bitmaps = NDArray[np.uint8]
 """Black and white images as 0 and 1, uint8 [N, H, W]."""
+
+Images = NDArray[np.uint8]
+"""Bitmaps, or colour images as samples, uint8 [N, H, W, 3]."""
 
 Latents = NDArray[np.int64]
 """LATENT units, [N, C, side, side]."""
@@ -51,7 +56,7 @@ def level_quality_code(level: int) -> int:
 # Chains.
 
 
-def push_images(model: SmallModel, stack: AnsStack, images: Bitmaps) -> None:
+def push_images(model: SmallModel, stack: AnsStack, images: Images) -> None:
     """Put images on the stack, drawing their latents from what is there already."""
     mean, scale = _posterior(model, images)
     z = mean + _pop(model, stack, "posterior", scale)
@@ -60,7 +65,7 @@ def push_images(model: SmallModel, stack: AnsStack, images: Bitmaps) -> None:
     _push(model, stack, "code", eps, np.zeros_like(eps))
 
 
-def pop_images(model: SmallModel, stack: AnsStack, count: int) -> Bitmaps:
+def pop_images(model: SmallModel, stack: AnsStack, count: int) -> Images:
     """Take images off the stack, and leave it as it was before `push_images`."""
     eps = _pop(model, stack, "code", np.zeros((count, *model.latent_shape), np.int64))
     z = draw_latents(model, eps)
@@ -70,7 +75,7 @@ def pop_images(model: SmallModel, stack: AnsStack, count: int) -> Bitmaps:
     return images
 
 
-def reservoir_bits(model: SmallModel, images: Bitmaps) -> float:
+def reservoir_bits(model: SmallModel, images: Images) -> float:
     """About how much drawing the latents of these images takes off the stack."""
     _, scale = _posterior(model, images)
     lengths = model.tables["posterior"].code_lengths(np.zeros_like(scale), scale)
@@ -81,7 +86,7 @@ def reservoir_bits(model: SmallModel, images: Bitmaps) -> float:
 # Single images.
 
 
-def quantise_latents(model: SmallModel, images: Bitmaps, level: int) -> Latents:
+def quantise_latents(model: SmallModel, images: Images, level: int) -> Latents:
     """Symbols of eps on the grid of a level."""
     eps = invert_latents(model, posterior_means(model, images))
     return (2 * eps + level_step(level)) // (2 * level_step(level))
@@ -110,8 +115,11 @@ def symbol_bits(model: SmallModel, symbols: Latents, level: int) -> NDArray[np.f
     return model.tables["latent"].code_lengths(symbols, indices, ESCAPE_BITS)
 
 
-def push_pixels(model: SmallModel, stack: AnsStack, images: Bitmaps, z: Latents) -> None:
+def push_pixels(model: SmallModel, stack: AnsStack, images: Images, z: Latents) -> None:
     """Put images on the stack, given their latents; the first wavefront on top."""
+    if model.curves is not None:
+        colour_pixels(model, z).push(stack, images)
+        return
     logits = pixel_logits(model, images, z).reshape(len(images), -1)
     bits = images.reshape(len(images), -1).astype(np.int64)
     height, width = images.shape[1:]
@@ -120,8 +128,10 @@ def push_pixels(model: SmallModel, stack: AnsStack, images: Bitmaps, z: Latents)
         _push(model, stack, "logit", bits[:, pixels], logits[:, pixels] + LOGIT_LIMIT)
 
 
-def pop_pixels(model: SmallModel, stack: AnsStack, z: Latents) -> Bitmaps:
+def pop_pixels(model: SmallModel, stack: AnsStack, z: Latents) -> Images:
     """Take images off the stack, given their latents."""
+    if model.curves is not None:
+        return colour_pixels(model, z).pop(stack)
 
     def choose(_pixels: slice, logits: NDArray[np.int64]) -> NDArray[np.uint8]:
         return _pop(model, stack, "logit", logits + LOGIT_LIMIT).astype(np.uint8)
@@ -129,8 +139,10 @@ def pop_pixels(model: SmallModel, stack: AnsStack, z: Latents) -> Bitmaps:
     return run_pixels(model, z, choose)
 
 
-def pixel_bits(model: SmallModel, images: Bitmaps, z: Latents) -> NDArray[np.float64]:
-    """What each pixel costs given the latents, bits, [N, H, W]."""
+def pixel_bits(model: SmallModel, images: Images, z: Latents) -> NDArray[np.float64]:
+    """What each pixel or sample costs given the latents, bits, of the images' shape."""
+    if model.curves is not None:
+        return colour_pixels(model, z).bits(images)
     indices = pixel_logits(model, images, z) + LOGIT_LIMIT
     return model.tables["logit"].code_lengths(images.astype(np.int64), indices)
 
@@ -141,13 +153,21 @@ def pixel_bits(model: SmallModel, images: Bitmaps, z: Latents) -> NDArray[np.flo
 def draw_latents(model: SmallModel, eps: Latents) -> Latents:
     """z = f(eps)."""
     prior = model.networks.prior
-    return eps if prior is None else _maps(prior.draw(_vectors(eps)))
+    return eps if prior is None else _latents(prior.draw(_arrays(eps)))
+
+
+def colour_pixels(model: SmallModel, z: Latents) -> ColourPixels:
+    """What a colour model says of the images of latents. Raises TypeError for other models."""
+    decoder = model.networks.decoder
+    if model.curves is None or not isinstance(decoder, ColourDecoder):
+        raise TypeError("only colour models code colour images")
+    return ColourPixels(decoder, model.curves, decoder.features(_arrays(z)))
 
 
 def run_pixels(model: SmallModel, z: Latents, choose: ChooseBits) -> Bitmaps:
     """Pixel by pixel, a wavefront at a time: what `choose` makes of each one's logit."""
-    decoder = model.networks.decoder
-    features = decoder.features(_vectors(z))
+    decoder = _binary_decoder(model)
+    features = decoder.features(_arrays(z))
     count, height, width = features.shape[:3]
     window = decoder.window
     # Windows reach beyond the borders, where nothing is: 0, neither black nor white.
@@ -171,19 +191,19 @@ def run_pixels(model: SmallModel, z: Latents, choose: ChooseBits) -> Bitmaps:
 
 def pixel_logits(model: SmallModel, images: Bitmaps, z: Latents) -> NDArray[np.int64]:
     """The logit of every pixel given those before it, LOGIT units [N, H, W]."""
-    decoder = model.networks.decoder
+    decoder = _binary_decoder(model)
     windows = decoder.window.gather(shown(images))
-    return decoder.logits(windows, decoder.features(_vectors(z))).astype(np.int64)
+    return decoder.logits(windows, decoder.features(_arrays(z))).astype(np.int64)
 
 
-def posterior_means(model: SmallModel, images: Bitmaps) -> Latents:
+def posterior_means(model: SmallModel, images: Images) -> Latents:
     """The mean of q(z | x) of each image."""
     return _posterior(model, images)[0]
 
 
-def _posterior(model: SmallModel, images: Bitmaps) -> tuple[Latents, Latents]:
+def _posterior(model: SmallModel, images: Images) -> tuple[Latents, Latents]:
     """q(z | x): means in LATENT units, and table indices of the scales."""
-    mean, scale = (_maps(x) for x in model.networks.posterior(images))
+    mean, scale = (_latents(x) for x in model.networks.posterior(images))
     half = int(CODE_SCALE_INDEX.scale) // 2
     return mean, scale + half >> CODE_SCALE_INDEX.frac_bits
 
@@ -191,7 +211,14 @@ def _posterior(model: SmallModel, images: Bitmaps) -> tuple[Latents, Latents]:
 def invert_latents(model: SmallModel, z: Latents) -> Latents:
     """eps = f^-1(z)."""
     prior = model.networks.prior
-    return z if prior is None else _maps(prior.invert(_vectors(z)))
+    return z if prior is None else _latents(prior.invert(_arrays(z)))
+
+
+def _binary_decoder(model: SmallModel) -> BinaryDecoder:
+    decoder = model.networks.decoder
+    if not isinstance(decoder, BinaryDecoder):
+        raise TypeError("only models of black and white images code them")
+    return decoder
 
 
 def _symbol_indices(model: SmallModel, shape: tuple[int, ...], level: int) -> NDArray[np.int64]:
@@ -211,11 +238,14 @@ def _pop(model: SmallModel, stack: AnsStack, kind: str, indices: Latents) -> Lat
     return symbols.reshape(indices.shape).astype(np.int64)
 
 
-def _vectors(latent: Latents) -> Floats:
-    """Maps of one position [N, C, 1, 1] as what networks take: float32 [N, C]."""
-    return latent[:, :, 0, 0].astype(np.float32)
+def _arrays(latent: Latents) -> Floats:
+    """Latents [N, C, rows, columns] as networks take them: vectors [N, C], or maps with channels
+    last."""
+    x = latent.astype(np.float32).transpose(0, 2, 3, 1)
+    return x[:, 0, 0] if x.shape[1] == 1 else x
 
 
-def _maps(x: Floats) -> Latents:
-    """The inverse of _vectors."""
-    return x[:, :, None, None].astype(np.int64)
+def _latents(x: Floats) -> Latents:
+    """The inverse of _arrays."""
+    whole = x.astype(np.int64)
+    return whole[:, :, None, None] if whole.ndim == 2 else whole.transpose(0, 3, 1, 2)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vlaecodec.entropy.mixture import MixtureCurves
 from vlaecodec.entropy.scales import CODE_SCALES, FRACTIONS, LOGIT_LIMIT, SCALES
 from vlaecodec.entropy.tables import FrequencyTables
 from vlaecodec.frozen.small import SmallNetworks
@@ -24,6 +26,9 @@ from vlaecodec.networks.binary.preset import Preset
 SMALL_MODEL_KIND = "small-vlae/1"
 """Names the structure that the weights are for."""
 
+CURVES = fields(MixtureCurves)
+"""A colour model stores each as `curves.NAME`."""
+
 LEVELS = 9
 """How finely a file can hold a latent; see level_step."""
 
@@ -33,6 +38,7 @@ TABLE_COUNTS = {
     "posterior": CODE_SCALES,
     "logit": 2 * LOGIT_LIMIT + 1,
 }
+"""Colour models have no logits, but curves."""
 
 
 def level_step(level: int) -> int:
@@ -52,6 +58,12 @@ class SmallModel(FrozenModel):
         super().__init__(weights, tables)
         self.preset = preset
         self.networks = SmallNetworks(weights, preset)
+        self.curves: MixtureCurves | None = None
+        """Of colour models."""
+        if preset.colours > 1:
+            stored = weights.within("curves")
+            self.curves = MixtureCurves(**{field.name: stored[field.name] for field in CURVES})
+            self.curves.check()
         self.spread: NDArray[np.int16] = weights["spread"]
         """Scale indices of eps at each level, [LEVELS, elements]; see tables.latent_scale."""
         if self.spread.shape != (LEVELS, int(np.prod(self.latent_shape))) or not (
@@ -79,5 +91,6 @@ def read_small_model(data: bytes) -> SmallModel:
 
 def _build_small_model(weights: Tensors, metadata: dict[str, str]) -> SmallModel:
     preset = Preset(**json.loads(metadata["preset"]))
-    tables = {kind: read_tables(weights, kind, n) for kind, n in TABLE_COUNTS.items()}
+    kinds = [kind for kind in TABLE_COUNTS if preset.colours == 1 or kind != "logit"]
+    tables = {kind: read_tables(weights, kind, TABLE_COUNTS[kind]) for kind in kinds}
     return SmallModel(weights, tables, preset)

@@ -1,4 +1,4 @@
-"""Small black and white images to files and back, with one of the paper's models."""
+"""Small images to files and back, with one of the paper's models."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaecodec.binary.codec import (
-    decode_bitmap,
-    draw_bitmaps,
-    encode_bitmap,
+    decode_image,
+    draw_images,
+    encode_image,
     encode_level,
-    to_bitmap,
+    to_images,
     to_pixels,
 )
 from vlaecodec.binary.coder import Latents, level_quality_code, quality_level
@@ -33,7 +33,7 @@ from vlaecodec.codec.tiles import check_pixels
 from vlaecodec.errors import ParameterError
 from vlaecodec.model.registry import PSNR, ModelEntry
 from vlaecodec.networks.common.formats import LATENT
-from vlaecodec.picture.image import Picture, Pixels
+from vlaecodec.picture.image import Picture, Pixels, to_grey
 
 LOSSY_QUALITY = 50.0
 """Default quality of lossy files; a lossless file takes what makes it smallest."""
@@ -69,7 +69,7 @@ class BinaryCodec:
     def decode(
         self, container: Container, options: DecodeOptions, progress: ProgressCallback | None
     ) -> Pixels:
-        """The picture in a file, uint8 [H, W, 3] of 0 and 255.
+        """The picture in a file, uint8 [H, W, 3].
 
         Raises DamagedError, ParameterError or ReproductionError.
         """
@@ -83,9 +83,8 @@ class BinaryCodec:
         if options.texture is not None:
             code = texture_to_code(options.texture)
         seed = header.seed if options.seed is None else options.seed
-        pixels = to_pixels(
-            decode_bitmap(self.model, container, code, seed, preview=options.preview)
-        )
+        pixels = to_pixels(decode_image(self.model, container, code, seed, preview=options.preview))
+        pixels = to_grey(pixels) if header.grey else pixels
         if options.region is not None:
             box = check_region(options.region, header.width, header.height)
             pixels = np.ascontiguousarray(pixels[pixel_window(box)])
@@ -98,7 +97,7 @@ class BinaryCodec:
         if latent.shape != self.model.latent_shape:
             raise ParameterError(f"the latent must have shape {list(self.model.latent_shape)}")
         units = np.clip(np.rint(latent * LATENT.scale), LATENT.low, LATENT.high).astype(np.int64)
-        return to_pixels(draw_bitmaps(self.model, units[None], 0, 0))
+        return to_pixels(draw_images(self.model, units[None], 0, 0))
 
     def decode_reduced(
         self,
@@ -125,7 +124,7 @@ class BinaryEncoder:
         name = codec.entry.name
         if options.roi is not None or options.tune not in (None, PSNR):
             raise ParameterError(f"roi and tune are for photos; model {name!r} is not")
-        self.bitmap = to_bitmap(picture, name, codec.model)
+        self.image = to_images(picture, name, codec.model)
         if options.allowed_error:
             raise ParameterError(f"model {name!r} has no near-lossless files: lossless or lossy")
         self.codec, self.picture = codec, picture
@@ -140,7 +139,8 @@ class BinaryEncoder:
 
     def mean_image(self, draft: BinaryDraft) -> Pixels:
         """What most draws show."""
-        return to_pixels(draw_bitmaps(self.codec.model, draft.z, 0, 0))
+        pixels = to_pixels(draw_images(self.codec.model, draft.z, 0, 0))
+        return to_grey(pixels) if self.picture.grey else pixels
 
     def latent(self, draft: BinaryDraft) -> NDArray[np.float32]:
         """z of a draft, float32 [C, side, side]."""
@@ -162,15 +162,15 @@ class BinaryEncoder:
 
     def _at_level(self, level: int) -> BinaryDraft:
         model = self.codec.model
-        tile, z = encode_level(model, self.bitmap, level)
-        pixels = [encode_bitmap(model, self.bitmap, z)] if self.options.is_exact else []
+        tile, z = encode_level(model, self.image, level)
+        pixels = [encode_image(model, self.image, z)] if self.options.is_exact else []
         return BinaryDraft(level_quality_code(level), [tile], z, pixels)
 
     def _header(self, draft: BinaryDraft, texture_code: int) -> Header:
         seed = self.options.seed
         return Header(
-            width=self.bitmap.shape[2],
-            height=self.bitmap.shape[1],
+            width=self.image.shape[2],
+            height=self.image.shape[1],
             quality_code=draft.quality_code,
             fingerprint=self.codec.entry.fingerprint,
             texture_code=texture_code,

@@ -99,6 +99,11 @@ class Layer:
         """How many channels come out."""
         return len(self.bias)
 
+    @property
+    def taps(self) -> Floats:
+        """The weights of a 3x3 convolution, [out, 9 taps, in]."""
+        return self.matrix.reshape(self.outputs, 9, -1)
+
     def part(self, outputs: slice) -> Layer:
         """The layer of some of the outputs."""
         return self.remade(self.matrix[outputs], self.bias[outputs], self.target)

@@ -14,17 +14,10 @@ from vlaecodec.entropy.scales import MEAN_UNITS, MIXTURE_LOGIT_UNITS, MIXTURE_SC
 from vlaecodec.networks.binary.causal_decoder import CausalDecoder
 from vlaecodec.networks.binary.mixture_nats import mixture_nats
 from vlaecodec.networks.binary.preset import Preset
+from vlaecodec.networks.binary.sample_units import COLOURS, GREY, SAMPLE_UNITS
 from vlaecodec.networks.common.fixed_point import ExactLinear, ste_round
 from vlaecodec.networks.common.formats import MIXTURE, POSITIVE, SIGNED
 from vlaecodec.networks.common.gather import gather_windows
-
-SAMPLE_UNITS = 4
-"""SIGNED units for each step of a sample."""
-
-COLOURS = 3
-
-GREY = (1, 2, 1)
-"""Quarters of red, green and blue that windows show of brightness."""
 
 _INITIAL_SCALE = 6.0
 """Octaves above the smallest: four grey levels."""

@@ -57,7 +57,7 @@ def train_preset(preset: str, data: Path, **options: Any) -> None:
 
 
 @click.command("export-preset")
-@click.argument("preset", metavar="NAME", type=click.Choice([n for n in PRESETS if n != "cifar10"]))
+@click.argument("preset", metavar="NAME", type=click.Choice(list(PRESETS)))
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
 @click.argument("folder", type=PATH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vlaecodec.binary.model import LEVELS, SMALL_MODEL_KIND, level_step, read_small_model
+from vlaecodec.entropy.mixture import mixture_curves
 from vlaecodec.entropy.scales import SCALE_MIN, SCALE_RATIO, SCALES
 from vlaecodec.entropy.tables import small_model_tables
 from vlaecodec.frozen.tensors import Tensors, read_metadata, read_tensors
@@ -31,8 +33,8 @@ _SPREAD_IMAGES = 2000
 def export_small(checkpoint: Path, folder: Path, images: Tensor, summary: str, data: str) -> str:
     """Write weights and model card to the folder, and list the model in the index beside it.
 
-    images: the training images, uint8 [N, 1, H, W], from which it is measured how the latents are
-    spread. `data` says what the model was trained on. Returns the weights' SHA-256.
+    images: the training images, uint8 [N, 1 or 3, H, W], from which it is measured how the latents
+    are spread. `data` says what the model was trained on. Returns the weights' SHA-256.
     """
     sizes, progress = read_progress(checkpoint)
     weights = whole_weights(checkpoint, images)
@@ -51,7 +53,12 @@ def whole_weights(checkpoint: Path, images: Tensor) -> bytes:
     load_weights(checkpoint, network, "average")
     tensors = integer_layers(network)
     tensors["spread"] = measure_spread(network, images[:: max(1, len(images) // _SPREAD_IMAGES)])
-    tensors |= table_tensors(small_model_tables())
+    tables = small_model_tables()
+    if network.preset.colours > 1:
+        del tables["logit"]
+        for name, curve in asdict(mixture_curves()).items():
+            tensors[f"curves.{name}"] = torch.from_numpy(curve)
+    tensors |= table_tensors(tables)
     metadata = {"kind": SMALL_MODEL_KIND, "preset": json.dumps(sizes)}
     return save({n: t.contiguous() for n, t in tensors.items()}, metadata)
 
@@ -86,9 +93,11 @@ def _read_small(folder: Path) -> tuple[SmallVLAE, Tensors]:
 def measure_spread(network: SmallVLAE, images: Tensor) -> Tensor:
     """Scale indices of eps = f^-1(mean of q(z | x)) on the grid of each level.
 
-    images: uint8 [N, 1, H, W], brightness. Returns int16 [LEVELS, elements].
+    images: uint8 [N, 1, H, W], brightness, or [N, 3, H, W]. Returns int16 [LEVELS, elements].
     """
-    samples = to_samples(images, torch.Generator().manual_seed(0))
+    samples = images
+    if images.shape[1] == 1:
+        samples = to_samples(images, torch.Generator().manual_seed(0))
     mean, _ = network.posterior(network_image(samples))
     eps = mean if network.prior is None else network.prior.invert(mean)
     deviation = eps.flatten(1).square().mean(0).sqrt().clamp_min(1.0)
@@ -129,7 +138,7 @@ Validation images, which are not trained on; one draw of the bound each, average
 
 ## Limits
 
-- Black and white images of this data set's kind and size only.
+- {kind} images of this data set's kind and size only.
 - The bound was still falling when training stopped.
 """
 
@@ -143,7 +152,8 @@ def _card(
     sizes: dict[str, object],
     progress: Progress,
 ) -> str:
-    pixels = Preset(**sizes).image_px ** 2  # type: ignore[arg-type]
+    preset = Preset(**sizes)  # type: ignore[arg-type]
+    pixels = preset.image_px**2
     rows = [
         f"| {row['pixels'] // pixels:,} | {row['seconds']:.0f} | {row['loss']:.2f} "
         f"| {row['kl_nats']:.2f} |"
@@ -160,6 +170,7 @@ def _card(
         hours=progress.seconds / 3600,
         sizes=", ".join(f"{key} {value}" for key, value in sizes.items()),
         data=data,
+        kind="Black and white" if preset.colours == 1 else "Colour",
         units=int(LATENT.scale),
         rows="\n".join(rows),
     )
