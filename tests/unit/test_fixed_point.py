@@ -41,7 +41,10 @@ def eight_bits(x: torch.Tensor) -> torch.Tensor:
 def test_parameters_satisfy_the_proof_for_any_weights(source: Format, scale: float) -> None:
     torch.manual_seed(1)
     grouped = source is STREAM
-    layer = ExactConv2d(192, 32, source, SIGNED, 3 if grouped else 1, groups=32 if grouped else 1)
+    channels = 32 if grouped else 192
+    layer = ExactConv2d(
+        channels, 32, source, SIGNED, 3 if grouped else 1, groups=32 if grouped else 1
+    )
     with torch.no_grad():
         layer.weight.mul_(scale)
         layer.bias.normal_().mul_(scale)
@@ -49,7 +52,7 @@ def test_parameters_satisfy_the_proof_for_any_weights(source: Format, scale: flo
     frozen = stored_layer(weight, bias, shift, source)
     assert weight.abs().max() <= WEIGHT_LIMIT
     assert torch.equal(weight.double(), eight_bits(weight))
-    x = whole_input(layer, 192, 0)
+    x = whole_input(layer, channels, 0)
     exact = torch.nn.functional.conv2d(
         eight_bits(x), weight.double(), bias.double(), padding=layer.padding, groups=layer.groups
     )

@@ -28,8 +28,13 @@ def gather_pass(x: NDArray[Any], number: int) -> NDArray[Any]:
 
 
 def scatter_pass(part: NDArray[Any], number: int) -> NDArray[Any]:
-    """Put a part [C / 4, rows, columns] back in its place, zeros elsewhere: [C, rows, columns]."""
-    quarters = np.zeros((4, *part.shape), part.dtype)
+    """Put a part [C / 4, rows, columns] back in its place, zeros elsewhere: [C, rows, columns].
+
+    In memory each place's channels are together, as networks take them.
+    """
+    count = len(part)
+    whole = np.zeros((*part.shape[1:], 4 * count), part.dtype)
     for rows, columns, quarter in places(number):
-        quarters[quarter, :, rows, columns] = part[:, rows, columns]
-    return quarters.reshape(-1, *part.shape[1:])
+        channels = slice(quarter * count, (quarter + 1) * count)
+        whole[rows, columns, channels] = np.moveaxis(part[:, rows, columns], 0, -1)
+    return np.moveaxis(whole, -1, 0)

@@ -101,4 +101,5 @@ def pad_edges(pixels: Pixels) -> Pixels:
 def empty_latent(model: PhotoModel, shape: tuple[int, ...]) -> LatentArray:
     """Zeros for the latents of a picture: int16 [C, ceil(H / 16), ceil(W / 16)]."""
     rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
-    return np.zeros((model.arch.latent_channels, rows, columns), np.int16)
+    # In memory each place's channels are together, as the networks take them.
+    return np.moveaxis(np.zeros((rows, columns, model.arch.latent_channels), np.int16), -1, 0)
