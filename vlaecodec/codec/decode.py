@@ -42,7 +42,7 @@ def decode(
     block_px: the reconstruction is computed in blocks of this size, a multiple of 16; smaller ones
     take less memory and more time. Any gives the same pixels.
     threads: how many to compute with; by default the idle cores that are ours, at most as many as
-    torch has, and one for a small picture.
+    OMP_NUM_THREADS says or torch has, and one for a small picture.
 
     Raises DamagedError, ModelError, ParameterError (also for more than max_pixels) or
     ReproductionError.

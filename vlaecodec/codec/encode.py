@@ -58,7 +58,7 @@ def encode(
     verify: decode the file, by another way than it was made, before it is returned; takes about as
     long as decoding.
     threads: how many to compute with; by default the idle cores that are ours, at most as many as
-    torch has, and one for a small picture.
+    OMP_NUM_THREADS says or torch has, and one for a small picture.
 
     An alpha channel is kept exactly; where it is 0 the colours of a lossy file may be anything.
     Raises ImageError, ParameterError (also if no quality meets the target), ModelError, or
