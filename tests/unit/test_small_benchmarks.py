@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.bits_back import code_chain, measure_dithered, measure_payloads
 from benchmarks.colour_draws import redraw
+from benchmarks.lossless import pillow
 from benchmarks.paper_ablations import checkpoint_path, read_windows
 from benchmarks.paper_sheets import (
     draw_sheet,
@@ -20,6 +21,7 @@ from benchmarks.paper_sheets import (
 )
 from benchmarks.photo_crops import crop
 from benchmarks.representation import linear_probe_accuracy, neighbours_accuracy
+from benchmarks.small_lossless import lay_out, measure
 from tests.small import SIZES, TINY, black_and_white, export_untrained, lively
 from vlaecodec.binary.codec import draw_bitmaps
 from vlaecodec.binary.coder import posterior_means
@@ -145,3 +147,22 @@ def test_crops_are_squares_of_the_photo() -> None:
     assert all(x.shape == (32, 32, 3) for x in crops)
     assert all(np.ptp(x, axis=0).max() == 0 for x in crops)
     assert len({x.tobytes() for x in crops}) > 10
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_a_sheet_holds_every_image(colours) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (43, 4, 6, *colours), dtype=np.uint8)
+    sheet = lay_out(images)
+    assert sheet.shape == (8, 240, *colours)
+    assert np.array_equal(sheet[:4, 12:18], images[2])
+    assert np.array_equal(sheet[4:, 6:12], images[41])
+    assert not sheet[4:, 18:].any()
+
+
+def test_the_rivals_files_are_measured_whole() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    row = measure(pillow("PNG"), images)
+    assert row["one_by_one"] > row["one_sheet"] > 8  # noise, and headers
+    broken = replace(pillow("PNG"), encode=lambda image: pillow("JPEG").encode(image))
+    with pytest.raises(ValueError, match="does not decode"):
+        measure(broken, images)
