@@ -50,11 +50,19 @@ COMPARED = (
 )
 """What is trained on every other: the VLAE, a plain VAE, one with an IAF posterior, a PixelCNN."""
 
-COLOUR_VARIANTS: dict[str, dict[str, Any]] = {
+CONTEXTS: dict[str, dict[str, Any]] = {
     "colour context": {},
     "grey context": {"grey_context": True},
 }
-"""What is trained on colour images: the latent tells all colour if windows show brightness only."""
+"""The latent tells all colour if windows show brightness only."""
+
+COLOUR_VARIANTS: dict[str, dict[str, Any]] = CONTEXTS | {
+    "window 5x2": {"window_width": 5, "window_height": 2},
+    "Gaussian prior": GAUSSIAN,
+    "unconditional decoder": {"conditional": False},
+    "factorised decoder": GAUSSIAN | NO_WINDOW,
+}
+"""What is trained on colour images, whose window is 7x4 by default."""
 
 SMALLER_COLOUR: dict[str, Any] = {
     "half_channels": 48,
@@ -104,7 +112,7 @@ def read_windows(work: Path, preset: str, data: Dataset) -> dict[str, SmallModel
 
 def read_contexts(work: Path, preset: str) -> dict[str, SmallVLAE]:
     """The colour models that were trained, as floats."""
-    paths = {name: checkpoint_path(work, preset, name) for name in COLOUR_VARIANTS}
+    paths = {name: checkpoint_path(work, preset, name) for name in CONTEXTS}
     return {name: read_network(path) for name, path in paths.items() if path.exists()}
 
 

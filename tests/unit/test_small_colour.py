@@ -33,10 +33,16 @@ from vlaecodec.networks.binary.posterior import network_image
 from vlaecodec.networks.common.fixed_point import set_quantised
 from vlaecodec.training.binary.export import import_small
 
+KINDS = {
+    "colour context": {},
+    "grey context": {"grey_context": True},
+    "no context": {"window_width": 0, "window_height": 0},
+}
 
-@pytest.fixture(params=[False, True], ids=["colour context", "grey context"])
+
+@pytest.fixture(params=list(KINDS))
 def model(request, tmp_path, monkeypatch) -> SmallModel:
-    preset = replace(TINY_COLOUR, grey_context=request.param)
+    preset = replace(TINY_COLOUR, **KINDS[request.param])
     export_untrained(tmp_path / "tiny", preset)
     monkeypatch.setenv("VLAECODEC_MODELS", str(tmp_path))
     return load_small_model(find_model("tiny"))
@@ -66,7 +72,7 @@ def test_frozen_networks_are_those_that_trained(model, tmp_path) -> None:
     expected = nats.numpy() / np.log(2)
     # Where a sample is not nearly impossible, for which tables keep little.
     likely = expected < 25
-    assert likely.mean() > 0.2
+    assert likely.sum() > 5
     assert np.quantile(np.abs(bits / expected - 1)[likely], 0.95) < 0.01
 
 

@@ -31,8 +31,10 @@ class ColourDecoder:
         self.features = LatentFeatures(weights.within("features"), preset)
         inputs, outputs = self.shown * self.window.size, 3 * self.components
         self.hidden = hidden_layers(weights, preset, inputs + preset.local_features)
-        sizes = (inputs, COLOURS)
-        self.predict = Layer.pointwise(weights.within("predict"), sizes, SIGNED, MIXTURE)
+        predict = weights.within("predict")
+        self.predict = (
+            Layer.pointwise(predict, (inputs, COLOURS), SIGNED, MIXTURE) if inputs else None
+        )
         width, merged = preset.local_channels, preset.colour_channels
         self.heads = []
         for known in range(COLOURS):
@@ -60,6 +62,8 @@ class ColourDecoder:
         hidden = np.concatenate([contrasts, features], axis=-1)
         for layer in self.hidden:
             hidden = pointwise(hidden, layer)
+        if self.predict is None:
+            return hidden, np.zeros((*hidden.shape[:-1], COLOURS), np.float32)
         return hidden, pointwise(as_operand(contrasts), self.predict)
 
     def colour(self, number: int, hidden: Floats, predicted: Floats, samples: NDArray[Any]) -> Ints:

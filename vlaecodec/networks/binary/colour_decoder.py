@@ -59,25 +59,25 @@ class ColourDecoder(CausalDecoder):
         shown = 1 if preset.grey_context else COLOURS
         inputs = shown * self.window.size
         # A linear predictor of each colour, so that the rest need only correct it.
-        self.predict = ExactLinear((inputs,), COLOURS, SIGNED, MIXTURE)
+        self.predict = ExactLinear((inputs,), COLOURS, SIGNED, MIXTURE) if inputs else None
         width, merged = preset.local_channels, preset.colour_channels
         self.heads = nn.ModuleList(
             MixtureHead(width, merged, known, preset.mixture_components) for known in range(COLOURS)
         )
         with torch.no_grad():
             self.enter.weight.mul_(0.5)
-            self.predict.weight.mul_(0.1)
-            if self.window.size:
-                self._start_at_reference(shown)
+            if self.predict is not None:
+                self._start_at_reference(self.predict, shown)
 
-    def _start_at_reference(self, shown: int) -> None:
+    def _start_at_reference(self, predict: ExactLinear, shown: int) -> None:
         """Predict the reference at first, and let brightness not drown the contrasts."""
         inputs = shown * self.window.size
         self.enter.weight[:, inputs - shown : inputs].mul_(0.3)
+        predict.weight.mul_(0.1)
         # SIGNED units of a sample to MEAN_UNITS of it, in units of value.
         gain = MEAN_UNITS / SAMPLE_UNITS * SIGNED.scale / MIXTURE.scale
         for colour in range(COLOURS):
-            self.predict.weight[colour, inputs - shown + colour % shown] = gain
+            predict.weight[colour, inputs - shown + colour % shown] = gain
 
     def context(self, image: Tensor) -> Tensor:
         """What windows show of samples 0..255, [B, 3, H, W]: SIGNED [B, H, W, 3 or 1]."""
@@ -105,10 +105,13 @@ class ColourDecoder(CausalDecoder):
         in MEAN_UNITS less MIDDLE_SAMPLE, [..., COLOURS].
         """
         contrasts = self.contrasts(window)
+        hidden = self.hidden_units(contrasts, features)
+        if self.predict is None:
+            return hidden, hidden.new_zeros((*hidden.shape[:-1], COLOURS), dtype=torch.float32)
         # Training's autocast would round weights to 8 bits: as much as smooth colours vary.
         with torch.autocast(window.device.type, enabled=False):
             predicted: Tensor = self.predict(contrasts.float())
-        return self.hidden_units(contrasts, features), predicted
+        return hidden, predicted
 
     def colour(self, number: int, hidden: Tensor, predicted: Tensor, samples: Tensor) -> Tensor:
         """One colour's mixture, MIXTURE [..., components, 3]; means may be beyond its range.
@@ -124,7 +127,7 @@ class ColourDecoder(CausalDecoder):
         """By how much samples differ from their linear predictions: SIGNED, both of one shape."""
         distance = (samples - MIDDLE_SAMPLE) * SAMPLE_UNITS
         distance = distance - predicted * (SAMPLE_UNITS / MEAN_UNITS)
-        return SIGNED.clamp(ste_round(distance) if self.predict.quantised else distance)
+        return SIGNED.clamp(ste_round(distance) if self.enter.quantised else distance)
 
     def nats(self, image: Tensor, features: Tensor, places: Tensor | None = None) -> Tensor:
         """-log p(x | z) of every pixel, float [B, pixels]; image: [B, 3, H, W] of 0..255.
