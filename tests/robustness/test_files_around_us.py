@@ -6,13 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from vlaecodec.cli import files
-from vlaecodec.cli.files import check_output, read_head, read_vlae, remove_stale, write_output
+from vlaecodec import decode_file, encode_file, writing
+from vlaecodec.cli.files import check_output, read_head, read_vlae, write_output
 from vlaecodec.cli.reporting import printable
 from vlaecodec.errors import DamagedError, OutputError
+from vlaecodec.writing import remove_stale
 
-OLD = time.time() - 2 * files.STALE_S
+OLD = time.time() - 2 * writing.STALE_S
 
 
 def test_what_replaces_a_private_file_is_private(tmp_path) -> None:
@@ -71,7 +73,7 @@ def test_what_a_live_process_holds_or_has_just_begun_is_left(tmp_path) -> None:
     held.mkdir()
     new.write_bytes(b"")
     handle = os.open(held, os.O_RDONLY)
-    files.hold(handle)
+    writing.hold(handle)
     os.utime(held, (OLD, OLD))
     try:
         remove_stale(tmp_path)
@@ -106,3 +108,18 @@ def test_an_index_of_brackets_is_one_clear_error(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("VLAECODEC_MODELS", str(tmp_path))
     with pytest.raises(ModelError, match="no usable model index"):
         list_models()
+
+
+def test_the_python_functions_write_as_the_commands_do(tmp_path) -> None:
+    picture, private, link = tmp_path / "in.png", tmp_path / "a.vlae", tmp_path / "link.vlae"
+    Image.new("RGB", (16, 16), "teal").save(picture)
+    private.write_bytes(b"old")
+    private.chmod(0o600)
+    encode_file(picture, private, lossless=True)
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="link to nothing"):
+        encode_file(picture, link, lossless=True)
+    with pytest.raises(OutputError, match="link to nothing"):
+        decode_file(private, link, format_name="PNG")
+    assert {path.name for path in tmp_path.iterdir()} == {"in.png", "a.vlae", "link.vlae"}

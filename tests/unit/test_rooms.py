@@ -15,6 +15,7 @@ PACKAGE = ROOT / "vlaecodec"
 # Each room may import only from the ones above it in this list, and from itself.
 ROOMS = [
     "errors",
+    "writing",
     "bitstream",
     "entropy",
     "picture",

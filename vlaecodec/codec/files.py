@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 from pathlib import Path
 from typing import IO, Unpack
 
@@ -18,6 +17,7 @@ from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.errors import InputError, OutputError
 from vlaecodec.picture.image import read_image
 from vlaecodec.picture.saving import SAVE_OPTIONS, save_image
+from vlaecodec.writing import is_special, reason_of, replacing
 
 Source = str | os.PathLike[str] | IO[bytes]
 Target = str | os.PathLike[str] | IO[bytes]
@@ -34,8 +34,9 @@ def encode_file(
     """Encode a picture file in any format that Pillow reads to a .vlae file.
 
     source, target: paths, or binary files open for reading and for writing. A target that is a path
-    is replaced when the whole file is there, not before. The rest is as in `encode`; returns what
-    the file says of itself. Raises what `encode` raises, InputError and OutputError.
+    is replaced when the whole file is there, not before, and keeps its mode. The rest is as in
+    `encode`; returns what the file says of itself. Raises what `encode` raises, InputError and
+    OutputError.
     """
     image = read_image(_read(source), to_8_bit=options.get("to_8_bit", False))
     data = encode(image, quality, progress=progress, **options)
@@ -73,22 +74,21 @@ def _read(source: Source) -> bytes:
     try:
         return Path(source).read_bytes()
     except (OSError, ValueError) as error:
-        raise InputError(f"{source}: {_reason(error)}") from error
+        raise InputError(f"{source}: {reason_of(error)}") from error
 
 
 def _write(target: Target, data: bytes) -> None:
     if not isinstance(target, str | os.PathLike):
         target.write(data)
         return
-    path = Path(target)
-    temporary = path.with_name(f".vlaecodec-{secrets.token_hex(8)}.tmp")
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        if is_special(Path(target)):
+            Path(target).write_bytes(data)
+            return
+        with replacing(os.fspath(target), force=True) as file:
+            file.write(data)
     except (OSError, ValueError) as error:
-        raise OutputError(f"{target}: {_reason(error)}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{target}: {reason_of(error)}") from error
 
 
 def _format_of(target: Target) -> str:
@@ -99,7 +99,3 @@ def _format_of(target: Target) -> str:
     if name not in SAVE_OPTIONS:
         raise OutputError(f"{target}: no format with that suffix is written here")
     return name
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

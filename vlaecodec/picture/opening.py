@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import threading
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -26,8 +26,6 @@ FORMATS = (
 
 _REDUCED_TAG = 254
 """NewSubfileType of a TIFF's page; bit 0: a smaller copy of another page."""
-
-_cut_off_lock = threading.Lock()
 
 
 def open_image(data: bytes) -> ImageFile.ImageFile:
@@ -134,11 +132,11 @@ def _load_cut_off(
 
 
 def _load_what_is_there(image: ImageFile.ImageFile) -> None:
-    """Pillow has one switch for the whole program."""
-    with _cut_off_lock:
-        before = ImageFile.LOAD_TRUNCATED_IMAGES
-        ImageFile.LOAD_TRUNCATED_IMAGES = True
-        try:
-            image.load()
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = before
+    """Finish an image whose loading broke off: what was decoded until then is in it.
+
+    Pillow's own way, LOAD_TRUNCATED_IMAGES, is a switch that every thread of a program sees.
+    """
+    image.tile = []
+    with suppress(OSError):
+        image.load_end()
+    image.load()

@@ -25,9 +25,9 @@ from vlaecodec.cli.batch.worker import (
     limit_threads,
     waiting_folders,
 )
-from vlaecodec.cli.files import remove_unfinished
 from vlaecodec.errors import VlaeError
 from vlaecodec.model.threads import count_cores
+from vlaecodec.writing import remove_unfinished
 
 PROCESSES_MAX = 8
 """No more processes than this unless asked for: each holds a model and a picture."""

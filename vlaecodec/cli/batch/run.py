@@ -14,10 +14,11 @@ from vlaecodec.cli.batch.jobs import LOCAL, Outcome, say_outcome
 from vlaecodec.cli.batch.plan import Plan
 from vlaecodec.cli.batch.shards import Shards
 from vlaecodec.cli.batch.worker import Result, Work
-from vlaecodec.cli.files import check_output, remove_stale
+from vlaecodec.cli.files import check_output
 from vlaecodec.cli.progress import progress_bar, total_bar
 from vlaecodec.cli.reporting import printable, say
 from vlaecodec.errors import ParameterError
+from vlaecodec.writing import remove_stale
 
 Engine = Callable[..., Generator[Result, None, None]]
 """Called with jobs, their work, a number of processes or None, and force: does the jobs somewhere,

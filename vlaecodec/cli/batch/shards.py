@@ -15,8 +15,8 @@ from vlaecodec.cli.batch.names import is_shard
 from vlaecodec.cli.batch.plan import Plan
 from vlaecodec.cli.batch.tar import Member, add_member, list_members
 from vlaecodec.cli.batch.worker import Result, check_job
-from vlaecodec.cli.files import hold, name_unfinished, replacing
 from vlaecodec.errors import InputError, OutputError, VlaeError
+from vlaecodec.writing import hold, name_unfinished, replacing
 
 
 class Shards:
