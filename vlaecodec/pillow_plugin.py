@@ -16,7 +16,7 @@ from typing import IO, Any
 from PIL import Image, ImageFile
 
 from vlaecodec.bitstream.container import read_sections
-from vlaecodec.bitstream.header import MAGIC, MAX_SIDE_PX, Section, read_header
+from vlaecodec.bitstream.header import MAGIC, MAX_SIDE_PX, SAMPLE_SECTIONS, read_header
 from vlaecodec.codec.info import read_info
 from vlaecodec.codec.options import EncodeOptions, field_names
 from vlaecodec.errors import VlaeError
@@ -72,7 +72,7 @@ def _metadata_in(data: bytes) -> dict[str, bytes]:
     _, layout = read_header(data, max_pixels=MAX_SIDE_PX**2)
     found: dict[str, bytes] = {}
     for section, stored in read_sections(data, layout).items():
-        if section != Section.ALPHA and stored is not None:
+        if section not in SAMPLE_SECTIONS and stored is not None:
             with contextlib.suppress(VlaeError):
                 found |= read_metadata(section, stored).as_info()
     return found

@@ -14,6 +14,7 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import photo
+from tests.unit.test_drawn_parts import page
 from vlaecodec.cli.main import main
 
 PATIENCE_MS = 60_000
@@ -87,6 +88,7 @@ def files() -> dict[str, bytes]:
         "grey": vlaecodec.encode(photo(60, 90)[..., 1], 60, **nets),
         "alpha": vlaecodec.encode(Image.fromarray(alpha), 40, **nets),
         "pixel": vlaecodec.encode(photo(1, 1), 40, **nets),
+        "mixed": vlaecodec.encode(page(), 30),
         "webp": vlaecodec.encode(np.kron(np.eye(40), np.ones((3, 3))).astype(np.uint8) * 255, 50),
     }
 

@@ -484,6 +484,7 @@ def read_extras(data: bytes) -> tuple[Array | None, dict[int, bytes]]:
         alpha = np.asarray(Image.open(io.BytesIO(sections.pop(0))))
         alpha = alpha[..., 1] if alpha.ndim == 3 else alpha
         assert alpha.shape == (height + 1, width + 1)
+    sections.pop(5, None)
     return alpha, {kind: zlib.decompress(stored) for kind, stored in sections.items()}
 
 
@@ -548,6 +549,23 @@ def read_file(data: bytes) -> File:
     return File(width, height, grey, quality, texture, seed, error, boxes, latents, pixels)
 
 
+def lay_over(data: bytes, pixels: Array) -> Array:
+    """Section 9: the overlay, if there is one."""
+    flags, width, height = struct.unpack_from("<5xB4xHH", data)
+    offset = 19
+    kinds = [k for k in range(8) if flags & 4 and data[offset] >> k & 1]
+    if 5 not in kinds:
+        return pixels
+    sizes, offset = read_varints(data, offset + 1, len(kinds))
+    tiles = -(-(width + 1) // TILE) * -(-(height + 1) // TILE)
+    _, offset = read_varints(data, offset, tiles)
+    sections, _ = read_sections(data, offset + 2, kinds, sizes)
+    overlay = np.asarray(Image.open(io.BytesIO(sections[5])))
+    assert overlay.shape == (height + 1, width + 1, 4)
+    assert set(np.unique(overlay[..., 3])) <= {0, 255}
+    return np.where(overlay[..., 3:] == 255, overlay[..., :3], pixels)
+
+
 def decode(
     data: bytes, model_path: Path, strength: int | None = None, preview: bool = False
 ) -> Array:
@@ -579,8 +597,9 @@ def decode(
         return pixels
     strength = texture if strength is None else strength
     if strength == 0:
-        return mean
-    return draw(PixelDecoder(model, mean, trunk, 0, 1, grey), seed, strength)
+        return lay_over(data, mean)
+    drawn = draw(PixelDecoder(model, mean, trunk, 0, 1, grey), seed, strength)
+    return lay_over(data, drawn)
 
 
 def check(pixels: Array, boxes: list, parts: list) -> None:

@@ -83,6 +83,8 @@ def main() -> None:
         "grey-as-rgb": vlaecodec.encode(
             np.repeat(crop[:40, :56, 1:2], 3, axis=2), 30, only_nets=True
         ),
+        "mixed": vlaecodec.encode(draw_page(crop[:48, :64]), 40),
+        "mixed-texture": vlaecodec.encode(draw_page(crop[:48, :64]), 10, texture=0.5),
         "digit": vlaecodec.encode(draw_digit(), 60, model=SMALL_MODEL),
         "digit-lossless": vlaecodec.encode(draw_digit(), model=SMALL_MODEL, lossless=True),
     }
@@ -108,7 +110,7 @@ def main() -> None:
         "newer-version.5": good[:4] + b"\x63" + good[5:],
         "older-version.5": good[:4] + b"\x02" + good[5:],
         "reserved-flag.5": forge_header(good, 5, b"\x80"),
-        "reserved-section.5": forge_header(whole, 19, b"\x2f"),
+        "reserved-section.5": forge_header(whole, 19, b"\x4f"),
         "section-bit.4": whole[:sections] + bytes([whole[sections] ^ 1]) + whole[sections + 1 :],
         "cut-in-sections.4": whole[: sections + 20],
         "section-not-deflated.4": forge_section(whole, Section.XMP, b"not deflated"),
@@ -136,6 +138,16 @@ def draw_boxes() -> np.ndarray:
     pixels = np.full((40, 56, 3), (240, 241, 250), np.uint8)
     pixels[8:30, 10:40] = (20, 90, 200)
     pixels[::6, 4:-4] = (30, 30, 30)
+    return pixels
+
+
+def draw_page(picture: np.ndarray) -> np.ndarray:
+    """A photo below bars and lines, uint8 [88, 104, 3]."""
+    pixels = np.full((88, 104, 3), (250, 250, 245), np.uint8)
+    pixels[6:14, 4:-4:3] = (20, 20, 60)
+    pixels[20:24, 8:-30] = (200, 40, 40)
+    height, width = picture.shape[:2]
+    pixels[33 : 33 + height, 21 : 21 + width] = picture
     return pixels
 
 

@@ -69,11 +69,23 @@ class Section(IntEnum):
     EXIF = 2
     XMP = 3
     DENSITY = 4
+    OVERLAY = 5
 
     @property
     def title(self) -> str:
         """What to call it in a message."""
-        return ("alpha channel", "ICC profile", "EXIF", "XMP", "pixel density")[self]
+        return (
+            "alpha channel",
+            "ICC profile",
+            "EXIF",
+            "XMP",
+            "pixel density",
+            "overlay",
+        )[self]
+
+
+SAMPLE_SECTIONS = (Section.ALPHA, Section.OVERLAY)
+"""Have samples of the picture's size."""
 
 
 @dataclass(frozen=True)
@@ -277,6 +289,8 @@ def read_header(  # noqa: C901 - one field after the other, as FORMAT.md lists t
         raise UnsupportedError(f"the file uses features not known here (flags {flags:#04x})")
     if not QUALITY_CODE_MIN <= quality_code <= QUALITY_CODE_MAX:
         raise DamagedError("the quality is out of range")
+    if Section.OVERLAY in section_sizes and flags & (_HAS_PIXELS | _IS_WEBP):
+        raise DamagedError("there is an overlay over an exact picture")
     if texture_code > TEXTURE_UNIT or (max_error or 0) > MAX_ERROR:
         raise DamagedError("the texture's strength or the largest error is out of range")
     for section, size in section_sizes.items():
@@ -324,8 +338,8 @@ def restore_header(data: bytes) -> bytes | None:
 
 
 def _check_section_size(section: Section, size: int, error: type[VlaeError]) -> None:
-    """The alpha channel is bounded by the picture's size, when it is decoded."""
-    limit = _VARINT_MAX if section == Section.ALPHA else METADATA_MAX_BYTES
+    """What holds samples is bounded by the picture's size, when it is decoded."""
+    limit = _VARINT_MAX if section in SAMPLE_SECTIONS else METADATA_MAX_BYTES
     if size > limit:
         raise error(f"the {section.title} takes {size} bytes, more than the limit of {limit}")
 

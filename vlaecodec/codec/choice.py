@@ -1,8 +1,9 @@
-"""Which coding a picture gets: the networks', near-lossless where they end, or a lossless WebP.
+"""Which coding a picture gets: the networks', near-lossless, a lossless WebP, or several at once.
 
 The networks were made for photos. Drawings, screens and flat colours are often smaller as a
 lossless WebP than as anything lossy of the networks', and no photo is as near as a quality near 100
-promises. A cheap look at the picture comes first, so that photos do not wait for this.
+promises. Where text and drawings lie around photos, they become an overlay, exact, and the networks
+code the rest. A cheap look at the picture comes first, so that photos do not wait for this.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from vlaecodec.codec.rate_control import UnmetTargetError, find_draft, make_scal
 from vlaecodec.codec.stored import store_picture
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.networks.photo.architecture import LAMBDA_MAX, LAMBDA_MIN
+from vlaecodec.picture.alpha import fill_hidden
 from vlaecodec.picture.content import looks_drawn
+from vlaecodec.picture.drawn_parts import find_drawn_parts
 from vlaecodec.picture.image import Picture, Pixels
+from vlaecodec.picture.overlay import OPAQUE, Mask, encode_overlay
 from vlaecodec.picture.sections import write_sections
-from vlaecodec.picture.vp8l import estimate_vp8l
+from vlaecodec.picture.vp8l import SIDE_MAX_PX, estimate_vp8l
 
 TOP_DB, TOP_SLOPE_DB = 45.0, 2.0
 """What quality 100 promises at least, PSNR, and by how much less each step below it."""
@@ -72,9 +76,13 @@ def encode_best(
             progress(1.0)
         return webp
     coded = _encode_photo(encoder, picture, options, sections)
+    drawn = _find_drawn(picture, options)
+    if drawn is not None:
+        mixed = _encode_mixed(picture, options, sections, drawn)
+        coded = min(coded, mixed, key=lambda c: _cost(c, picture, options, drawn))
     if webp is None and _may_be_smaller(picture, options, coded):
         webp = store_picture(picture, options)
-    return coded.data if webp is None else _choose(coded, webp, picture, options)
+    return coded.data if webp is None else _choose(coded, webp, picture, options, drawn)
 
 
 def _encode_photo(
@@ -100,6 +108,28 @@ def _encode_photo(
     if limit is not None and draft.quality_code == QUALITY_CODE_MAX:
         return _fill_size(picture, options, sections, limit, coded)
     return coded
+
+
+def _find_drawn(picture: Picture, options: EncodeOptions) -> Mask | None:
+    """Where a picture is drawn, if that may be coded apart."""
+    if options.is_exact or options.target is not None or options.roi is not None:
+        return None
+    if max(picture.pixels.shape) > SIDE_MAX_PX or _promised_db(options) is not None:
+        return None
+    return find_drawn_parts(picture.pixels)
+
+
+def _encode_mixed(
+    picture: Picture, options: EncodeOptions, sections: Sections, drawn: Mask
+) -> _Coded:
+    """With the networks, and what is drawn as an overlay."""
+    filled = fill_hidden(picture.pixels, OPAQUE * (~drawn).astype(np.uint8))
+    overlay = encode_overlay(picture.pixels, drawn)
+    encoder = choose_codec(options).encoder(replace(picture, pixels=filled), options, None)
+    draft = encoder.encode_latents(options.quality)
+    shown = np.where(drawn[..., None], picture.pixels, encoder.mean_image(draft))
+    stored = {**sections, Section.OVERLAY: overlay}
+    return _Coded(_write(encoder.finish(draft), stored), shown)
 
 
 def _find_draft(encoder: Any, picture: Picture, options: EncodeOptions, sections: Sections) -> Any:
@@ -194,17 +224,30 @@ def _may_be_smaller(picture: Picture, options: EncodeOptions, coded: _Coded) -> 
     return ESTIMATE_PART * estimate_vp8l(picture.pixels) <= len(coded.data)
 
 
-def _choose(coded: _Coded, webp: bytes, picture: Picture, options: EncodeOptions) -> bytes:
+def _choose(
+    coded: _Coded, webp: bytes, picture: Picture, options: EncodeOptions, drawn: Mask | None
+) -> bytes:
     """The better of the networks' file and a WebP, which is exact."""
     limit = size_limit(options.target, picture.pixels)
     if limit is not None:
         return webp if len(webp) <= limit else coded.data
     if options.is_exact or options.target is not None:
         return min(webp, coded.data, key=len)
+    cost = _cost(coded, picture, options, drawn)
+    return webp if 8 * (len(webp) - NOTHING_BYTES) <= cost else coded.data
+
+
+def _cost(coded: _Coded, picture: Picture, options: EncodeOptions, drawn: Mask | None) -> float:
+    """Bits of a file, and what its errors are worth in bits; more where the picture is drawn.
+
+    drawn: where that is; None for all of it.
+    """
     quality = LOSSY_QUALITY if options.quality is None else options.quality
-    error = (picture.pixels.astype(np.int32) - coded.shown) ** 2
-    bits = 8 * len(coded.data) + _lambda_at(max(quality, DRAWN_QUALITY)) * error.sum() / 3
-    return webp if 8 * (len(webp) - NOTHING_BYTES) <= bits else coded.data
+    error = ((picture.pixels.astype(np.int32) - coded.shown) ** 2).sum(2)
+    in_drawing = error.sum() if drawn is None else error[drawn].sum()
+    worth = _lambda_at(quality) * (error.sum() - in_drawing)
+    worth += _lambda_at(max(quality, DRAWN_QUALITY)) * in_drawing
+    return float(8 * len(coded.data) + worth / 3)
 
 
 def _lambda_at(quality: float) -> float:

@@ -18,7 +18,8 @@ from vlaecodec.codec.stored import decode_samples
 from vlaecodec.errors import DamagedError
 from vlaecodec.model.threads import working_threads
 from vlaecodec.picture.image import Picture, Pixels, to_image
-from vlaecodec.picture.sections import read_sections
+from vlaecodec.picture.overlay import lay_over
+from vlaecodec.picture.sections import read_overlay, read_sections
 
 
 def decode(
@@ -83,7 +84,9 @@ def _decode(
     box = check_region(options.region or whole, header.width, header.height)
     area_px = (box.right - box.left) * (box.bottom - box.top)
     with working_threads(area_px, options.threads):
-        return codec_of(container).decode(container, options, progress)
+        pixels = codec_of(container).decode(container, options, progress)
+    overlay = read_overlay(container, keep_going=options.keep_going)
+    return pixels if overlay is None else lay_over(pixels, overlay[pixel_window(box)])
 
 
 def verify(

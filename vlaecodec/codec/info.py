@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vlaecodec.bitstream.header import MAGIC, MAX_SIDE_PX, VERSION, Section, read_header
+from vlaecodec.bitstream.header import (
+    MAGIC,
+    MAX_SIDE_PX,
+    VERSION,
+    Header,
+    Layout,
+    Section,
+    read_header,
+)
 from vlaecodec.errors import ModelError
 from vlaecodec.model.registry import find_fingerprint
 
@@ -38,7 +46,14 @@ class FileInfo:
     model: str | None
     """The model's name, or None if it is not installed or none is needed."""
     coding: str
-    """"networks", or "webp" for a picture that is stored as one lossless WebP."""
+    """"networks"; "webp" for a picture that is stored as one lossless WebP; "networks and webp" for
+    one whose drawn parts are."""
+
+
+def _name_coding(header: Header, layout: Layout) -> str:
+    if header.webp:
+        return "webp"
+    return "networks and webp" if Section.OVERLAY in layout.section_sizes else "networks"
 
 
 def is_vlae(data: bytes) -> bool:
@@ -75,5 +90,5 @@ def read_info(data: bytes, size_bytes: int | None = None) -> FileInfo:
         model_fingerprint=header.fingerprint.hex(),
         sections={section.name.lower(): n for section, n in layout.section_sizes.items()},
         model=model,
-        coding="webp" if header.webp else "networks",
+        coding=_name_coding(header, layout),
     )

@@ -14,7 +14,8 @@ from vlaecodec.errors import ParameterError
 from vlaecodec.model.threads import working_threads
 from vlaecodec.picture.image import Picture, to_grey, to_image
 from vlaecodec.picture.metadata import Metadata
-from vlaecodec.picture.sections import read_sections
+from vlaecodec.picture.overlay import lay_over_thumbnail
+from vlaecodec.picture.sections import read_overlay, read_sections
 
 
 def decode_thumbnail(
@@ -48,6 +49,9 @@ def decode_thumbnail(
     # The last row and column may reach over the picture's edge.
     covered = (0.0, 0.0, header.width / factor, header.height / factor)
     image = image.resize(size, Image.Resampling.LANCZOS, covered)
+    overlay = read_overlay(container, keep_going=keep_going)
+    if overlay is not None:
+        image = lay_over_thumbnail(image, overlay)
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha).resize(size, Image.Resampling.BOX))
     return image

@@ -1,7 +1,7 @@
 "use strict";
 // The page: one file at a time, from inside it, chosen or dropped.
 
-const SECTION = { alpha: 0, profile: 1 };
+const SECTION = { alpha: 0, profile: 1, overlay: 5 };
 const find = (id) => document.getElementById(id);
 const about = JSON.parse(find("about").textContent);
 const bytesOf = (id) => {
@@ -58,6 +58,12 @@ async function decodeNetworks(file) {
     let [red, green, blue] = [picture[from], picture[from + 1], picture[from + 2]];
     if (file.isGrey) red = green = blue = (red + 2 * green + blue + 2) >> 2;
     image.data.set([red, green, blue, 255], to);
+  }
+  const overlay = file.sections.get(SECTION.overlay);
+  if (overlay !== undefined) {
+    const { data } = await decodeImage(overlay, file.width, file.height);
+    for (let at = 0; at < data.length; at += 4)
+      if (data[at + 3] === 255) image.data.set(data.subarray(at, at + 3), at);
   }
   const alpha = file.sections.get(SECTION.alpha);
   if (alpha !== undefined) {

@@ -23,10 +23,16 @@ def looks_drawn(pixels: NDArray[np.uint8]) -> bool:
 
     Looks at some rows and columns only.
     """
+    if sample_equal_part(pixels) >= EQUAL_PART:
+        return True
+    return _has_few_colours(pixels[:: max(1, pixels.shape[0] // _SAMPLE_ROWS)])
+
+
+def sample_equal_part(pixels: NDArray[np.uint8]) -> float:
+    """`equal_part` of some rows, or of some columns if that is more."""
     rows = pixels[:: max(1, pixels.shape[0] // _SAMPLE_ROWS)]
     columns = pixels[:, :: max(1, pixels.shape[1] // _SAMPLE_ROWS)].swapaxes(0, 1)
-    equal = max(equal_part(rows), equal_part(columns))
-    return equal >= EQUAL_PART or _has_few_colours(rows)
+    return max(equal_part(rows), equal_part(columns))
 
 
 def equal_part(pixels: NDArray[np.uint8]) -> float:

@@ -57,7 +57,8 @@ def _describe_pixels(details: FileInfo) -> str:
     if details.coding == "webp":
         return "exact; stored as a lossless WebP"
     if details.max_error is None:
-        return "regenerated (lossy)"
+        drawn = "; drawn parts exact" if details.coding == "networks and webp" else ""
+        return f"regenerated (lossy){drawn}"
     share = details.latents_size_bytes / details.size_bytes
     kind = "exact (lossless)" if details.max_error == 0 else f"to within {details.max_error}"
     return f"{kind}; the first {share:.0%} of the file are a lossy preview"
