@@ -56,8 +56,10 @@ def test_photos_and_drawings_are_not_mixed() -> None:
 
 
 def test_a_clipped_sky_is_the_photos() -> None:
-    pixels = busy_photo(200, 240)
-    pixels[:90] = 255
+    pixels = np.asarray(busy_photo(200, 240)).copy()
+    ramp = np.linspace(0, 1, 30)[:, None, None]
+    pixels[:60] = 255
+    pixels[60:90] = np.round(255 * (1 - ramp) + pixels[60:90] * ramp)
     assert find_drawn_parts(pixels) is None
 
 
