@@ -22,6 +22,10 @@ _GREY_PNG = (8, 0, 0, 0, 0)
 """Bit depth, colour type, compression, filter, interlace of a PNG that we take."""
 
 
+_BAND_ROWS = 256
+"""A multiple of four."""
+
+
 def encode_alpha(alpha: Alpha) -> bytes:
     """The bytes of a PNG or WebP file."""
     image = Image.fromarray(alpha)
@@ -79,25 +83,67 @@ def fill_hidden(pixels: NDArray[np.uint8], alpha: Alpha) -> NDArray[np.uint8]:
     """Continue the colours smoothly where nothing of them shows, so that they cost few bits.
 
     pixels: uint8 [H, W, 3]. Averages of what shows, from ever larger blocks, fill what is hidden.
+    The two finest levels are made band by band: whole, they would take 30 times the pixels.
     """
-    shown = alpha > 0
-    if not shown.any():
+    if alpha.all():
+        return pixels
+    if not alpha.any():
         return np.zeros_like(pixels)
+    rows = len(alpha)
+    bands = [slice(top, top + _BAND_ROWS) for top in range(0, rows, _BAND_ROWS)]
+    levels = [_sums_of_four(pixels[band], alpha[band]) for band in bands]
+    coarse = _smooth(
+        np.concatenate([colour for colour, _ in levels]),
+        np.concatenate([weight for _, weight in levels]),
+    )
+    filled = pixels.copy()
+    for band in bands:
+        colour, weight = _weigh(pixels[band], alpha[band])
+        half = _halve(colour), _halve(weight)
+        below = coarse[band.start // 4 : -(-min(band.stop, rows) // 4)]
+        smooth = _finer(colour, weight, _finer(*half, below))
+        hidden = alpha[band] == 0
+        filled[band][hidden] = np.clip(np.round(smooth[hidden]), 0, 255)
+    return filled
+
+
+def _weigh(
+    pixels: NDArray[np.uint8], alpha: Alpha
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What shows, and 1 where something does: [H, W, 3] and [H, W, 1]."""
+    weight = (alpha > 0).astype(np.float32)[..., None]
+    return pixels * weight, weight
+
+
+def _sums_of_four(
+    pixels: NDArray[np.uint8], alpha: Alpha
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The same of blocks of 4 x 4."""
+    colour, weight = _weigh(pixels, alpha)
+    return _halve(_halve(colour)), _halve(_halve(weight))
+
+
+def _smooth(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Averages of what shows, and where none does those of larger blocks."""
     levels = []
-    weight = shown.astype(np.float32)
-    colour: NDArray[np.float32] = pixels * weight[..., None]
     while max(weight.shape) > 1 and not weight.all():
         levels.append((colour, weight))
-        colour, weight = _halve(colour), _halve(weight[..., None])[..., 0]
-    smooth = colour / np.maximum(weight, 1e-9)[..., None]
+        colour, weight = _halve(colour), _halve(weight)
+    smooth: NDArray[np.float32] = colour / np.maximum(weight, 1e-9)
     for colour, weight in reversed(levels):
-        rows, columns = weight.shape
-        below = smooth.repeat(2, 0).repeat(2, 1)[:rows, :columns]
-        known = np.minimum(weight, 1)[..., None]
-        smooth = known * colour / np.maximum(weight, 1e-9)[..., None] + (1 - known) * below
-    filled = pixels.copy()
-    filled[~shown] = np.clip(np.round(smooth[~shown]), 0, 255)
-    return filled
+        smooth = _finer(colour, weight, smooth)
+    return smooth
+
+
+def _finer(
+    colour: NDArray[np.float32], weight: NDArray[np.float32], below: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """A level's averages, filled up from the level with blocks twice as large."""
+    rows, columns, _ = weight.shape
+    below = below.repeat(2, 0).repeat(2, 1)[:rows, :columns]
+    known = np.minimum(weight, 1)
+    finer: NDArray[np.float32] = known * colour / np.maximum(weight, 1e-9) + (1 - known) * below
+    return finer
 
 
 def _halve(x: NDArray[np.float32]) -> NDArray[np.float32]:
