@@ -16,10 +16,9 @@ from vlaecodec.bitstream.header import (
     Layout,
     Section,
     read_header,
-    restore_header,
-    write_copy,
     write_header,
 )
+from vlaecodec.bitstream.header_copy import restore_header, write_copy
 from vlaecodec.errors import DamagedError, LossWarning, UnsupportedError
 
 

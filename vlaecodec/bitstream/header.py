@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import binascii
 import struct
-import zlib
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -57,7 +56,7 @@ _RESERVED_FLAGS = 0x80
 
 _VARINT_MAX = 2**28 - 1
 
-_COPY_END = struct.Struct("<II")
+COPY_END = struct.Struct("<II")
 """Follows the header's copy at the end of a robust file: its size, and the CRC-32 of both."""
 
 
@@ -314,27 +313,8 @@ def read_header(  # noqa: C901 - one field after the other, as FORMAT.md lists t
         robust=bool(flags & _HAS_COPY),
     )
     start = offset + _HEADER_CHECK.size
-    copy_size = start + _COPY_END.size if header.robust else 0
+    copy_size = start + COPY_END.size if header.robust else 0
     return header, Layout(start, sizes[:tiles], sizes[tiles:], section_sizes, webp_size, copy_size)
-
-
-def write_copy(head: bytes) -> bytes:
-    """What ends a robust file: its header once more, in a form that is found from the end."""
-    size = _COPY_END.pack(len(head), 0)[: CRC.size]
-    return head + size + CRC.pack(zlib.crc32(head + size))
-
-
-def restore_header(data: bytes) -> bytes | None:
-    """A robust file with its header as it was; None unless an intact copy of it ends the file."""
-    if len(data) < _COPY_END.size:
-        return None
-    size, check = _COPY_END.unpack_from(data, len(data) - _COPY_END.size)
-    head = data[-_COPY_END.size - size : -_COPY_END.size]
-    if len(head) < size or size > len(data) // 2 or not head.startswith(MAGIC):
-        return None
-    if zlib.crc32(head + data[-_COPY_END.size : -CRC.size]) != check:
-        return None
-    return head + data[size:]
 
 
 def _check_section_size(section: Section, size: int, error: type[VlaeError]) -> None:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from vlaecodec.bitstream.header import HEAD_BYTES, MAGIC, restore_header
+from vlaecodec.bitstream.header import HEAD_BYTES, MAGIC
+from vlaecodec.bitstream.header_copy import restore_header
 from vlaecodec.cli.batch.names import is_namesake, name_output
 from vlaecodec.errors import DamagedError, InputError, OutputError, ParameterError
 from vlaecodec.writing import is_special, reason_of, refuse_dangling, replacing

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from vlaecodec.bitstream.container import Container, read_container
-from vlaecodec.bitstream.header import MAX_PIXELS, restore_header
+from vlaecodec.bitstream.header import MAX_PIXELS
+from vlaecodec.bitstream.header_copy import restore_header
 from vlaecodec.bitstream.tiles import check_region, pixel_window
 from vlaecodec.codec.info import FileInfo, read_info
 from vlaecodec.codec.kinds import codec_of

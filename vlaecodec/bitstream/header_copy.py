@@ -1,0 +1,26 @@
+"""The copy of its header that ends a robust file, and the header back from it."""
+
+from __future__ import annotations
+
+import zlib
+
+from vlaecodec.bitstream.header import COPY_END, CRC, MAGIC
+
+
+def write_copy(head: bytes) -> bytes:
+    """What ends a robust file: its header once more, in a form that is found from the end."""
+    size = COPY_END.pack(len(head), 0)[: CRC.size]
+    return head + size + CRC.pack(zlib.crc32(head + size))
+
+
+def restore_header(data: bytes) -> bytes | None:
+    """A robust file with its header as it was; None unless an intact copy of it ends the file."""
+    if len(data) < COPY_END.size:
+        return None
+    size, check = COPY_END.unpack_from(data, len(data) - COPY_END.size)
+    head = data[-COPY_END.size - size : -COPY_END.size]
+    if len(head) < size or size > len(data) // 2 or not head.startswith(MAGIC):
+        return None
+    if zlib.crc32(head + data[-COPY_END.size : -CRC.size]) != check:
+        return None
+    return head + data[size:]
