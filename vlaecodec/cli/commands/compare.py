@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ import click
 
 from vlaecodec.bitstream.header import MAGIC
 from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
+from vlaecodec.cli.listing import Record, check_listing, print_columns, print_records
 from vlaecodec.cli.reporting import naming, reports_errors, say
-from vlaecodec.errors import DamagedError, ImageError, ParameterError
+from vlaecodec.errors import DamagedError, ImageError, InputError, ParameterError, VlaeError
 
 if TYPE_CHECKING:
     from vlaecodec.analysis.codecs import Rival
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--html", metavar="PAGE", help="Also write a page with a divider to drag.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Of two folders: print CSV.")
 @reports_errors
 def compare(
     first: str,
@@ -50,8 +53,12 @@ def compare(
     html: str | None,
     force: bool,
     as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Measure how near B is to A, the original. Both may be pictures or .vlae files.
+
+    Of two folders, the files of the same name but for the suffix are compared, and their means
+    shown.
 
     With --at-bytes-of, decode FILE at texture 0, as recommended, and 1, and set the best files of
     other codecs beside it that have no more bytes.
@@ -60,6 +67,7 @@ def compare(
     Examples:
       vlaecodec compare photo.png photo.vlae
       vlaecodec compare --texture 0 photo.png photo.vlae
+      vlaecodec compare originals small --csv > likeness.csv
       vlaecodec compare photo.png --against webp,avif --at-bytes-of photo.vlae
       vlaecodec compare photo.png --against jxl --at-bytes-of a.vlae --html a.html
     """
@@ -68,6 +76,14 @@ def compare(
     if file is None:
         if against is not None or html is not None:
             raise ParameterError("--against and --html need --at-bytes-of")
+        check_listing(as_json=as_json, as_csv=as_csv)
+        if Path(first).is_dir() and Path(str(second)).is_dir():
+            _compare_folders(
+                Path(first), Path(str(second)), texture, as_json=as_json, as_csv=as_csv
+            )
+            return
+        if as_csv:
+            raise ParameterError("--csv is for two folders")
         _print_measures(first, str(second), texture, as_json=as_json)
         return
     if texture is not None:
@@ -127,14 +143,68 @@ def _find_candidates(original: Pixels, file: str, rivals: list[Rival]) -> list[C
         return compare_at_bytes(original, read_input(file), rivals)
 
 
-def _print_measures(first: str, second: str, texture: float | None, *, as_json: bool) -> None:
-    from vlaecodec.metrics.measures import MEASURES, measure_all
+def _compare_folders(
+    first: Path, second: Path, texture: float | None, *, as_json: bool, as_csv: bool
+) -> None:
+    """Each file of the second folder with its original. Exits with code 1 if one has none."""
+    from vlaecodec.metrics.measures import MEASURES
+
+    originals = {path.stem: path for path in sorted(first.iterdir()) if path.is_file()}
+    records: list[Record] = []
+    failed = False
+    for path in sorted(path for path in second.iterdir() if path.is_file()):
+        try:
+            if path.stem not in originals:
+                raise InputError(f"{path}: {first} has no file of this name")
+            measures = _measure(str(originals[path.stem]), str(path), texture)
+        except VlaeError as error:
+            failed = True
+            say(str(error))
+            continue
+        size_bytes = path.stat().st_size
+        records.append({"file": path.name, "size_bytes": size_bytes, **_finite(measures)})
+    if as_json or (as_csv and records):
+        print_records(records, as_csv=as_csv)
+    elif records:
+        names = [name for name in MEASURES if any(r[name] is not None for r in records)]
+        rows = [("file", "bytes", *(MEASURES[name][0] for name in names))]
+        for record in [*records, _mean(records)]:
+            cells = [_format(record, name) for name in names]
+            rows.append((record["file"], f"{record['size_bytes']:.0f}", *cells))
+        print_columns(rows)
+    if failed or not records:
+        sys.exit(1)
+
+
+def _mean(records: list[Record]) -> Record:
+    """Over the files; of a measure that one of them lacks there is none."""
+    mean: Record = {"file": "mean"}
+    for name in records[0].keys() - {"file"}:
+        values = [record[name] for record in records]
+        mean[name] = None if None in values else sum(values) / len(values)
+    return mean
+
+
+def _format(record: Record, name: str) -> str:
+    from vlaecodec.analysis.html.comparer import format_measure
+
+    return format_measure(name, record[name])
+
+
+def _measure(first: str, second: str, texture: float | None) -> dict[str, float | None]:
+    from vlaecodec.metrics.measures import measure_all
 
     original, decoded = (_read_pixels(path, texture) for path in (first, second))
     if original.shape != decoded.shape:
         sizes = (f"{p.shape[1]} x {p.shape[0]}" for p in (original, decoded))
         raise ImageError(f"{first} and {second} differ in size: " + " and ".join(sizes))
-    measures = measure_all(original, decoded)
+    return measure_all(original, decoded)
+
+
+def _print_measures(first: str, second: str, texture: float | None, *, as_json: bool) -> None:
+    from vlaecodec.metrics.measures import MEASURES
+
+    measures = _measure(first, second, texture)
     if as_json:
         click.echo(json.dumps(_finite(measures)))
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 
 import click
@@ -10,33 +11,52 @@ import click
 from vlaecodec.bitstream.header import HEAD_BYTES, Section
 from vlaecodec.cli.batch.jobs import PATH
 from vlaecodec.cli.files import read_head
-from vlaecodec.cli.reporting import reports_errors
+from vlaecodec.cli.listing import (
+    Record,
+    check_listing,
+    expand_files,
+    print_columns,
+    print_records,
+)
+from vlaecodec.cli.reporting import reports_errors, say
 from vlaecodec.codec.info import FileInfo, read_info
+from vlaecodec.errors import VlaeError
 
 MODES = {"RGB": "colour", "RGBA": "colour with alpha", "L": "grey", "LA": "grey with alpha"}
 SECTIONS = {section.name.lower(): section.title for section in Section}
 
 
 @click.command()
-@click.argument("file", type=PATH)
-@click.option("--json", "as_json", is_flag=True, help="A JSON object.")
+@click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object; of several files a list.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @reports_errors
-def info(file: str, as_json: bool) -> None:
-    """Show size, quality, rate and model of FILE from its header; decodes nothing.
+def info(files: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
+    """Show size, quality, rate and model of each FILE from its header; decodes nothing.
+
+    A folder stands for all .vlae files in it and below. Of several files: a table, and exit code 1
+    if any has no usable header.
 
     \b
     Examples:
       vlaecodec info photo.vlae
       vlaecodec info --json photo.vlae
+      vlaecodec info album --csv > album.csv
       cat photo.vlae | vlaecodec info -
     """
-    details = read_info(*read_head(file, HEAD_BYTES))
+    check_listing(as_json=as_json, as_csv=as_csv)
+    names, is_list = expand_files(files)
+    if is_list or as_csv:
+        _show_list(names, as_json=as_json, as_csv=as_csv)
+        return
+    details = read_info(*read_head(names[0], HEAD_BYTES))
     if as_json:
         click.echo(json.dumps(asdict(details)))
         return
     rows = {
         "size": f"{details.width} x {details.height}, {MODES[details.mode]}",
-        "quality": f"{details.quality:g}",
+        "quality": f"{details.quality:g}"
+        + (" of the lossy preview" if _has_preview(details) else ""),
         "file": f"{details.size_bytes} bytes, {details.rate_bpp:.3f} bpp"
         + ("" if details.complete else ", not the size its header says"),
         "pixels": _describe_pixels(details),
@@ -51,6 +71,55 @@ def info(file: str, as_json: bool) -> None:
     }
     for name, value in rows.items():
         click.echo(f"{name:8} {value}")
+
+
+def _show_list(names: list[str], *, as_json: bool, as_csv: bool) -> None:
+    """All files, the readable ones with their totals. Exits with code 1 if one is not."""
+    found: dict[str, FileInfo] = {}
+    for name in names:
+        try:
+            found[name] = read_info(*read_head(name, HEAD_BYTES))
+        except VlaeError as error:
+            say(f"{name}: {error}".replace(f"{name}: {name}: ", f"{name}: "))
+    if as_json or (as_csv and found):
+        records: list[Record] = [
+            {"file": name, **asdict(details)} for name, details in found.items()
+        ]
+        if as_csv:
+            # A cell holds one value: what there is beside the picture becomes their names.
+            records = [{**r, "sections": " ".join(r["sections"])} for r in records]
+        print_records(records, as_csv=as_csv)
+    elif found:
+        _print_table(found)
+    if len(found) < len(names):
+        sys.exit(1)
+
+
+def _print_table(found: dict[str, FileInfo]) -> None:
+    rows = [("file", "size", "quality", "bytes", "bpp", "coding")]
+    for name, details in found.items():
+        rows.append(
+            (
+                name,
+                f"{details.width}x{details.height}",
+                f"{details.quality:g}",
+                str(details.size_bytes),
+                f"{details.rate_bpp:.3f}",
+                details.coding
+                if details.max_error is None or details.coding == "webp"
+                else "lossless"
+                if details.max_error == 0
+                else f"within {details.max_error}",
+            )
+        )
+    print_columns(rows)
+    size_bytes = sum(details.size_bytes for details in found.values())
+    pixels = sum(details.width * details.height for details in found.values())
+    click.echo(f"{len(found)} files, {size_bytes} bytes, {8 * size_bytes / pixels:.3f} bpp in all")
+
+
+def _has_preview(details: FileInfo) -> bool:
+    return details.max_error is not None and details.coding != "webp"
 
 
 def _describe_pixels(details: FileInfo) -> str:
