@@ -129,7 +129,7 @@ def _smooth(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray
     while max(weight.shape) > 1 and not weight.all():
         levels.append((colour, weight))
         colour, weight = _halve(colour), _halve(weight)
-    smooth: NDArray[np.float32] = colour / np.maximum(weight, 1e-9)
+    smooth = _divide(colour, weight)
     for colour, weight in reversed(levels):
         smooth = _finer(colour, weight, smooth)
     return smooth
@@ -141,9 +141,13 @@ def _finer(
     """A level's averages, filled up from the level with blocks twice as large."""
     rows, columns, _ = weight.shape
     below = below.repeat(2, 0).repeat(2, 1)[:rows, :columns]
-    known = np.minimum(weight, 1)
-    finer: NDArray[np.float32] = known * colour / np.maximum(weight, 1e-9) + (1 - known) * below
-    return finer
+    known = np.minimum(weight, np.float32(1))
+    return known * _divide(colour, weight) + (1 - known) * below
+
+
+def _divide(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    average: NDArray[np.float32] = colour / np.maximum(weight, 1e-9, dtype=np.float32)
+    return average
 
 
 def _halve(x: NDArray[np.float32]) -> NDArray[np.float32]:
