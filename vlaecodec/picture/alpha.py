@@ -142,11 +142,12 @@ def _finer(
     rows, columns, _ = weight.shape
     below = below.repeat(2, 0).repeat(2, 1)[:rows, :columns]
     known = np.minimum(weight, np.float32(1))
-    return known * _divide(colour, weight) + (1 - known) * below
+    mixed: NDArray[np.float32] = np.add(known * _divide(colour, weight), (1 - known) * below)
+    return mixed
 
 
 def _divide(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    average: NDArray[np.float32] = colour / np.maximum(weight, 1e-9, dtype=np.float32)
+    average: NDArray[np.float32] = np.divide(colour, np.maximum(weight, 1e-9))
     return average
 
 
