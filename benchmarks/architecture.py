@@ -24,7 +24,7 @@ from vlaecodec.bitstream.tiles import LATENT_FACTOR
 from vlaecodec.networks.common.fixed_point import ExactConv2d
 from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.networks.photo.architecture import ARCHITECTURES, Architecture
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.rate_distortion import add_noise, code_latent
 from vlaecodec.training.photo.loop import TrainingConfig, train
 
@@ -100,7 +100,6 @@ def main(
             validation=list(validation),
             checkpoint=checkpoint if done else unfinished,
             architecture=VARIANTS[name].architecture,
-            freeze=("local", "texture"),
             minutes=0.0 if done else minutes,
             bf16=bf16,
             threads=threads,
@@ -120,13 +119,13 @@ def main(
 def run_variant(config: TrainingConfig) -> dict[str, float]:
     """The last point of its learning curve, and what a pixel costs in thousand multiplications."""
     progress = train(config)
-    encode_kmac, decode_kmac = count_kmac(PhotoVLAE(config.architecture))
+    encode_kmac, decode_kmac = count_kmac(GlobalNetworks(config.architecture))
     measures = {k: v for k, v in progress.curve[-1].items() if not k.startswith("ms_ssim")}
     return {"decode_kmac": decode_kmac, "encode_kmac": encode_kmac, **measures}
 
 
 @torch.no_grad()
-def count_kmac(network: PhotoVLAE, side: int = 256) -> tuple[float, float]:
+def count_kmac(network: GlobalNetworks, side: int = 256) -> tuple[float, float]:
     """Thousand multiplications a pixel: of analysis and prior, and of prior and global decoder."""
     spent = 0
 
