@@ -256,19 +256,23 @@ def pixel_bits(
     *,
     colours: int = 3,
 ) -> NDArray[np.float64]:
-    """What each pixel of a tile's decoded pixels cost, [H, W]. All are what `encode_pixels`
-    took."""
+    """What each pixel of a tile's decoded pixels cost, [H, W]. All are what `encode_pixels` took.
+
+    What corrections cost is shared among all pixels.
+    """
     grid = ResidualGrid(max_error)
     values, _ = _quantise(pixels, mean, grid.step)
     given = given_of(model.local, mean, trunk)
     passes = Passes(model.local, given, condition=STEP_CONDITIONS[max_error])
     passes.fill(to_plane(pixels) - to_plane(mean))
+    stack, bits = AnsStack(words), np.zeros(pixels.shape[:2])
     if colours == 3:
-        for number, correction in _pop_all(AnsStack(words), passes, model).items():
+        before_bits = stack.size_bits()
+        for number, correction in _pop_all(stack, passes, model).items():
             passes.correct(number, correction.for_kernel() if correction else None)
-    bits = np.zeros(pixels.shape[:2])
+        bits += (before_bits - stack.size_bits()) / bits.size
     for subgrid, predicted in zip(passes.grids, predict_all(passes, colours), strict=True):
         symbols = values[(slice(colours), 0, *subgrid.places)].reshape(colours, -1)
         costs = value_bits(model, symbols, grid.place(*predicted)).sum(0)
-        bits[subgrid.places] = costs.reshape(bits[subgrid.places].shape)
+        bits[subgrid.places] += costs.reshape(bits[subgrid.places].shape)
     return bits
