@@ -3,6 +3,8 @@
     import vlaecodec.pillow_plugin
     image = Image.open("photo.vlae")         # lazy: size and mode from the header
     image.save("smaller.vlae", quality=30)   # icc_profile=, exif=, xmp= replace the image's own
+    image.save("small.vlae", target_size=40_000)
+    image.draft("RGB", (256, 256))           # before load: decode no more than a thumbnail needs
 
 Importing this module registers the plugin; torch is imported when pixels are first needed.
 """
@@ -48,13 +50,48 @@ class VlaeImageFile(ImageFile.ImageFile):
         self.info["quality"] = info.quality
         self.info.update(_metadata_in(self._data))
         self._decoded = False
+        self._draft_px: int | None = None
+
+    def verify(self) -> None:
+        """Decode and compare with all checksums, as `vlaecodec verify` does; raises OSError."""
+        from vlaecodec.codec.decode import verify
+
+        try:
+            verify(self._data)
+        except VlaeError as error:
+            raise OSError(str(error)) from error
+
+    def draft(
+        self, mode: str | None, size: tuple[int, int] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Load a smaller picture, of at least this size, as Pillow's JPEG reader does.
+
+        Takes a part of the time. mode is ignored. Returns the mode and the box of the picture.
+        """
+        if size is None or self._decoded or self._draft_px is not None:
+            return None
+        width, height = self.size
+        scale = max(size[0] / width, size[1] / height)
+        if scale > 0.5:  # where nothing is saved
+            return None
+        self._draft_px = max(1, round(scale * max(width, height)))
+        scale = self._draft_px / max(width, height)
+        self._size = (max(1, round(scale * width)), max(1, round(scale * height)))
+        return self.mode, (0, 0, float(self._size[0]), float(self._size[1]))
+
+    def _decode(self) -> Image.Image:
+        if self._draft_px is not None:
+            from vlaecodec.codec.thumbnail import decode_thumbnail
+
+            return decode_thumbnail(self._data, self._draft_px)
+        from vlaecodec.codec.decode import decode
+
+        return decode(self._data)
 
     def load(self) -> Any:
         if not self._decoded:
-            from vlaecodec.codec.decode import decode
-
             try:
-                pixels = decode(self._data).tobytes()
+                pixels = self._decode().tobytes()
             except VlaeError as error:
                 raise OSError(str(error)) from error
             self._decoded = True

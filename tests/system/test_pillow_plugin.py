@@ -93,3 +93,44 @@ def test_save_passes_on_every_option_of_encode(tmp_path) -> None:
     assert path.stat().st_size <= 2000
     with pytest.raises(OSError, match="one target"):
         Image.fromarray(PIXELS).save(path, target_size=2000, target_psnr=30)
+
+
+def test_a_draft_loads_a_thumbnail() -> None:
+    pixels = photo(160, 240)
+    data = vlaecodec.encode(pixels, 40)
+    image = Image.open(io.BytesIO(data))
+    mode, box = image.draft("RGB", (60, 40))
+    assert (mode, box, image.size) == ("RGB", (0, 0, 60, 40), (60, 40))
+    small = vlaecodec.decode_thumbnail(data, 60)
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(small))
+    # Pillow's own thumbnail asks for a draft.
+    image = Image.open(io.BytesIO(data))
+    image.thumbnail((48, 48))
+    assert image.size == (48, 32)
+    near = Image.fromarray(pixels).resize((48, 32), Image.Resampling.BOX)
+    assert np.abs(np.asarray(near).astype(int) - np.asarray(image)).mean() < 8
+    image = Image.open(io.BytesIO(data))
+    assert image.draft("RGB", (200, 100)) is None
+    assert np.asarray(image).shape == pixels.shape
+
+
+def test_verify_finds_damage_that_opening_does_not() -> None:
+    data = vlaecodec.encode(photo(32, 48), 40)
+    Image.open(io.BytesIO(data)).verify()
+    broken = bytearray(data)
+    broken[-30] ^= 1
+    with pytest.raises(OSError, match="damaged"):
+        Image.open(io.BytesIO(bytes(broken))).verify()
+
+
+def test_save_can_aim_at_a_size() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(photo(96, 128)).save(buffer, "VLAE", target_size=1500)
+    assert 800 < buffer.tell() <= 1500
+
+
+def test_what_a_file_says_is_a_table_in_notebooks() -> None:
+    info = vlaecodec.read_info(vlaecodec.encode(photo(32, 48), 40))
+    text = info._repr_html_()
+    assert "<th>width</th><td>48</td>" in text
+    assert text.count("<tr>") == text.count("</tr>") > 10

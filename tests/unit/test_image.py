@@ -198,8 +198,8 @@ def test_animations_are_refused() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        np.zeros((4, 4), np.float32),
-        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4), np.int32),
+        np.zeros((4, 4, 5), np.uint8),
         np.zeros((0, 4, 3), np.uint8),
         np.zeros((1, 70_000, 3), np.uint8),
         "photo.png",

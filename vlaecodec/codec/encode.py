@@ -26,7 +26,8 @@ def encode(
 ) -> bytes:
     """Encode a picture; the bytes are a whole .vlae file.
 
-    image: a PIL image, or a uint8 array [H, W, 3] or [H, W].
+    image: a PIL image, or an array, uint8 or floats from 0 to 1: [H, W] or [H, W, 1] for grey,
+    [H, W, 3], or [H, W, 4] with alpha.
     quality: 1 (smallest) to 100 (best); by default 50, or 30 for files with exact pixels.
     progress: called with the part done, 0..1.
 

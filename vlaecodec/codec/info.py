@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from html import escape
 
 from vlaecodec.bitstream.header import (
     MAGIC,
@@ -48,6 +49,14 @@ class FileInfo:
     coding: str
     """"networks"; "webp" for a picture that is stored as one lossless WebP; "networks and webp" for
     one whose drawn parts are."""
+
+    def _repr_html_(self) -> str:
+        """A table, as notebooks show it."""
+        rows = "".join(
+            f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>"
+            for name, value in asdict(self).items()
+        )
+        return f"<table>{rows}</table>"
 
 
 def _name_coding(header: Header, layout: Layout) -> str:

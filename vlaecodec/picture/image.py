@@ -122,16 +122,17 @@ _our_limits = _OurLimits()
 def to_picture(
     image: Image.Image | NDArray[Any], *, exact: bool = False, to_8_bit: bool = False
 ) -> Picture:
-    """A PIL image, or a uint8 array [H, W, 3] or [H, W], as a file will hold it.
+    """A PIL image or an array as a file will hold it.
 
-    A PIL image is turned as its EXIF orientation says. `exact` refuses what a file cannot hold
-    exactly, and keeps colours that do not show. Samples of 16 bits are refused, or reduced to 8
-    with `to_8_bit`. Raises ImageError.
+    Arrays are [H, W] or [H, W, 1] for grey, [H, W, 3], or [H, W, 4] with alpha; uint8, or floats
+    from 0 to 1, which `exact` refuses. A PIL image is turned as its EXIF orientation says. `exact`
+    refuses what a file cannot hold exactly, and keeps colours that do not show. Samples of 16 bits
+    are refused, or reduced to 8 with `to_8_bit`. Raises ImageError.
     """
     if isinstance(image, np.ndarray):
-        return _from_array(image)
+        return _from_array(image, exact=exact)
     if not isinstance(image, Image.Image):
-        raise ImageError(f"expected a PIL image or a uint8 array, not {type(image).__name__}")
+        raise ImageError(f"expected a PIL image or an array, not {type(image).__name__}")
     _check_size(*image.size)
     try:
         return _from_pillow(image, exact=exact, to_8_bit=to_8_bit)
@@ -171,16 +172,31 @@ def _sixteen_bits() -> ImageError:
     return ImageError("samples of more than 8 bits cannot be kept; to_8_bit reduces them")
 
 
-def _from_array(array: NDArray[Any]) -> Picture:
-    if array.dtype != np.uint8:
-        raise ImageError(f"the array must be uint8, not {array.dtype}")
-    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)):
-        raise ImageError(f"the array must have shape [H, W, 3] or [H, W], not {list(array.shape)}")
+def _from_array(array: NDArray[Any], *, exact: bool) -> Picture:
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,), (4,)):
+        shape = list(array.shape)
+        raise ImageError(f"the array must have shape [H, W] or [H, W, 1, 3 or 4], not {shape}")
     _check_size(array.shape[1], array.shape[0])
-    if array.ndim == 2:
-        return Picture(_repeat(array), grey=True)
+    array = _to_bytes(array, exact=exact)
+    if array.shape[2:] in ((), (1,)):
+        return Picture(_repeat(array.reshape(array.shape[:2])), grey=True)
+    if array.shape[2] == 4:
+        return _from_pillow(Image.fromarray(array), exact=exact, to_8_bit=False)
     grey = is_grey(array)
     return Picture(np.ascontiguousarray(array), grey, as_rgb=grey)
+
+
+def _to_bytes(array: NDArray[Any], *, exact: bool) -> NDArray[np.uint8]:
+    """uint8 as it is, floats from 0 to 1 rounded to 0..255."""
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray(array)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ImageError(f"the array must be uint8, or floats from 0 to 1, not {array.dtype}")
+    if exact:
+        raise ImageError("floats cannot be kept exactly: round them to uint8")
+    if not (array.min() >= 0 and array.max() <= 1):  # so not a number is refused too
+        raise ImageError("floats must be from 0 to 1")
+    return np.rint(array * 255).astype(np.uint8)
 
 
 def _from_pillow(image: Image.Image, *, exact: bool, to_8_bit: bool) -> Picture:
