@@ -4,7 +4,7 @@
     image = vlaecodec.decode(data)
     info = vlaecodec.read_info(data)
 
-torch is imported when the first picture is encoded or decoded, not before.
+torch is imported when the first photo is encoded, and never to decode.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
     image.save("small.vlae", target_size=40_000)
     image.draft("RGB", (256, 256))           # before load: decode no more than a thumbnail needs
 
-Importing this module registers the plugin; torch is imported when pixels are first needed.
+Importing this module registers the plugin; torch is imported only to encode photos.
 """
 
 from __future__ import annotations
