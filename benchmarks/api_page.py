@@ -21,7 +21,7 @@ def render() -> str:
     parts = [
         "# Python functions\n",
         "Written by `bin/benchmark api_page` from the docstrings. `import vlaecodec` is light:",
-        "torch is imported when a photo is first encoded; decoding never needs it. The package is typed.\n",
+        "torch is imported when a photo is first encoded, and never to decode. It is typed.\n",
     ]
     for name in sorted(names, key=lambda n: (FIRST.index(n) if n in FIRST else len(FIRST), n)):
         thing = getattr(vlaecodec, name)

@@ -111,7 +111,7 @@ def test_a_dry_run_writes_nothing(album, tmp_path) -> None:
         (["a.png", "b.jpg", "inner/c.webp"], "3 inputs need --output-dir"),
         (["a.png", "b.jpg", "-o", "c.vlae"], "2 inputs need --output-dir"),
         (["a.png", "-o", "c.vlae", "--output-dir", "d"], "not both"),
-        (["a.png", "-r"], "-r needs --output-dir"),
+        (["a.png", "-r", "-o", "b.vlae"], "-r is for many files"),
         (["inner", "--output-dir", "d"], "give -r"),
         (["-", "--output-dir", "d"], "standard input"),
     ],
@@ -122,6 +122,25 @@ def test_command_lines_that_mean_nothing(album, monkeypatch, arguments, message)
     assert done.exit_code == 2
     assert message in done.stderr
     assert not list(album.rglob("*.vlae"))
+
+
+def test_without_a_folder_files_go_beside_their_originals(album) -> None:
+    before = sum(
+        p.stat().st_size for p in album.rglob("*") if p.suffix in (".png", ".jpg", ".webp")
+    )
+    done = run("encode", "-r", album)
+    assert done.exit_code == 0, done.stderr
+    made = sorted(p.relative_to(album).as_posix() for p in album.rglob("*.vlae"))
+    assert made == ["a.vlae", "b.vlae", "inner/c.vlae"]
+    after = sum(p.stat().st_size for p in album.rglob("*.vlae"))
+    assert f"{before} bytes became {after}: {1 - after / before:.0%} saved" in done.stderr
+    again = run("encode", "-r", album)
+    assert again.exit_code == 1
+    assert "exists already" in again.stderr
+    originals = {p: p.read_bytes() for p in album.rglob("*.png")}
+    assert run("decode", "-r", album).exit_code == 1  # a.png is there and stays
+    assert originals == {p: p.read_bytes() for p in originals}
+    assert (album / "b.png").exists()
 
 
 def test_a_folder_without_pictures(tmp_path) -> None:

@@ -58,12 +58,13 @@ def plan_jobs(
         raise ParameterError("give -o or --output-dir, not both")
     if output_dir is None and output is not None and _is_folder(output):
         output_dir, output = output, None
-    if output_dir is not None:
+    if recursive and output is not None:
+        raise ParameterError("-r is for many files: give --output-dir, or neither")
+    if output_dir is not None or recursive:
+        folder = None if output_dir is None else Path(output_dir)
         plan = Plan([], True, suffix, is_input)
-        _plan_many(plan, inputs, Path(output_dir), recursive=recursive, keep_suffix=keep_suffix)
+        _plan_many(plan, inputs, folder, recursive=recursive, keep_suffix=keep_suffix)
         return _without_existing(plan) if skip_existing else plan
-    if recursive:
-        raise ParameterError("-r needs --output-dir: the folder to write to")
     many = len(inputs) > 2 or (len(inputs) == 2 and _is_second_input(inputs, is_input))
     if many:
         raise ParameterError(f"{len(inputs)} inputs need --output-dir: the folder to write to")
@@ -107,14 +108,19 @@ def _is_second_input(inputs: tuple[str, ...], is_input: Callable[[Path], bool]) 
 
 
 def _plan_many(
-    plan: Plan, inputs: tuple[str, ...], folder: Path, *, recursive: bool, keep_suffix: bool
+    plan: Plan, inputs: tuple[str, ...], folder: Path | None, *, recursive: bool, keep_suffix: bool
 ) -> None:
-    """Fill a plan. Of two inputs that would become one output, the second is refused."""
+    """Fill a plan. Of two inputs that would become one output, the second is refused.
+
+    folder: where outputs go; None: each beside its input.
+    """
     sources: dict[str, str] = {}
     for source, inner in _expand(plan, inputs, recursive=recursive):
         path = Path(inner)
         name = path if is_shard(path) else name_output(path, plan.suffix, keep_suffix=keep_suffix)
-        output = str(folder / name)
+        if folder is None and is_shard(path):
+            raise ParameterError(f"{source}: a shard needs --output-dir: the folder to write to")
+        output = str(Path(source).parent / Path(name).name if folder is None else folder / name)
         if output in sources:
             reason = f"{source}: would become {output}, as {sources[output]} does; --keep-suffix"
             plan.refused.append((Job(source, output), f"{reason} tells them apart"))

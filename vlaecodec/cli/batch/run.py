@@ -99,6 +99,7 @@ def run_many(
         say(line)
     if not quiet:
         _show_summary(results, time.perf_counter() - start)
+        _say_saved(results)
     if plan.pictures_left:
         say(f"pictures that were not coded: {len(plan.pictures_left)} in the folders")
     if plan.pictures_left or any(result.error is not None for result in results):
@@ -132,6 +133,14 @@ def _show_summary(results: list[Result], seconds: float) -> None:
         console.print(table)
         if done:
             console.print(f"{len(done) / seconds:.2f} files/s, {pixels / 1e6 / seconds:.2f} MP/s")
+
+
+def _say_saved(results: list[Result]) -> None:
+    """How much smaller the outputs are than their inputs; nothing where they are larger."""
+    done = [(r.job.size_bytes, r.outcome.size_bytes) for r in results if r.outcome is not None]
+    before, after = (sum(sizes) for sizes in zip(*done, strict=True)) if done else (0, 0)
+    if after < before:
+        say(f"{before} bytes became {after}: {1 - after / before:.0%} saved")
 
 
 def _cells(outcome: Outcome) -> tuple[str, str, str, str]:
