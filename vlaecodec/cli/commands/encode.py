@@ -221,8 +221,8 @@ def encode(
 
     Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
     FOLDER/INPUT with the suffix .vlae; with -r and no folder each stays beside its original. Two
-    arguments without a folder are INPUT and OUTPUT, unless the second is a picture that exists. A file that fails does not stop the others; the exit code
-    is 1 then.
+    arguments without a folder are INPUT and OUTPUT, unless the second is a picture that exists.
+    A file that fails does not stop the others; the exit code is 1 then.
 
     A .tar shard, as webdataset has them, becomes FOLDER/INPUT: the same members in the same order,
     .vlae in place of pictures.
