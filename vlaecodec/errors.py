@@ -66,8 +66,12 @@ class EngineError(VlaeError):
 
 
 def is_want_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory is short; torch's is a RuntimeError."""
-    return isinstance(error, MemoryError) or "allocate memory" in str(error)
+    """Whether an error says that memory is short.
+
+    torch's is a RuntimeError; where a library itself does not fit, it is an ImportError.
+    """
+    signs = ("allocate memory", "failed to map segment", "bad_alloc")
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
 
 
 class LossWarning(UserWarning):

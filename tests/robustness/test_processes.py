@@ -132,3 +132,21 @@ def test_names_with_brackets_and_control_characters_do_not_end_a_batch(tmp_path)
     assert "4 done, 0 failed" in ended.stderr
     assert "\x1b" not in ended.stderr
     assert "[red]z.vlae" in ended.stderr
+
+
+@pytest.mark.parametrize("limit_mb", [300, 400, 500, 600, 700])
+def test_too_little_memory_for_the_libraries_is_one_line(tmp_path, limit_mb) -> None:
+    resource = pytest.importorskip("resource")
+    Image.fromarray(photo(64, 64)).save(tmp_path / "photo.png")
+    done = subprocess.run(
+        [sys.executable, "-m", "vlaecodec", "encode", str(tmp_path / "photo.png")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit_mb * 10**6,) * 2),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "memory" in done.stderr.lower()  # ours, or that of the library which gave up
+    assert not (tmp_path / "photo.vlae").exists()
