@@ -28,6 +28,7 @@ def run() -> None:
         try:
             main(prog_name="vlaecodec")
         finally:
+            _flush_errors()
             sys.stdout.flush()
     except OSError as error:  # files are read and written elsewhere: this is what was printed
         # The interpreter flushes once more at exit; give it somewhere to flush to.
@@ -36,6 +37,17 @@ def run() -> None:
             sys.exit(1)
         say(f"standard output: {error.strerror}")
         sys.exit(OutputError.exit_code)
+
+
+def _flush_errors() -> None:
+    """What cannot be said on standard error is lost, and changes no exit code.
+
+    The interpreter would flush once more at exit, and fail.
+    """
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def open_streams() -> None:
