@@ -14,9 +14,12 @@ from tests.conftest import photo
 from tests.forge import forge_section
 from tests.unit.test_drawn_parts import HEIGHT, LEFT, TOP, WIDTH, page
 from vlaecodec.bitstream.header import Section
-from vlaecodec.errors import DamagedError, LossWarning
+from vlaecodec.codec.check import check_file
+from vlaecodec.errors import DamagedError, LossWarning, ReproductionError
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.picture.drawn_parts import find_drawn_parts
+from vlaecodec.picture.image import to_picture
+from vlaecodec.picture.overlay import encode_overlay
 
 PHOTO = np.s_[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH]
 
@@ -94,3 +97,15 @@ def test_a_damaged_overlay_is_an_error_or_left_out(data) -> None:
 def test_photos_are_coded_as_before() -> None:
     pixels = photo(96, 128)
     assert vlaecodec.encode(pixels, 40) == vlaecodec.encode(pixels, 40, only_nets=True)
+
+
+def test_a_new_file_is_checked_with_its_overlay(pixels, data) -> None:
+    picture = to_picture(pixels)
+    check_file(data, picture, None, 1)
+    drawn = find_drawn_parts(pixels)
+    other = forge_section(data, Section.OVERLAY, encode_overlay(pixels ^ 1, drawn))
+    with pytest.raises(ReproductionError, match="another picture"):
+        check_file(other, picture, None, 1)
+    broken = forge_section(data, Section.OVERLAY, b"RIFF" + bytes(40))
+    with pytest.raises(ReproductionError, match="does not decode here"):
+        check_file(broken, picture, None, 1)

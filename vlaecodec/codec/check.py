@@ -13,7 +13,8 @@ from vlaecodec.errors import DamagedError, ReproductionError
 from vlaecodec.model.threads import working_threads
 from vlaecodec.picture.alpha import Alpha
 from vlaecodec.picture.image import Picture
-from vlaecodec.picture.sections import read_sections
+from vlaecodec.picture.overlay import lay_over
+from vlaecodec.picture.sections import read_overlay, read_sections
 
 OTHER_BLOCK_PX = 256
 """Smaller than usual: the networks run on other shapes."""
@@ -33,11 +34,14 @@ def check_file(data: bytes, picture: Picture, max_error: int | None, threads: in
             pixels = codec_of(container).decode(container, options, None)
         if container.header.webp_alpha:
             alpha = decode_samples(container)[..., 3]
+        overlay = read_overlay(container, keep_going=False)
     except DamagedError as error:
         raise ReproductionError(f"the new file does not decode here: {error}") from error
     off = 0
     if max_error is not None:
         off = int(np.abs(picture.pixels.astype(np.int16) - pixels).max())
+    if overlay is not None:  # what it covers is exact
+        off = int(np.any(lay_over(picture.pixels, overlay) != picture.pixels))
     if off > (max_error or 0) or not _are_equal(alpha, picture.alpha):
         raise ReproductionError("the new file decodes to another picture")
 

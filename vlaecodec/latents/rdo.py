@@ -2,7 +2,7 @@
 
 A file has one quality and so one quantisation step a channel. Where a place deserves less, its
 latents are rounded towards what the prior expects, as far as the bits that this saves outweigh the
-error: most become the expected value itself, a deadzone. What follows is predicted from what was
+error: most become the expected value itself. What follows is predicted from what was
 sent, so scales shrink along. Decoders know nothing of it.
 """
 

@@ -18,7 +18,7 @@ from vlaecodec.cli.listing import (
     print_columns,
     print_records,
 )
-from vlaecodec.cli.reporting import reports_errors, say
+from vlaecodec.cli.reporting import naming, reports_errors, say
 from vlaecodec.codec.info import FileInfo, read_info
 from vlaecodec.errors import VlaeError
 
@@ -78,9 +78,11 @@ def _show_list(names: list[str], *, as_json: bool, as_csv: bool) -> None:
     found: dict[str, FileInfo] = {}
     for name in names:
         try:
-            found[name] = read_info(*read_head(name, HEAD_BYTES))
+            head = read_head(name, HEAD_BYTES)
+            with naming(name):
+                found[name] = read_info(*head)
         except VlaeError as error:
-            say(f"{name}: {error}".replace(f"{name}: {name}: ", f"{name}: "))
+            say(str(error))
     if as_json or (as_csv and found):
         records: list[Record] = [
             {"file": name, **asdict(details)} for name, details in found.items()
