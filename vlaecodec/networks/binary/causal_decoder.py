@@ -13,7 +13,7 @@ from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.common.blocks import ResidualBlock, Upsample, residual_blocks
 from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear, requantise
 from vlaecodec.networks.common.formats import LATENT, LOGIT, POSITIVE, SIGNED, STREAM
-from vlaecodec.networks.common.gather import gather_windows
+from vlaecodec.networks.common.gather import at_places, gather_windows
 from vlaecodec.networks.common.window import Window
 
 _CONTEXT_GAIN = 2.0
@@ -104,11 +104,7 @@ class BinaryDecoder(CausalDecoder):
 
         places: int64 [n], the pixels to look at, counted as row * W + column; all by default.
         """
-        rows = [
-            gather_windows(self.window, self.context(image)),
-            features,
-            image.permute(0, 2, 3, 1),
-        ]
-        rows = [x.flatten(1, 2) if places is None else x.flatten(1, 2)[:, places] for x in rows]
-        logit = self.logits(rows[0], rows[1]).float() / LOGIT.scale
-        return F.binary_cross_entropy_with_logits(logit, rows[2][..., 0].float(), reduction="none")
+        window = at_places(gather_windows(self.window, self.context(image)), places)
+        logit = self.logits(window, at_places(features, places)).float() / LOGIT.scale
+        pixels = at_places(image.permute(0, 2, 3, 1), places)[..., 0].float()
+        return F.binary_cross_entropy_with_logits(logit, pixels, reduction="none")

@@ -17,7 +17,7 @@ from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.binary.sample_units import COLOURS, GREY, SAMPLE_UNITS
 from vlaecodec.networks.common.fixed_point import ExactLinear, ste_round
 from vlaecodec.networks.common.formats import MIXTURE, POSITIVE, SIGNED
-from vlaecodec.networks.common.gather import gather_windows
+from vlaecodec.networks.common.gather import at_places, gather_windows
 
 _INITIAL_SCALE = 6.0
 """Octaves above the smallest: four grey levels."""
@@ -134,13 +134,9 @@ class ColourDecoder(CausalDecoder):
 
         places: int64 [n], the pixels to look at, counted as row * W + column; all by default.
         """
-        rows = [
-            gather_windows(self.window, self.context(image)),
-            features,
-            image.permute(0, 2, 3, 1),
-        ]
-        rows = [x.flatten(1, 2) if places is None else x.flatten(1, 2)[:, places] for x in rows]
-        window, seen, samples = rows[0], rows[1], rows[2].float()
+        window = at_places(gather_windows(self.window, self.context(image)), places)
+        seen = at_places(features, places)
+        samples = at_places(image.permute(0, 2, 3, 1), places).float()
         shared = self.begin(window.to(seen.dtype), seen)
         parts = [
             mixture_nats(self.colour(number, *shared, samples), samples[..., number])

@@ -29,3 +29,12 @@ def gather_windows(window: Window, image: Tensor, *, repeat_border: bool = False
     parts = [padded.as_strided(shape, strides, dy * line) for dy in range(rows)]
     beside = (*shape[:3], reach * channels)
     return torch.cat([*parts, padded.as_strided(beside, strides, rows * line)], dim=3)
+
+
+def at_places(image: Tensor, places: Tensor | None) -> Tensor:
+    """The pixels of [B, H, W, C] in a row: [B, pixels, C].
+
+    places: int64 [n], those to take, counted as row * W + column; None for all.
+    """
+    row = image.flatten(1, 2)
+    return row if places is None else row[:, places]
