@@ -334,10 +334,7 @@ def _choose(threads: int, names: Iterable[str]) -> tuple[dict[str, Codec], list[
 def _groups(
     codecs: dict[str, Codec], asked: set[str], *, sparse: bool
 ) -> dict[tuple[str, float], tuple[str, ...]]:
-    """The groups of measures to take for each codec and setting.
-
-    asked: those beside "distortion"; `sparse` leaves them out at every second setting.
-    """
+    """Groups of measures for each codec and setting; `sparse`: those asked for at every second."""
     slow = tuple(name for name in MEASURES if name in asked)
     groups = {}
     for name, codec in codecs.items():
