@@ -13,7 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from tests.conftest import photo
 
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+_NEW_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+# A profile holds the second it was made in: every test process would have files of its own.
+SRGB = _NEW_SRGB[:24] + bytes([7, 208, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]) + _NEW_SRGB[36:]
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>a packet</x:xmpmeta>"
 WIDTH, HEIGHT = 48, 32
 

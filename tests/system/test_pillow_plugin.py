@@ -4,13 +4,12 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 import vlaecodec
 import vlaecodec.pillow_plugin
 from tests.conftest import photo
-
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+from tests.picture_files import SRGB
 
 PIXELS = photo(40, 64)
 
