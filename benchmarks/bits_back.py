@@ -18,7 +18,12 @@ from torch import Tensor
 
 from benchmarks.paper import read_pairs
 from benchmarks.record import check_output, describe_run, print_table, write_record
-from vlaecodec.binary.coder import (
+from vlaecodec.cli.progress import progress_bar
+from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
+from vlaecodec.entropy.scales import FRACTIONS
+from vlaecodec.model.registry import find_model
+from vlaecodec.networks.common.formats import LATENT
+from vlaecodec.small.coder import (
     Images,
     Latents,
     dequantise_latents,
@@ -32,15 +37,10 @@ from vlaecodec.binary.coder import (
     reservoir_bits,
     symbol_bits,
 )
-from vlaecodec.binary.model import LEVELS, SmallModel, level_step, load_small_model
-from vlaecodec.cli.progress import progress_bar
-from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
-from vlaecodec.entropy.scales import FRACTIONS
-from vlaecodec.model.registry import find_model
-from vlaecodec.networks.common.formats import LATENT
-from vlaecodec.training.binary.datasets import read_dataset
-from vlaecodec.training.binary.export import load_whole
-from vlaecodec.training.binary.likelihood import measure_bounds
+from vlaecodec.small.model import LEVELS, SmallModel, level_step, load_small_model
+from vlaecodec.training.small.datasets import read_dataset
+from vlaecodec.training.small.export import load_whole
+from vlaecodec.training.small.likelihood import measure_bounds
 
 GROUP = 100
 """Images coded side by side, once the stack holds enough for all their latents."""

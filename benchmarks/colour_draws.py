@@ -13,11 +13,11 @@ from torch import Tensor
 
 from vlaecodec.entropy.mixture import MIDDLE_SAMPLE, mixture_curves, quantile
 from vlaecodec.entropy.tables import FREQUENCY_SUM
-from vlaecodec.networks.binary.colour_decoder import ColourDecoder
-from vlaecodec.networks.binary.posterior import network_image
-from vlaecodec.networks.binary.sample_units import COLOURS
-from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.networks.common.gather import gather_windows
+from vlaecodec.networks.small.colour_decoder import ColourDecoder
+from vlaecodec.networks.small.posterior import network_image
+from vlaecodec.networks.small.sample_units import COLOURS
+from vlaecodec.networks.small.small_vlae import SmallVLAE
 
 
 @torch.inference_mode()

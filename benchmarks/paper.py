@@ -15,9 +15,9 @@ import torch
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.model.registry import find_model
-from vlaecodec.training.binary.datasets import STATIC_SEED, read_dataset
-from vlaecodec.training.binary.export import load_whole
-from vlaecodec.training.binary.likelihood import BATCH, importance_nll, measure_bounds
+from vlaecodec.training.small.datasets import STATIC_SEED, read_dataset
+from vlaecodec.training.small.export import load_whole
+from vlaecodec.training.small.likelihood import BATCH, importance_nll, measure_bounds
 
 PAPER_NATS = {
     "mnist-static": 79.03,

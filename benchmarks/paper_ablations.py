@@ -15,14 +15,14 @@ import torch
 from benchmarks.paper import read_pairs
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from benchmarks.tables import read_record
-from vlaecodec.binary.model import SmallModel, read_small_model
-from vlaecodec.networks.binary.preset import PRESETS, SMALLER, Preset
-from vlaecodec.networks.binary.small_vlae import SmallVLAE
-from vlaecodec.training.binary.datasets import Dataset, read_dataset
-from vlaecodec.training.binary.export import whole_weights
-from vlaecodec.training.binary.likelihood import importance_nll, measure_bounds
-from vlaecodec.training.binary.loop import SmallConfig, train_small
+from vlaecodec.networks.small.preset import PRESETS, SMALLER, Preset
+from vlaecodec.networks.small.small_vlae import SmallVLAE
+from vlaecodec.small.model import SmallModel, read_small_model
 from vlaecodec.training.checkpoint import load_weights, read_progress
+from vlaecodec.training.small.datasets import Dataset, read_dataset
+from vlaecodec.training.small.export import whole_weights
+from vlaecodec.training.small.likelihood import importance_nll, measure_bounds
+from vlaecodec.training.small.loop import SmallConfig, train_small
 
 NO_WINDOW = {"window_width": 1, "window_height": 0}
 GAUSSIAN = {"prior": "gaussian"}

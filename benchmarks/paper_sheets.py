@@ -17,8 +17,10 @@ from PIL import Image
 from benchmarks.colour_draws import redraw
 from benchmarks.paper import read_pairs
 from benchmarks.paper_ablations import read_contexts, read_windows
-from vlaecodec.binary.codec import draw_bitmaps
-from vlaecodec.binary.coder import (
+from vlaecodec.model.registry import find_model
+from vlaecodec.networks.common.formats import LATENT
+from vlaecodec.small.codec import draw_bitmaps
+from vlaecodec.small.coder import (
     Bitmaps,
     Latents,
     dequantise_latents,
@@ -27,10 +29,8 @@ from vlaecodec.binary.coder import (
     posterior_means,
     quantise_latents,
 )
-from vlaecodec.binary.model import SmallModel, load_small_model
-from vlaecodec.model.registry import find_model
-from vlaecodec.networks.common.formats import LATENT
-from vlaecodec.training.binary.datasets import Dataset, read_dataset
+from vlaecodec.small.model import SmallModel, load_small_model
+from vlaecodec.training.small.datasets import Dataset, read_dataset
 
 COLUMNS = 12
 RECONSTRUCTION_LEVELS = (3, 4, 5)

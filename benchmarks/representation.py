@@ -21,11 +21,11 @@ from torch.nn import functional as F
 from benchmarks.paper import read_pairs
 from benchmarks.paper_ablations import read_windows
 from benchmarks.record import check_output, describe_run, print_table, write_record
-from vlaecodec.binary.coder import invert_latents, posterior_means
-from vlaecodec.binary.model import SmallModel, load_small_model
 from vlaecodec.model.registry import find_model
 from vlaecodec.networks.common.formats import LATENT
-from vlaecodec.training.binary.datasets import binarise_once, read_dataset
+from vlaecodec.small.coder import invert_latents, posterior_means
+from vlaecodec.small.model import SmallModel, load_small_model
+from vlaecodec.training.small.datasets import binarise_once, read_dataset
 
 NEIGHBOURS = 5
 BATCH = 1000

@@ -18,7 +18,7 @@ from benchmarks.lossless import Coder, pillow
 from benchmarks.paper import read_pairs
 from benchmarks.record import check_output, describe_run, print_table, write_record
 from vlaecodec.analysis.codecs import list_rivals
-from vlaecodec.training.binary.datasets import read_dataset
+from vlaecodec.training.small.datasets import read_dataset
 
 COLUMNS = 40
 """Images in a row of a sheet."""

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from tests.small import TINY as SMALL
 from tests.small import export_untrained
-from vlaecodec.binary.model import SmallModel, load_small_model
 from vlaecodec.entropy.tables import model_tables
 from vlaecodec.frozen.tensors import Tensors
 from vlaecodec.model.float_weights import dequantise_weights, hold_exponents
@@ -23,6 +22,7 @@ from vlaecodec.model.integer_weights import integer_tensors
 from vlaecodec.model.registry import find_model
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.small.model import SmallModel, load_small_model
 
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from vlaecodec.networks.binary.preset import PRESETS, Preset
-from vlaecodec.networks.binary.small_vlae import SmallVLAE
-from vlaecodec.training.binary.export import export_small
+from vlaecodec.networks.small.preset import PRESETS, Preset
+from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.training.checkpoint import Progress, save_checkpoint
+from vlaecodec.training.small.export import export_small
 
 SIZES = {
     "latent_channels": 6,

@@ -11,16 +11,16 @@ from click.testing import CliRunner
 from PIL import Image
 
 from tests.small import SIZES, TINY, black_and_white, lively
-from vlaecodec.networks.binary.flow import Flow
-from vlaecodec.networks.binary.preset import PRESETS, Preset
-from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.networks.common.formats import LATENT
+from vlaecodec.networks.small.flow import Flow
+from vlaecodec.networks.small.preset import PRESETS, Preset
+from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.training.__main__ import main
-from vlaecodec.training.binary.bound import draw_latent, measure_bound, objective
-from vlaecodec.training.binary.datasets import Dataset, binarise_once, read_dataset, to_samples
-from vlaecodec.training.binary.export import export_small, import_small
-from vlaecodec.training.binary.loop import _batches, steer
 from vlaecodec.training.checkpoint import load_weights, read_progress
+from vlaecodec.training.small.bound import draw_latent, measure_bound, objective
+from vlaecodec.training.small.datasets import Dataset, binarise_once, read_dataset, to_samples
+from vlaecodec.training.small.export import export_small, import_small
+from vlaecodec.training.small.loop import _batches, steer
 
 TINY_MAP = replace(PRESETS["cifar10"], **SIZES | {"latent_px": 8})
 

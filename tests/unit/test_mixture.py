@@ -16,7 +16,7 @@ from vlaecodec.entropy.mixture import (
     sample_frequencies,
 )
 from vlaecodec.entropy.tables import FREQUENCY_SUM
-from vlaecodec.networks.binary.mixture_nats import mixture_nats
+from vlaecodec.networks.small.mixture_nats import mixture_nats
 
 CURVES = mixture_curves()
 

@@ -25,7 +25,7 @@ ROOMS = [
     "model",
     "latents",
     "pixels",
-    "binary",
+    "small",
     "codec",
     "training",
     "analysis",

@@ -23,16 +23,16 @@ from benchmarks.photo_crops import crop
 from benchmarks.representation import linear_probe_accuracy, neighbours_accuracy
 from benchmarks.small_lossless import lay_out, measure
 from tests.small import SIZES, TINY, black_and_white, export_untrained, lively
-from vlaecodec.binary.codec import draw_bitmaps
-from vlaecodec.binary.coder import posterior_means
-from vlaecodec.binary.model import read_small_model
 from vlaecodec.model.frozen import WEIGHTS_NAME
-from vlaecodec.networks.binary.posterior import network_image
-from vlaecodec.networks.binary.preset import PRESETS
-from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.networks.common.fixed_point import set_quantised
-from vlaecodec.training.binary.datasets import Dataset
-from vlaecodec.training.binary.likelihood import importance_nll, measure_bounds
+from vlaecodec.networks.small.posterior import network_image
+from vlaecodec.networks.small.preset import PRESETS
+from vlaecodec.networks.small.small_vlae import SmallVLAE
+from vlaecodec.small.codec import draw_bitmaps
+from vlaecodec.small.coder import posterior_means
+from vlaecodec.small.model import read_small_model
+from vlaecodec.training.small.datasets import Dataset
+from vlaecodec.training.small.likelihood import importance_nll, measure_bounds
 
 
 def test_the_chain_costs_what_it_says(small_model) -> None:

@@ -12,8 +12,13 @@ from PIL import Image
 
 import vlaecodec
 from tests.small import TINY, black_and_white, export_untrained
-from vlaecodec.binary.codec import draw_bitmaps
-from vlaecodec.binary.coder import (
+from vlaecodec.cli.main import main
+from vlaecodec.entropy.ans import AnsStack
+from vlaecodec.errors import DamagedError, ImageError, LossWarning, ParameterError
+from vlaecodec.model.frozen import WEIGHTS_NAME
+from vlaecodec.model.registry import find_model
+from vlaecodec.small.codec import draw_bitmaps
+from vlaecodec.small.coder import (
     level_quality_code,
     pixel_logits,
     pop_images,
@@ -22,14 +27,9 @@ from vlaecodec.binary.coder import (
     reservoir_bits,
     run_pixels,
 )
-from vlaecodec.binary.model import LEVELS, read_small_model
-from vlaecodec.cli.main import main
-from vlaecodec.entropy.ans import AnsStack
-from vlaecodec.errors import DamagedError, ImageError, LossWarning, ParameterError
-from vlaecodec.model.frozen import WEIGHTS_NAME
-from vlaecodec.model.registry import find_model
-from vlaecodec.training.binary.bound import draw_latent, reconstruction_nats
-from vlaecodec.training.binary.export import load_whole
+from vlaecodec.small.model import LEVELS, read_small_model
+from vlaecodec.training.small.bound import draw_latent, reconstruction_nats
+from vlaecodec.training.small.export import load_whole
 
 
 def digit(seed: int = 0) -> Image.Image:

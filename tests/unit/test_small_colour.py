@@ -10,8 +10,17 @@ from PIL import Image
 import vlaecodec
 from benchmarks.bits_back import code_chain
 from tests.small import TINY_COLOUR, colour_images, export_untrained
-from vlaecodec.binary.codec import draw_images
-from vlaecodec.binary.coder import (
+from vlaecodec.entropy.ans import AnsStack
+from vlaecodec.entropy.scales import MIXTURE_SCALE_UNITS
+from vlaecodec.errors import ImageError, ModelError
+from vlaecodec.frozen.map_flow import MapFlow
+from vlaecodec.frozen.tensors import Tensors
+from vlaecodec.model.frozen import WEIGHTS_NAME
+from vlaecodec.model.registry import find_model
+from vlaecodec.networks.common.fixed_point import set_quantised
+from vlaecodec.networks.small.posterior import network_image
+from vlaecodec.small.codec import draw_images
+from vlaecodec.small.coder import (
     colour_pixels,
     draw_latents,
     invert_latents,
@@ -21,17 +30,8 @@ from vlaecodec.binary.coder import (
     push_images,
     reservoir_bits,
 )
-from vlaecodec.binary.model import SmallModel, load_small_model, read_small_model
-from vlaecodec.entropy.ans import AnsStack
-from vlaecodec.entropy.scales import MIXTURE_SCALE_UNITS
-from vlaecodec.errors import ImageError, ModelError
-from vlaecodec.frozen.map_flow import MapFlow
-from vlaecodec.frozen.tensors import Tensors
-from vlaecodec.model.frozen import WEIGHTS_NAME
-from vlaecodec.model.registry import find_model
-from vlaecodec.networks.binary.posterior import network_image
-from vlaecodec.networks.common.fixed_point import set_quantised
-from vlaecodec.training.binary.export import import_small
+from vlaecodec.small.model import SmallModel, load_small_model, read_small_model
+from vlaecodec.training.small.export import import_small
 
 KINDS = {
     "colour context": {},

@@ -38,7 +38,7 @@ def encode(
     smallest file whose reconstruction, without texture, comes at least as near. One target at most,
     in place of quality.
     effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents; of no
-    effect on files with exact pixels or of binary models. By default 1, or 5 if the model was
+    effect on files with exact pixels or of small models. By default 1, or 5 if the model was
     trained for something else than tune.
     tune: what to aim for, "looks" or "psnr", the least squared error: chooses the model and what
     search descends on. By default what the chosen model was trained for, "looks" for lossy files

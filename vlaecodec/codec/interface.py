@@ -1,4 +1,4 @@
-"""What a model's codec offers, whatever its kind: the photo model's, the binary models'."""
+"""What a model's codec offers, whatever its kind: the photo model's, the small models'."""
 
 from __future__ import annotations
 

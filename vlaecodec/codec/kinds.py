@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vlaecodec.binary.model import SMALL_MODEL_KIND
 from vlaecodec.bitstream.container import Container
-from vlaecodec.codec.binary import BinaryCodec
 from vlaecodec.codec.interface import PictureCodec
 from vlaecodec.codec.options import EncodeOptions
 from vlaecodec.codec.photo import PhotoCodec
+from vlaecodec.codec.small import SmallCodec
 from vlaecodec.codec.stored import StoredCodec
 from vlaecodec.errors import ModelError
 from vlaecodec.model.frozen import MODEL_KIND
 from vlaecodec.model.registry import ModelEntry, find_fingerprint, find_model
+from vlaecodec.small.model import SMALL_MODEL_KIND
 
 CODECS: dict[str, Callable[[ModelEntry], PictureCodec]] = {
     MODEL_KIND: PhotoCodec,
-    SMALL_MODEL_KIND: BinaryCodec,
+    SMALL_MODEL_KIND: SmallCodec,
 }
 
 

@@ -1,4 +1,4 @@
-"""p(x | z) of a small colour image, frozen; networks.binary.colour_decoder trains it."""
+"""p(x | z) of a small colour image, frozen; networks.small.colour_decoder trains it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vlaecodec.frozen.latent_features import LatentFeatures, hidden_layers
 from vlaecodec.frozen.layers import Floats, Layer
 from vlaecodec.frozen.operations import as_operand, pointwise
 from vlaecodec.frozen.tensors import Tensors
-from vlaecodec.networks.binary.preset import Preset
-from vlaecodec.networks.binary.sample_units import COLOURS, GREY, SAMPLE_UNITS
 from vlaecodec.networks.common.formats import MIXTURE, POSITIVE, SIGNED
 from vlaecodec.networks.common.window import Window
+from vlaecodec.networks.small.preset import Preset
+from vlaecodec.networks.small.sample_units import COLOURS, GREY, SAMPLE_UNITS
 
 Ints = NDArray[np.int64]
 

@@ -8,8 +8,8 @@ from vlaecodec.frozen.blocks import residual_block, residual_blocks, run, to_sig
 from vlaecodec.frozen.layers import Floats, Layer, unfold_channels
 from vlaecodec.frozen.operations import as_operand, pointwise
 from vlaecodec.frozen.tensors import Tensors
-from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.common.formats import LATENT, POSITIVE, SIGNED, STREAM
+from vlaecodec.networks.small.preset import Preset
 
 
 class LatentFeatures:

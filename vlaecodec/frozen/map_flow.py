@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from vlaecodec.frozen.layers import Floats, Layer
 from vlaecodec.frozen.operations import as_operand, convolve, pointwise
 from vlaecodec.frozen.tensors import Tensors
-from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.common.formats import LATENT, POSITIVE
+from vlaecodec.networks.small.preset import Preset
 
 
 class MapFlow:

@@ -18,7 +18,6 @@ from vlaecodec.frozen.layers import Floats, Layer, fold_channels
 from vlaecodec.frozen.map_flow import MapFlow
 from vlaecodec.frozen.operations import convolve, pointwise
 from vlaecodec.frozen.tensors import Tensors
-from vlaecodec.networks.binary.preset import BOTTLENECK, Preset
 from vlaecodec.networks.common.formats import (
     CODE_SCALE_INDEX,
     LATENT,
@@ -28,6 +27,7 @@ from vlaecodec.networks.common.formats import (
     STREAM,
 )
 from vlaecodec.networks.common.window import Window
+from vlaecodec.networks.small.preset import BOTTLENECK, Preset
 
 
 class SmallNetworks:

@@ -11,11 +11,11 @@ from safetensors import SafetensorError
 
 from vlaecodec.model.registry import PSNR, TUNES, Tune
 from vlaecodec.networks.photo.architecture import ARCHITECTURES
-from vlaecodec.training.binary.command import export_preset, train_preset
 from vlaecodec.training.checkpoint import read_progress
 from vlaecodec.training.config import run_options
 from vlaecodec.training.photo.export import export_model
 from vlaecodec.training.photo.loop import PARTS, TrainingConfig, train
+from vlaecodec.training.small.command import export_preset, train_preset
 
 PATH = click.Path(path_type=Path)
 

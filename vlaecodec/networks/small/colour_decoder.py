@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from vlaecodec.entropy.mixture import MIDDLE_SAMPLE
 from vlaecodec.entropy.scales import MEAN_UNITS, MIXTURE_LOGIT_UNITS, MIXTURE_SCALE_UNITS
-from vlaecodec.networks.binary.causal_decoder import CausalDecoder
-from vlaecodec.networks.binary.mixture_nats import mixture_nats
-from vlaecodec.networks.binary.preset import Preset
-from vlaecodec.networks.binary.sample_units import COLOURS, GREY, SAMPLE_UNITS
 from vlaecodec.networks.common.fixed_point import ExactLinear, ste_round
 from vlaecodec.networks.common.formats import MIXTURE, POSITIVE, SIGNED
 from vlaecodec.networks.common.gather import at_places, gather_windows
+from vlaecodec.networks.small.causal_decoder import CausalDecoder
+from vlaecodec.networks.small.mixture_nats import mixture_nats
+from vlaecodec.networks.small.preset import Preset
+from vlaecodec.networks.small.sample_units import COLOURS, GREY, SAMPLE_UNITS
 
 _INITIAL_SCALE = 6.0
 """Octaves above the smallest: four grey levels."""

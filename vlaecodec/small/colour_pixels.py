@@ -23,7 +23,7 @@ from vlaecodec.entropy.scales import MIXTURE_SCALE_UNITS
 from vlaecodec.entropy.tables import FREQUENCY_BITS
 from vlaecodec.frozen.colour import ColourDecoder, Ints
 from vlaecodec.frozen.layers import Floats
-from vlaecodec.networks.binary.sample_units import COLOURS
+from vlaecodec.networks.small.sample_units import COLOURS
 from vlaecodec.pixels.noise import noise_at
 from vlaecodec.pixels.wavefront import wavefronts
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.common.blocks import ResidualBlock, Upsample, residual_blocks
 from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear, requantise
 from vlaecodec.networks.common.formats import LATENT, LOGIT, POSITIVE, SIGNED, STREAM
 from vlaecodec.networks.common.gather import at_places, gather_windows
 from vlaecodec.networks.common.window import Window
+from vlaecodec.networks.small.preset import Preset
 
 _CONTEXT_GAIN = 2.0
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vlaecodec.networks.binary.posterior import code_deviation, network_image
-from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.networks.common.fixed_point import ste_round
 from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT
+from vlaecodec.networks.small.posterior import code_deviation, network_image
+from vlaecodec.networks.small.small_vlae import SmallVLAE
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from vlaecodec.networks.binary.preset import PRESETS, Preset
-from vlaecodec.training.binary.datasets import read_dataset
-from vlaecodec.training.binary.export import export_small
-from vlaecodec.training.binary.loop import SmallConfig, train_small
+from vlaecodec.networks.small.preset import PRESETS, Preset
 from vlaecodec.training.config import run_options
+from vlaecodec.training.small.datasets import read_dataset
+from vlaecodec.training.small.export import export_small
+from vlaecodec.training.small.loop import SmallConfig, train_small
 
 PATH = click.Path(path_type=Path)
 

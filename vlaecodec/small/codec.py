@@ -12,7 +12,17 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.binary.coder import (
+from vlaecodec.bitstream.container import Container, Tile
+from vlaecodec.bitstream.header import (
+    TEXTURE_UNIT,
+)
+from vlaecodec.bitstream.payload import not_reproduced, to_payload, to_words, warn_of_lost_pixels
+from vlaecodec.entropy.ans import AnsStack
+from vlaecodec.entropy.scales import LOGIT_LIMIT
+from vlaecodec.errors import DamagedError, ImageError
+from vlaecodec.picture.image import Picture, Pixels
+from vlaecodec.pixels.noise import noise_at
+from vlaecodec.small.coder import (
     Bitmaps,
     Images,
     Latents,
@@ -26,17 +36,7 @@ from vlaecodec.binary.coder import (
     quantise_latents,
     run_pixels,
 )
-from vlaecodec.binary.model import SmallModel
-from vlaecodec.bitstream.container import Container, Tile
-from vlaecodec.bitstream.header import (
-    TEXTURE_UNIT,
-)
-from vlaecodec.bitstream.payload import not_reproduced, to_payload, to_words, warn_of_lost_pixels
-from vlaecodec.entropy.ans import AnsStack
-from vlaecodec.entropy.scales import LOGIT_LIMIT
-from vlaecodec.errors import DamagedError, ImageError
-from vlaecodec.picture.image import Picture, Pixels
-from vlaecodec.pixels.noise import noise_at
+from vlaecodec.small.model import SmallModel
 
 WHITE = 255
 

@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from vlaecodec.binary.model import LEVELS, SMALL_MODEL_KIND, level_step, read_small_model
 from vlaecodec.entropy.mixture import mixture_curves
 from vlaecodec.entropy.scales import SCALE_MIN, SCALE_RATIO, SCALES
 from vlaecodec.entropy.tables import small_model_tables
@@ -19,13 +18,14 @@ from vlaecodec.frozen.tensors import Tensors, read_metadata, read_tensors
 from vlaecodec.model.float_weights import dequantise_layers, hold_exponents
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.model.integer_weights import integer_layers, table_tensors
-from vlaecodec.networks.binary.posterior import network_image
-from vlaecodec.networks.binary.preset import Preset
-from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.networks.common.formats import LATENT
-from vlaecodec.training.binary.datasets import to_samples
+from vlaecodec.networks.small.posterior import network_image
+from vlaecodec.networks.small.preset import Preset
+from vlaecodec.networks.small.small_vlae import SmallVLAE
+from vlaecodec.small.model import LEVELS, SMALL_MODEL_KIND, level_step, read_small_model
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 from vlaecodec.training.model_folder import read_progress_of, write_model_folder
+from vlaecodec.training.small.datasets import to_samples
 
 _SPREAD_IMAGES = 2000
 

@@ -16,8 +16,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.binary.colour_pixels import ColourPixels
-from vlaecodec.binary.model import LEVELS, SmallModel, level_step
 from vlaecodec.bitstream.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN
 from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
 from vlaecodec.entropy.scales import FRACTIONS, LOGIT_LIMIT
@@ -26,6 +24,8 @@ from vlaecodec.frozen.layers import Floats
 from vlaecodec.frozen.small import BinaryDecoder, shown
 from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT
 from vlaecodec.pixels.wavefront import wavefronts
+from vlaecodec.small.colour_pixels import ColourPixels
+from vlaecodec.small.model import LEVELS, SmallModel, level_step
 
 Bitmaps = NDArray[np.uint8]
 """Black and white images as 0 and 1, uint8 [N, H, W]."""

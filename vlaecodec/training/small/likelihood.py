@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vlaecodec.networks.binary.small_vlae import SmallVLAE
-from vlaecodec.training.binary.bound import draw_latent, measure_bound, reconstruction_nats
+from vlaecodec.networks.small.small_vlae import SmallVLAE
+from vlaecodec.training.small.bound import draw_latent, measure_bound, reconstruction_nats
 
 BATCH = 250
 

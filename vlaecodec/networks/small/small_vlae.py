@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from vlaecodec.networks.binary.causal_decoder import BinaryDecoder
-from vlaecodec.networks.binary.colour_decoder import ColourDecoder
-from vlaecodec.networks.binary.flow import Flow
-from vlaecodec.networks.binary.posterior import Posterior
-from vlaecodec.networks.binary.preset import Preset
+from vlaecodec.networks.small.causal_decoder import BinaryDecoder
+from vlaecodec.networks.small.colour_decoder import ColourDecoder
+from vlaecodec.networks.small.flow import Flow
+from vlaecodec.networks.small.posterior import Posterior
+from vlaecodec.networks.small.preset import Preset
 
 
 class SmallVLAE(nn.Module):

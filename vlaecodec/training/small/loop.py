@@ -13,12 +13,9 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from vlaecodec.networks.binary.preset import PRESETS, Preset
-from vlaecodec.networks.binary.small_vlae import SmallVLAE
 from vlaecodec.networks.common.fixed_point import set_quantised
-from vlaecodec.training.binary.bound import measure_bound, objective
-from vlaecodec.training.binary.datasets import Dataset, to_samples
-from vlaecodec.training.binary.export import import_small
+from vlaecodec.networks.small.preset import PRESETS, Preset
+from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.training.checkpoint import (
     Progress,
     load_optimizer,
@@ -27,6 +24,9 @@ from vlaecodec.training.checkpoint import (
     save_checkpoint,
 )
 from vlaecodec.training.config import RunConfig, follow, learning_rate_at
+from vlaecodec.training.small.bound import measure_bound, objective
+from vlaecodec.training.small.datasets import Dataset, to_samples
+from vlaecodec.training.small.export import import_small
 
 AVERAGE_DECAY = 0.9995
 GRADIENT_LIMIT = 0.5

@@ -13,9 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vlaecodec.networks.binary.preset import Preset
 from vlaecodec.networks.common.fixed_point import ExactConv2d
 from vlaecodec.networks.common.formats import LATENT, POSITIVE
+from vlaecodec.networks.small.preset import Preset
 
 
 def mask_weight(layer: ExactConv2d, mask: Tensor) -> None:

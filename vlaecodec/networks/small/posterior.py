@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 from vlaecodec.entropy.mixture import MIDDLE_SAMPLE
 from vlaecodec.entropy.scales import CODE_SCALE_OCTAVE
-from vlaecodec.networks.binary.preset import BOTTLENECK, Preset
 from vlaecodec.networks.common.blocks import Downsample, ResidualBlock, residual_blocks
 from vlaecodec.networks.common.fixed_point import ExactConv2d, requantise
 from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT, SIGNED, STREAM
+from vlaecodec.networks.small.preset import BOTTLENECK, Preset
 
 _INITIAL_SCALE = 20.0
 

@@ -8,16 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.binary.codec import (
-    decode_image,
-    draw_images,
-    encode_image,
-    encode_level,
-    to_images,
-    to_pixels,
-)
-from vlaecodec.binary.coder import Latents, level_quality_code, quality_level
-from vlaecodec.binary.model import LEVELS, load_small_model
 from vlaecodec.bitstream.container import Container, Tile
 from vlaecodec.bitstream.header import (
     SEED_MAX,
@@ -34,13 +24,23 @@ from vlaecodec.errors import ParameterError
 from vlaecodec.model.registry import PSNR, ModelEntry
 from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.picture.image import Picture, Pixels, to_grey
+from vlaecodec.small.codec import (
+    decode_image,
+    draw_images,
+    encode_image,
+    encode_level,
+    to_images,
+    to_pixels,
+)
+from vlaecodec.small.coder import Latents, level_quality_code, quality_level
+from vlaecodec.small.model import LEVELS, load_small_model
 
 LOSSY_QUALITY = 50.0
 """Default quality of lossy files; a lossless file takes what makes it smallest."""
 
 
 @dataclass(frozen=True, eq=False)
-class BinaryDraft(Draft):
+class SmallDraft(Draft):
     """An image's coded latents, and these as decoded."""
 
     z: Latents
@@ -53,7 +53,7 @@ class BinaryDraft(Draft):
         return sum(len(tile.payload) for tile in self.latents + self.pixels)
 
 
-class BinaryCodec:
+class SmallCodec:
     """Encodes and decodes images of the one size that the model is for."""
 
     def __init__(self, entry: ModelEntry) -> None:
@@ -62,9 +62,9 @@ class BinaryCodec:
 
     def encoder(
         self, picture: Picture, options: EncodeOptions, progress: ProgressCallback | None
-    ) -> BinaryEncoder:
+    ) -> SmallEncoder:
         """Prepare to encode a picture. Raises ImageError or ParameterError."""
-        return BinaryEncoder(self, picture, options, progress)
+        return SmallEncoder(self, picture, options, progress)
 
     def decode(
         self, container: Container, options: DecodeOptions, progress: ProgressCallback | None
@@ -111,12 +111,12 @@ class BinaryCodec:
         return self.decode(container, DecodeOptions(texture=0.0, preview=True), progress), 1
 
 
-class BinaryEncoder:
+class SmallEncoder:
     """One image on its way to a file."""
 
     def __init__(
         self,
-        codec: BinaryCodec,
+        codec: SmallCodec,
         picture: Picture,
         options: EncodeOptions,
         progress: ProgressCallback | None,
@@ -130,27 +130,27 @@ class BinaryEncoder:
         self.codec, self.picture = codec, picture
         self.options, self.progress = options, progress
 
-    def encode_latents(self, quality: float | None) -> BinaryDraft:
+    def encode_latents(self, quality: float | None) -> SmallDraft:
         """Code the latents as finely as a quality 1..100 says; None: the default."""
         if quality is None and self.options.is_exact:
             return min((self._at_level(level) for level in range(LEVELS)), key=_size_bytes)
         quality = LOSSY_QUALITY if quality is None else quality
         return self._at_level(quality_level(quality_to_code(quality)))
 
-    def mean_image(self, draft: BinaryDraft) -> Pixels:
+    def mean_image(self, draft: SmallDraft) -> Pixels:
         """What most draws show."""
         pixels = to_pixels(draw_images(self.codec.model, draft.z, 0, 0))
         return to_grey(pixels) if self.picture.grey else pixels
 
-    def latent(self, draft: BinaryDraft) -> NDArray[np.float32]:
+    def latent(self, draft: SmallDraft) -> NDArray[np.float32]:
         """z of a draft, float32 [C, side, side]."""
         return draft.z[0].astype(np.float32) / np.float32(LATENT.scale)
 
-    def without_texture(self, draft: BinaryDraft) -> Parts:
+    def without_texture(self, draft: SmallDraft) -> Parts:
         """The lossy file of a draft, to be shown as what most draws show."""
         return Parts(self._header(draft, 0), draft.latents, [])
 
-    def finish(self, draft: BinaryDraft) -> Parts:
+    def finish(self, draft: SmallDraft) -> Parts:
         """The file of a draft: with its pixels, or with the temperature to draw at."""
         strength = self.options.texture
         if strength is None or strength == AUTO:
@@ -160,13 +160,13 @@ class BinaryEncoder:
             self.progress(1.0)
         return Parts(self._header(draft, code), draft.latents, draft.pixels)
 
-    def _at_level(self, level: int) -> BinaryDraft:
+    def _at_level(self, level: int) -> SmallDraft:
         model = self.codec.model
         tile, z = encode_level(model, self.image, level)
         pixels = [encode_image(model, self.image, z)] if self.options.is_exact else []
-        return BinaryDraft(level_quality_code(level), [tile], z, pixels)
+        return SmallDraft(level_quality_code(level), [tile], z, pixels)
 
-    def _header(self, draft: BinaryDraft, texture_code: int) -> Header:
+    def _header(self, draft: SmallDraft, texture_code: int) -> Header:
         seed = self.options.seed
         return Header(
             width=self.image.shape[2],
@@ -181,5 +181,5 @@ class BinaryEncoder:
         )
 
 
-def _size_bytes(draft: BinaryDraft) -> int:
+def _size_bytes(draft: SmallDraft) -> int:
     return draft.size_bytes

@@ -21,7 +21,7 @@ from vlaecodec.model.frozen import (
     read_weights,
 )
 from vlaecodec.model.registry import ModelEntry
-from vlaecodec.networks.binary.preset import Preset
+from vlaecodec.networks.small.preset import Preset
 
 SMALL_MODEL_KIND = "small-vlae/1"
 """Names the structure that the weights are for."""

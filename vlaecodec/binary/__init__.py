@@ -1,1 +1,0 @@
-"""The paper's models for small black and white images: images to files and back."""

@@ -1,0 +1,1 @@
+"""The paper's models for small images: images to files and back."""
