@@ -74,8 +74,19 @@ def naming(
         raise type(error)(f"{name}: {error}") from error
 
 
+listeners: list[Callable[[str], None]] = []
+"""Told of all that is said: a log file's."""
+
+
 def say(text: str) -> None:
     """One line on standard error, or as many as it takes on a terminal."""
+    for listener in listeners:
+        listener(text)
+    show(text)
+
+
+def show(text: str) -> None:
+    """What `say` does, without telling anyone else."""
     if sys.stderr is not None:
         # Not click.echo, which would write past a progress bar, into its line.
         with contextlib.suppress(OSError):  # nobody can be told

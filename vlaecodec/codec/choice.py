@@ -8,6 +8,7 @@ code the rest. A cheap look at the picture comes first, so that photos do not wa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,8 @@ from vlaecodec.picture.image import Picture, Pixels
 from vlaecodec.picture.overlay import OPAQUE, Mask, encode_overlay
 from vlaecodec.picture.sections import write_sections
 from vlaecodec.picture.vp8l import SIDE_MAX_PX, estimate_vp8l
+
+_log = logging.getLogger(__name__)
 
 TOP_DB, TOP_SLOPE_DB = 45.0, 2.0
 """What quality 100 promises at least, PSNR, and by how much less each step below it."""
@@ -72,6 +75,7 @@ def encode_best(
         return _write(encoder.finish(_find_draft(encoder, picture, options, sections)), sections)
     webp = store_picture(picture, options) if looks_drawn(picture.pixels) else None
     if webp is not None and _settles(webp, picture, options):
+        _log.info("looks drawn, and is small as a lossless WebP: taken")
         if progress is not None:
             progress(1.0)
         return webp
@@ -79,10 +83,15 @@ def encode_best(
     drawn = _find_drawn(picture, options)
     if drawn is not None:
         mixed = _encode_mixed(picture, options, sections, drawn)
+        sizes = len(mixed.data), len(coded.data)
+        _log.info("with drawn parts as an overlay: %d bytes, without: %d", *sizes)
         coded = min(coded, mixed, key=lambda c: _cost(c, picture, options, drawn))
     if webp is None and _may_be_smaller(picture, options, coded):
         webp = store_picture(picture, options)
-    return coded.data if webp is None else _choose(coded, webp, picture, options, drawn)
+    if webp is None:
+        return coded.data
+    _log.info("as a lossless WebP: %d bytes, with the networks: %d", len(webp), len(coded.data))
+    return _choose(coded, webp, picture, options, drawn)
 
 
 def _encode_photo(

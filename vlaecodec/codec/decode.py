@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import Unpack
 
 import numpy as np
@@ -21,6 +23,8 @@ from vlaecodec.model.threads import working_threads
 from vlaecodec.picture.image import Picture, Pixels, to_image
 from vlaecodec.picture.overlay import lay_over
 from vlaecodec.picture.sections import read_overlay, read_sections
+
+_log = logging.getLogger(__name__)
 
 
 def decode(
@@ -84,8 +88,12 @@ def _decode(
     whole = (0, 0, header.width, header.height)
     box = check_region(options.region or whole, header.width, header.height)
     area_px = (box.right - box.left) * (box.bottom - box.top)
-    with working_threads(area_px, options.threads):
+    start = time.perf_counter()
+    with working_threads(area_px, options.threads) as threads:
+        tiles = len(container.latents)
+        _log.info("%d x %d pixels, tiles: %d, threads: %d", *whole[2:], tiles, threads)
         pixels = codec_of(container).decode(container, options, progress)
+    _log.info("decoded in %.2f s", time.perf_counter() - start)
     overlay = read_overlay(container, keep_going=options.keep_going)
     return pixels if overlay is None else lay_over(pixels, overlay[pixel_window(box)])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from typing import Unpack
 
@@ -15,6 +17,8 @@ from vlaecodec.codec.choice import encode_best
 from vlaecodec.codec.options import EncodeKeywords, EncodeOptions
 from vlaecodec.model.threads import working_threads
 from vlaecodec.picture.image import to_picture
+
+_log = logging.getLogger(__name__)
 
 
 def encode(
@@ -74,11 +78,16 @@ def encode_picture(
     progress: Callable[[float], None] | None = None,
 ) -> bytes:
     """`encode` with its options as one object."""
+    start = time.perf_counter()
     picture = to_picture(image, exact=options.is_exact, to_8_bit=options.to_8_bit)
-    with working_threads(picture.pixels[..., 0].size, options.threads) as threads:
+    height, width = picture.pixels.shape[:2]
+    with working_threads(width * height, options.threads) as threads:
+        _log.info("%d x %d pixels, threads: %d", width, height, threads)
         data = encode_best(picture, options, progress)
+    _log.info("coded in %.2f s: %d bytes", time.perf_counter() - start, len(data))
     if options.robust:
         data = make_robust(data)
     if options.verify:
         check_file(data, picture, options.allowed_error, threads)
+        _log.info("decoded by another way: as it should be")
     return data

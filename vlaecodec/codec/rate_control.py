@@ -7,6 +7,7 @@ are coded again: alpha, metadata and texture do not depend on quality.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from vlaecodec.errors import ParameterError
 from vlaecodec.metrics.distortion import MS_SSIM_MIN_PX, ms_ssim, ms_ssim_db, psnr_db
 from vlaecodec.metrics.measures import measure_ssimulacra2
 from vlaecodec.picture.image import Pixels
+
+_log = logging.getLogger(__name__)
 
 TRIES = 8
 """Drafts at most in the search."""
@@ -133,6 +136,8 @@ def find_quality(code: Coder[D], target: Target[D]) -> float:
         value = target.measure(code(place_code / QUALITY_UNIT))
         miss = value - target.place
         allowed = miss <= 0 if target.at_most else miss >= 0
+        verdict = "meets the target" if allowed else "misses the target"
+        _log.info("quality %.2f %s", place_code / QUALITY_UNIT, verdict)
         if allowed and abs(miss) <= target.margin:
             return place_code / QUALITY_UNIT
         if miss <= 0:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -34,6 +36,8 @@ from vlaecodec.picture.image import Pixels
 
 if TYPE_CHECKING:
     from vlaecodec.entropy.ans import CodingTables
+
+_log = logging.getLogger(__name__)
 
 WEIGHTS_NAME = "weights.safetensors"
 
@@ -110,7 +114,10 @@ def load_model(entry: ModelEntry) -> PhotoModel:
 
     Raises ModelError if the file is missing, altered, or not a model.
     """
-    return read_model(read_weights(entry))
+    start = time.perf_counter()
+    model = read_model(read_weights(entry))
+    _log.info("model %s loaded in %.2f s", entry.name, time.perf_counter() - start)
+    return model
 
 
 def read_weights(entry: ModelEntry) -> bytes:

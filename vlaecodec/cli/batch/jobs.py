@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,8 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from vlaecodec.cli.batch.tar import Member, read_member
-from vlaecodec.cli.files import STDIO, file_size, read_input, read_vlae
-from vlaecodec.cli.reporting import printable
+from vlaecodec.cli.files import file_size, read_input, read_vlae
 
 
 class FileName(click.ParamType[str]):
@@ -141,19 +139,13 @@ def many_options(command: Command) -> Command:
         click.option(
             "--dry-run", is_flag=True, help="Only say what would be written, and what would fail."
         ),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Print a JSON object for each file, a line each, instead of a summary.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def say_outcome(job: Job, outcome: Outcome, *, origin: str = "") -> None:
-    """The summary of one file. origin: a word before its size."""
-    name = "standard output" if job.output == STDIO else job.output
-    with suppress(OSError):  # the file is written, whoever can be told
-        click.echo(
-            f"{printable(name)}: {outcome.width} x {outcome.height}, "
-            f"{origin}{outcome.size_bytes} bytes, {outcome.rate_bpp:.3f} bpp, "
-            f"{outcome.seconds:.2f} s",
-            err=True,
-        )

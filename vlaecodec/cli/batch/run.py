@@ -5,18 +5,27 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from vlaecodec.cli.batch import local_engine, ray_engine
-from vlaecodec.cli.batch.jobs import LOCAL, Outcome, say_outcome
+from vlaecodec.cli.batch.jobs import LOCAL, Job, Outcome
 from vlaecodec.cli.batch.plan import Plan
+from vlaecodec.cli.batch.report import (
+    print_json,
+    say_outcome,
+    say_result,
+    say_saved,
+    show_summary,
+)
 from vlaecodec.cli.batch.shards import Shards
-from vlaecodec.cli.batch.worker import Result, Work
-from vlaecodec.cli.files import check_output
+from vlaecodec.cli.batch.worker import Result, Work, heard_losses
+from vlaecodec.cli.files import STDIO, check_output
+from vlaecodec.cli.logs import LIBRARY
 from vlaecodec.cli.progress import progress_bar, total_bar
-from vlaecodec.cli.reporting import printable, say
+from vlaecodec.cli.reporting import describe_error, say
 from vlaecodec.errors import ParameterError
 from vlaecodec.writing import remove_stale
 
@@ -30,9 +39,6 @@ ENGINES: dict[str, tuple[Engine, Callable[[], AbstractContextManager[None]]]] = 
 }
 """Each with what is entered before there is a progress bar."""
 
-TABLE_ROWS = 40
-"""Beyond so many files the table shows only those that failed."""
-
 
 def carry_out(
     plan: Plan,
@@ -43,25 +49,48 @@ def carry_out(
     title: str,
     force: bool,
     quiet: bool,
+    as_json: bool = False,
     origin: str = "",
 ) -> None:
     """Do the jobs of a command, many at a time or its only one. origin: as in `say_outcome`.
 
+    as_json: print an object for each file in place of a summary.
     work: called with a job and `force`, and for one alone with `progress`.
     """
     for folder in {Path(job.output).parent for job in plan.jobs}:
         remove_stale(folder)
     if plan.many:
-        run_many(plan, work, engine, processes, title=title, force=force, quiet=quiet)
+        run_many(
+            plan, work, engine, processes, title=title, force=force, quiet=quiet, as_json=as_json
+        )
         return
     if engine != LOCAL:
         raise ParameterError(f"--engine {engine} is for many files: give --output-dir")
     (job,) = plan.jobs
-    check_output(job.output, job.input, force=force)
+    if as_json and job.output == STDIO:
+        raise ParameterError("--json and the output would both go to standard output")
     with progress_bar(title, quiet=quiet) as progress:
-        outcome = work(job, force=force, progress=progress)
-    if not quiet:
+        outcome = _run_one(job, partial(work, progress=progress), force=force, as_json=as_json)
+    if not quiet and not as_json:
         say_outcome(job, outcome, origin=origin)
+
+
+def _run_one(job: Job, work: Work, *, force: bool, as_json: bool) -> Outcome:
+    """The only job: what goes wrong with it is raised, after its JSON."""
+    LIBRARY.info("%s -> %s", job.source, job.target)
+    losses: list[str] = []
+    try:
+        with heard_losses(losses):
+            check_output(job.output, job.input, force=force)
+            outcome = work(job, force=force)
+    except Exception as problem:
+        if as_json:
+            error = describe_error(problem) or repr(problem)
+            print_json(Result(job, error=error, warnings=losses))
+        raise
+    if as_json:
+        print_json(Result(job, outcome, warnings=losses))
+    return outcome
 
 
 def run_many(
@@ -73,6 +102,7 @@ def run_many(
     title: str,
     force: bool,
     quiet: bool,
+    as_json: bool,
 ) -> None:
     """Do all jobs, and say how it went. Exits with code 1 if some failed."""
     start = time.perf_counter()
@@ -88,65 +118,18 @@ def run_many(
             refused = [Result(job, error=problem) for job, problem in plan.refused]
             for result in chain(refused, shards.failures, shards.gather(stream)):
                 results.append(result)
-                for warning in result.warnings:
-                    say(f"warning: {result.job.source}: {warning}")
-                if result.error is not None:
-                    say(result.error)
+                say_result(result)
+                if as_json:
+                    print_json(result)
                 outcome = result.outcome
                 if result.job in sizes:
                     advance(sizes[result.job], outcome.width * outcome.height if outcome else 0)
     for line in plan.passed_over:
         say(line)
-    if not quiet:
-        _show_summary(results, time.perf_counter() - start)
-        _say_saved(results)
+    if not quiet and not as_json:
+        show_summary(results, time.perf_counter() - start)
+        say_saved(results)
     if plan.pictures_left:
         say(f"pictures that were not coded: {len(plan.pictures_left)} in the folders")
     if plan.pictures_left or any(result.error is not None for result in results):
         sys.exit(1)
-
-
-def _show_summary(results: list[Result], seconds: float) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    done = [(r.job, r.outcome) for r in results if r.outcome is not None]
-    failed = [r for r in results if r.outcome is None]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("file", overflow="ellipsis")  # the one that gives way to the others
-    for name in ("pixels", "bytes", "bpp", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if len(results) <= TABLE_ROWS:
-        for job, outcome in sorted(done, key=lambda pair: pair[0].target):
-            table.add_row(Text(printable(job.target)), *_cells(outcome))
-    for result in failed:
-        table.add_row(Text(printable(result.job.source)), "failed", style="red")
-    pixels = sum(o.width * o.height for _, o in done)
-    size = sum(o.size_bytes for _, o in done)
-    total = f"{len(done)} done, {len(failed)} failed"
-    rate = f"{8 * size / pixels:.3f}" if pixels else ""
-    table.add_section()
-    table.add_row(total, f"{pixels / 1e6:.2f} MP", str(size), rate, f"{seconds:.2f}", style="bold")
-    console = Console(stderr=True, highlight=False)
-    with suppress(OSError):  # the files are written, whoever can be told
-        console.print(table)
-        if done:
-            console.print(f"{len(done) / seconds:.2f} files/s, {pixels / 1e6 / seconds:.2f} MP/s")
-
-
-def _say_saved(results: list[Result]) -> None:
-    """How much smaller the outputs are than their inputs; nothing where they are larger."""
-    done = [(r.job.size_bytes, r.outcome.size_bytes) for r in results if r.outcome is not None]
-    before, after = (sum(sizes) for sizes in zip(*done, strict=True)) if done else (0, 0)
-    if after < before:
-        say(f"{before} bytes became {after}: {1 - after / before:.0%} saved")
-
-
-def _cells(outcome: Outcome) -> tuple[str, str, str, str]:
-    return (
-        f"{outcome.width} x {outcome.height}",
-        str(outcome.size_bytes),
-        f"{outcome.rate_bpp:.3f}",
-        f"{outcome.seconds:.2f}",
-    )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from vlaecodec.cli.batch.jobs import Job, Outcome
 from vlaecodec.cli.files import check_input, check_output, make_folder
+from vlaecodec.cli.logs import LIBRARY, gathered_log
 from vlaecodec.cli.reporting import describe_error
 from vlaecodec.errors import LossWarning
 
@@ -23,6 +27,7 @@ class Result:
     outcome: Outcome | None = None
     error: str | None = None
     warnings: list[str] = field(default_factory=list)
+    log: list[logging.LogRecord] = field(default_factory=list)
 
 
 waiting_folders: set[Path] = set()
@@ -49,17 +54,34 @@ def check_job(job: Job, *, force: bool) -> None:
 
 def attempt(work: Work, job: Job, *, force: bool) -> Result:
     """Do a job. Whatever goes wrong with it, the others are not to suffer for it."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", LossWarning)
+    losses: list[str] = []
+    with gathered_log() as log, heard_losses(losses, pass_on=False):
         try:
+            LIBRARY.info("%s -> %s", job.source, job.target)
             if job.member is not None:
                 waiting_folders.add(Path(job.output).parent)
             check_job(job, force=force)
             outcome, error = work(job, force=force), None
         except Exception as problem:
             outcome, error = None, describe_error(problem) or f"{job.source}: {problem!r}"
-    losses = [str(w.message) for w in caught if issubclass(w.category, LossWarning)]
-    return Result(job, outcome, error, losses)
+    return Result(job, outcome, error, losses, log)
+
+
+@contextmanager
+def heard_losses(losses: list[str], *, pass_on: bool = True) -> Iterator[None]:
+    """Add the texts of LossWarnings to a list. pass_on: show all warnings as before, too."""
+
+    def hear(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        if issubclass(category, LossWarning):
+            losses.append(str(message))
+        if pass_on:
+            before(message, category, *rest)
+
+    with warnings.catch_warnings():
+        before: Callable[..., None] = warnings.showwarning
+        warnings.simplefilter("always", LossWarning)
+        warnings.showwarning = hear  # type: ignore[assignment]
+        yield
 
 
 def died(job: Job) -> Result:

@@ -18,6 +18,7 @@ from vlaecodec.cli.batch.names import is_shard, is_vlae
 from vlaecodec.cli.batch.plan import plan_jobs, show_plan
 from vlaecodec.cli.batch.run import carry_out
 from vlaecodec.cli.files import STDIO, write_output
+from vlaecodec.cli.logs import logged
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.codec.options import DecodeOptions
 from vlaecodec.errors import OutputError, ParameterError
@@ -109,6 +110,7 @@ class RegionType(click.ParamType[Region]):
 )
 @click.option("--strip", is_flag=True, help="Do not write the ICC profile, EXIF and XMP.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+@logged
 @reports_errors
 def decode(
     inputs: tuple[str, ...],
@@ -118,6 +120,7 @@ def decode(
     processes: int | None,
     engine: str,
     dry_run: bool,
+    as_json: bool,
     format_name: str | None,
     force: bool,
     thumbnail: int | None,
@@ -183,6 +186,7 @@ def decode(
         title="decoding",
         force=force,
         quiet=quiet,
+        as_json=as_json,
         origin="from ",
     )
 

@@ -18,6 +18,7 @@ from vlaecodec.cli.batch.plan import plan_jobs, show_plan
 from vlaecodec.cli.batch.run import carry_out
 from vlaecodec.cli.commands.roi_options import RoiOption, RoiType, check_masks, read_rois
 from vlaecodec.cli.files import write_output
+from vlaecodec.cli.logs import logged
 from vlaecodec.cli.reporting import naming, reports_errors
 from vlaecodec.codec.options import EncodeOptions
 from vlaecodec.errors import ImageError, OutputError, ParameterError
@@ -195,6 +196,7 @@ class TextureType(click.ParamType[Any]):
 @click.option("-m", "--model", metavar="NAME", help="A name from `vlaecodec models`.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+@logged
 @reports_errors
 def encode(
     inputs: tuple[str, ...],
@@ -204,6 +206,7 @@ def encode(
     processes: int | None,
     engine: str,
     dry_run: bool,
+    as_json: bool,
     rois: tuple[RoiOption, ...],
     max_pixels: int,
     frame: int | None,
@@ -273,6 +276,7 @@ def encode(
         title="encoding",
         force=force,
         quiet=quiet,
+        as_json=as_json,
     )
 
 
