@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vlaecodec
+from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.timing import median_seconds
 from benchmarks.raster import raster_steps, run_raster
-from benchmarks.record import check_output, describe_run, print_table, write_record
-from benchmarks.timing import median_seconds
 from vlaecodec.bitstream.tiles import TILE_PX
 from vlaecodec.model.frozen import load_model
 from vlaecodec.model.registry import find_model

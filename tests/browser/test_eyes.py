@@ -1,4 +1,4 @@
-"""The page of `benchmarks.eyes`, as a person judges with it."""
+"""The page of `benchmarks.photo.eyes`, as a person judges with it."""
 
 import io
 import json
@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import eyes
+from benchmarks.photo import eyes
 from tests.conftest import photo
 
 SIDE_PX = 64

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import rate_distortion, report
-from benchmarks.record import RESULTS
+from benchmarks.kit.record import RESULTS
+from benchmarks.photo import rate_distortion
+from benchmarks.publish import report
 from tests.conftest import photo
 
 

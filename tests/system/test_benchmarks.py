@@ -14,14 +14,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import api_page, rate_distortion, readme_table, throughput, transcript
-from benchmarks.agreement import measure_agreement
-from benchmarks.bd_rate import bd_rate
-from benchmarks.codecs import find_codecs
-from benchmarks.curves import curve_of, mean_rows, read_published, rises_with_quality
-from benchmarks.pictures import find_images
-from benchmarks.record import RESULTS, ROOT
-from benchmarks.stored_rows import StoredRows
+from benchmarks.kit.agreement import measure_agreement
+from benchmarks.kit.bd_rate import bd_rate
+from benchmarks.kit.codecs import find_codecs
+from benchmarks.kit.curves import curve_of, mean_rows, read_published, rises_with_quality
+from benchmarks.kit.pictures import find_images
+from benchmarks.kit.record import RESULTS, ROOT
+from benchmarks.kit.stored_rows import StoredRows
+from benchmarks.photo import rate_distortion, throughput
+from benchmarks.publish import api_page, results_pages, transcript
 from tests.conftest import photo
 
 PUBLISHED = ROOT / "benchmarks" / "published" / "kodak.csv"
@@ -46,22 +47,22 @@ def run(*arguments: object):
     return result
 
 
-@pytest.mark.parametrize("document", [readme_table.PHOTOS, readme_table.PAPER])
+@pytest.mark.parametrize("document", [results_pages.PHOTOS, results_pages.PAPER])
 def test_documents_quote_the_stored_results(document: Path) -> None:
-    assert readme_table.insert(document) == document.read_text()
+    assert results_pages.insert(document) == document.read_text()
 
 
 def test_plots_are_those_of_the_stored_results() -> None:
-    plots = readme_table.draw_plots()
+    plots = results_pages.draw_plots()
     assert {plot: plot.read_text() for plot in plots} == plots
     assert set(plots) <= set(RESULTS.glob("*.svg"))
 
 
 def test_what_is_measured_of_another_model_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert readme_table.is_current("paper.json", {"model": "00000000"})
-    assert not readme_table.is_current("kodak.json", {"model": "00000000"})
-    monkeypatch.setattr(readme_table, "list_models", lambda: ("", []))
-    assert "|" not in readme_table.render(readme_table.PHOTOS)
+    assert results_pages.is_current("paper.json", {"model": "00000000"})
+    assert not results_pages.is_current("kodak.json", {"model": "00000000"})
+    monkeypatch.setattr(results_pages, "list_models", lambda: ("", []))
+    assert "|" not in results_pages.render(results_pages.PHOTOS)
 
 
 def test_the_readme_is_short_and_its_python_runs(
@@ -154,7 +155,9 @@ def test_the_commands_that_documents_name_exist() -> None:
     assert len(lines) > 5
     for line in lines:
         name, *arguments = shlex.split(line, comments=True)
-        module = importlib.import_module(f"benchmarks.{name}")
+        (path,) = (ROOT / "benchmarks").rglob(f"{name}.py")
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        module = importlib.import_module(".".join(parts))
         if not isinstance(module.main, click.Command):
             assert arguments == []
             continue
@@ -169,6 +172,8 @@ def test_the_script_names_the_benchmarks() -> None:
     assert done.returncode == 2
     assert {"rate_distortion", "speed", "lossless", "report"} <= set(done.stderr.split())
     assert "bd_rate" not in done.stderr.split()
+    names = done.stderr.split("these:")[1].split()
+    assert len(set(names)) == len(names)
 
 
 def test_a_run_measures_whole_files(pictures, tmp_path) -> None:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import regression
-from benchmarks.tables import read_record
+from benchmarks.kit.tables import read_record
+from benchmarks.photo import regression
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def stored(rows):
 
 
 def test_the_stored_record_holds(rows) -> None:
-    """Fails when bits are lost, or bytes change: see benchmarks/regression.py."""
+    """Fails when bits are lost, or bytes change: see benchmarks/photo/regression.py."""
     stored = read_record(regression.STORED)
     assert regression.find_problems(stored, rows, regression.describe_machine()) == []
 

@@ -6,9 +6,9 @@ from click import UsageError
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import speed, speed_tables
-from benchmarks.pictures import parse_size
-from benchmarks.processes import measure_memory
+from benchmarks.kit.pictures import parse_size
+from benchmarks.kit.processes import measure_memory
+from benchmarks.photo import speed, speed_tables
 from tests.conftest import photo
 
 

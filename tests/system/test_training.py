@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import vlaecodec
-from benchmarks import architecture
+from benchmarks.photo import architecture
 from tests.conftest import TINY, photo
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.networks.photo.architecture import Architecture

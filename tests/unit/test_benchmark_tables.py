@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from benchmarks import report
-from benchmarks.contents import PAGE_TABLES
-from benchmarks.lossy_tables import effort_table, likeness_table, rate_distortion_table
-from benchmarks.readme_table import draw_plots
-from benchmarks.record import RESULTS
-from benchmarks.tables import read_record
+from benchmarks.kit.record import RESULTS
+from benchmarks.kit.tables import read_record
+from benchmarks.photo.lossy_tables import effort_table, likeness_table, rate_distortion_table
+from benchmarks.publish import report
+from benchmarks.publish.contents import PAGE_TABLES
+from benchmarks.publish.results_pages import draw_plots
 
 
 def means(*points: tuple[float, float], **more: float) -> list[dict[str, float]]:
@@ -85,7 +85,7 @@ def test_every_table_and_plot_follows_what_is_stored(monkeypatch) -> None:
     for rows in record["mean"].values():
         for row in rows:
             row |= {key: 0.9 * row[key] for key in row if key not in ("setting", "rate_bpp")}
-    monkeypatch.setattr("benchmarks.readme_table.read_record", lambda _: record)
+    monkeypatch.setattr("benchmarks.publish.results_pages.read_record", lambda _: record)
     assert read_record(RESULTS / "kodak.json")["mean"] != record["mean"]
     assert all(drawn != before[plot] for plot, drawn in draw_plots().items())
 

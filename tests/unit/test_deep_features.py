@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
-from benchmarks.deep_features import CONVOLUTIONS, DeepFeatures, frechet_distance
+from benchmarks.kit.deep_features import CONVOLUTIONS, DeepFeatures, frechet_distance
 from tests.conftest import photo
 
 CHANNELS = (4, 6, 8, 8, 8)

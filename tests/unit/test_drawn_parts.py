@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from benchmarks.drawn_pictures import PICTURES
+from benchmarks.photo.drawn_pictures import PICTURES
 from tests.conftest import photo
 from vlaecodec.errors import DamagedError
 from vlaecodec.picture.drawn_parts import BLOCK_PX, find_drawn_parts

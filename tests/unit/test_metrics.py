@@ -3,7 +3,7 @@ import pytest
 import pytorch_msssim
 import torch
 
-from benchmarks.bd_rate import bd_rate_percent
+from benchmarks.kit.bd_rate import bd_rate_percent
 from tests.conftest import photo
 from vlaecodec.metrics.distortion import ms_ssim, ms_ssim_db, psnr_db, psnr_yuv_db
 from vlaecodec.networks.common.ms_ssim import ms_ssim_loss

@@ -35,6 +35,10 @@ ROOMS = [
     "packaging",
 ]
 
+# Beside the package; the same rule.
+BENCHMARKS = ROOT / "benchmarks"
+BENCHMARK_ROOMS = ["kit", "raster", "wavefront", "photo", "paper", "publish"]
+
 NO_NUMPY = {"torch", "numpy", "constriction", "PIL"}
 FORBIDDEN = {
     "bitstream/header.py": NO_NUMPY,
@@ -52,16 +56,17 @@ FORBIDDEN = {
 }
 
 
-def source_files() -> dict[str, Path]:
-    """Every file of the package by its module's name."""
+def source_files(folder: Path) -> dict[str, Path]:
+    """Every file in a folder, and in its folders, by its module's name."""
     names = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return names
 
 
-FILES = source_files()
+FILES = source_files(PACKAGE)
+BENCHMARK_FILES = source_files(BENCHMARKS)
 
 
 def imports(path: Path) -> set[str]:
@@ -76,9 +81,9 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-def imported_files(path: Path) -> set[str]:
-    """The modules of ours that a file imports; a package only where a name in it is meant."""
-    names = imports(path) & FILES.keys()
+def imported_files(path: Path, files: dict[str, Path]) -> set[str]:
+    """Those of the files that a file imports; a package only where a name in it is meant."""
+    names = imports(path) & files.keys()
     return {n for n in names if not any(other.startswith(n + ".") for other in names)}
 
 
@@ -112,9 +117,10 @@ def test_one_file_alone_knows_the_entropy_coder() -> None:
     assert knowing == [PACKAGE / "entropy" / "ans.py"]
 
 
-def test_no_circle_between_files() -> None:
-    graph = {name: imported_files(path) - {name} for name, path in FILES.items()}
-    assert sum(len(names) for names in graph.values()) > 300
+@pytest.mark.parametrize(("files", "arrows"), [(FILES, 300), (BENCHMARK_FILES, 80)])
+def test_no_circle_between_files(files: dict[str, Path], arrows: int) -> None:
+    graph = {name: imported_files(path, files) - {name} for name, path in files.items()}
+    assert sum(len(names) for names in graph.values()) > arrows
     # The package itself hands out its functions lazily: nothing inside imports them from there.
     graph["vlaecodec"] = set()
     try:
@@ -129,8 +135,17 @@ def test_every_file_is_in_a_room() -> None:
 
 
 def test_benchmarks_import_no_tests() -> None:
-    for path in (ROOT / "benchmarks").rglob("*.py"):
+    for path in BENCHMARK_FILES.values():
         assert not any(name.split(".")[0] == "tests" for name in imports(path)), path
+
+
+def test_a_room_of_benchmarks_imports_only_from_rooms_above_it() -> None:
+    for name, path in BENCHMARK_FILES.items():
+        if name == "benchmarks":
+            continue
+        own = BENCHMARK_ROOMS.index(name.split(".")[1])
+        for other in imported_files(path, BENCHMARK_FILES):
+            assert BENCHMARK_ROOMS.index(other.split(".")[1]) <= own, f"{path}: {other}"
 
 
 def test_the_map_names_every_room_and_file() -> None:
@@ -143,6 +158,10 @@ def test_the_map_names_every_room_and_file() -> None:
             assert path.name in named, f"{path.name} has no row"
         elif stem not in ("__init__", "__main__"):
             assert stem in named.get(place, set()), f"the row of {place} does not name {stem}"
+    for path in BENCHMARK_FILES.values():
+        place = path.relative_to(ROOT).parent.as_posix()
+        if path.stem != "__init__" and path.parent != BENCHMARKS:
+            assert path.stem in named.get(place, set()), f"{place} does not name {path.stem}"
 
 
 def test_reading_a_header_needs_no_heavy_import() -> None:

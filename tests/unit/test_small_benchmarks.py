@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.bits_back import code_chain, measure_dithered, measure_payloads
-from benchmarks.colour_draws import redraw
-from benchmarks.lossless import pillow
-from benchmarks.paper_ablations import checkpoint_path, read_windows
-from benchmarks.paper_sheets import (
+from benchmarks.paper.ablations import checkpoint_path, read_windows
+from benchmarks.paper.bits_back import code_chain, measure_dithered, measure_payloads
+from benchmarks.paper.colour_draws import redraw
+from benchmarks.paper.photo_crops import crop
+from benchmarks.paper.representation import linear_probe_accuracy, neighbours_accuracy
+from benchmarks.paper.sheets import (
     draw_sheet,
     interpolations,
     reconstructions,
@@ -19,9 +20,8 @@ from benchmarks.paper_sheets import (
     swaps,
     windows,
 )
-from benchmarks.photo_crops import crop
-from benchmarks.representation import linear_probe_accuracy, neighbours_accuracy
-from benchmarks.small_lossless import lay_out, measure
+from benchmarks.paper.small_lossless import lay_out, measure
+from benchmarks.photo.lossless import pillow
 from tests.small import SIZES, TINY, black_and_white, export_untrained, lively
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.networks.common.fixed_point import set_quantised

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import vlaecodec
-from benchmarks.bits_back import code_chain
+from benchmarks.paper.bits_back import code_chain
 from tests.small import TINY_COLOUR, colour_images, export_untrained
 from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.entropy.scales import MIXTURE_SCALE_UNITS

@@ -1,0 +1,1 @@
+"""Measuring: pictures, codecs, curves, likenesses, timing, and the records of all that."""

@@ -1,0 +1,1 @@
+"""The experiments of the VLAE paper, with the small models."""

@@ -1,0 +1,1 @@
+"""Of the photo models: rate and distortion, exact files, texture, seconds."""

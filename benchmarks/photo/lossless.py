@@ -1,0 +1,172 @@
+"""Exact and nearly exact coding of whole files, ours and the rivals', on the same pictures.
+
+bin/benchmark lossless IMAGES... --output benchmarks/results/lossless.json
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from PIL import Image
+
+import vlaecodec
+from benchmarks.kit.pictures import open_pictures
+from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.timing import median_seconds
+from vlaecodec.analysis.codecs import list_rivals
+from vlaecodec.cli.progress import progress_bar
+
+MAX_ERRORS = (1, 2, 4)
+LOSSLESS = "vlaecodec"
+JPEG_XL = "JPEG XL e7"
+
+
+@dataclass(frozen=True)
+class Coder:
+    """A codec both ways, and how far off it may be, grey levels."""
+
+    encode: Callable[[Image.Image], bytes]
+    decode: Callable[[bytes], Image.Image] = lambda data: Image.open(io.BytesIO(data)).convert(
+        "RGB"
+    )
+    max_error: int = 0
+
+
+def pillow(name: str, **options: Any) -> Coder:
+    """One of Pillow's codecs, or a plugin's."""
+
+    def encode(image: Image.Image) -> bytes:
+        buffer = io.BytesIO()
+        image.save(buffer, name, **options)
+        return buffer.getvalue()
+
+    return Coder(encode)
+
+
+def nearly(max_error: int) -> Coder:
+    """Ours, off by so many grey levels at most."""
+    return Coder(
+        lambda image: vlaecodec.encode(image, max_error=max_error), vlaecodec.decode, max_error
+    )
+
+
+def coders() -> dict[str, Coder]:
+    """All codecs that are installed here."""
+    found = {
+        "PNG": pillow("PNG", optimize=True),
+        "WebP": pillow("WEBP", lossless=True, quality=100, method=6),
+    }
+    if list_rivals()["jxl"].library is not None:
+        found[JPEG_XL] = pillow("JXL", lossless=True, effort=7)
+    found[LOSSLESS] = Coder(lambda image: vlaecodec.encode(image, lossless=True), vlaecodec.decode)
+    return found | {f"{LOSSLESS} +-{e}": nearly(e) for e in MAX_ERRORS}
+
+
+def measure(coder: Coder, image: Image.Image, runs: int) -> dict[str, float]:
+    """One picture's whole-file rate, and seconds: medians over `runs`, after one not counted.
+
+    Raises ValueError if any sample of any decoded file is further off than it may be.
+    """
+    files: list[bytes] = []
+    decoded: list[Image.Image] = []
+    encode_s = median_seconds(lambda: files.append(coder.encode(image)), runs)
+    decode_s = median_seconds(lambda: decoded.append(coder.decode(files[-1])), runs)
+    samples = np.asarray(image).astype(np.int16)
+    for picture in decoded:
+        if picture.size != image.size:
+            raise ValueError(f"decodes to {picture.size} instead of {image.size}")
+        off = int(np.abs(samples - np.asarray(picture)).max())
+        if off > coder.max_error:
+            raise ValueError(f"a sample is off by {off}, more than {coder.max_error}")
+    return {
+        "size_bytes": len(files[-1]),
+        "rate_bpsp": 8 * len(files[-1]) / samples.size,
+        "max_off": off,
+        "encode_s": encode_s,
+        "decode_s": decode_s,
+    }
+
+
+def summarise(results: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Means over the pictures for each codec, and the rate's ratio to our lossless rate."""
+    means = {
+        name: {
+            key: float(np.mean([row[key] for row in rows.values()]))
+            for key in ("rate_bpsp", "encode_s", "decode_s")
+        }
+        for name, rows in results.items()
+    }
+    for row in means.values():
+        row["ratio_to_lossless"] = row["rate_bpsp"] / means[LOSSLESS]["rate_bpsp"]
+    return means
+
+
+def report(
+    results: dict[str, dict[str, dict[str, float]]], means: dict[str, dict[str, float]]
+) -> None:
+    """Print rates per picture, then the means."""
+    stems = next(iter(results.values()))
+    rates = [
+        [stem, *(f"{rows[stem]['rate_bpsp']:.3f}" for rows in results.values())] for stem in stems
+    ]
+    mean_rates = ["mean", *(f"{mean['rate_bpsp']:.3f}" for mean in means.values())]
+    print_table(["bits per sub-pixel", *results], [*rates, mean_rates])
+    columns = ("codec", "bpsp", "to our lossless", "encode, s", "decode, s")
+    print_table(
+        columns,
+        [
+            [
+                name,
+                f"{mean['rate_bpsp']:.3f}",
+                f"{mean['ratio_to_lossless']:.3f}",
+                f"{mean['encode_s']:.3f}",
+                f"{mean['decode_s']:.3f}",
+            ]
+            for name, mean in means.items()
+        ],
+    )
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="Write all figures as JSON.")
+@click.option("--runs", default=3, show_default=True, help="Counted runs of each picture.")
+def main(images: tuple[Path, ...], output: Path | None, runs: int) -> None:
+    """Code IMAGES, files or folders, exactly and nearly so; every decoded file is verified."""
+    check_output(output)
+    pictures, codecs = open_pictures(images), coders()
+    left_out = [name for name in (JPEG_XL,) if name not in codecs]
+    results: dict[str, dict[str, dict[str, float]]] = {name: {} for name in codecs}
+    steps = len(pictures) * len(codecs)
+    with progress_bar("lossless", quiet=False) as progress:
+        for stem, picture in pictures.items():
+            for name, coder in codecs.items():
+                try:
+                    results[name][stem] = measure(coder, picture, runs)
+                except ValueError as error:
+                    raise click.ClickException(f"{name} on {stem}: {error}") from error
+                if progress is not None:
+                    progress(sum(map(len, results.values())) / steps)
+    means = summarise(results)
+    report(results, means)
+    for name in left_out:
+        click.echo(f"{name} is left out: its package is not installed")
+    click.echo(f"all {steps * (runs + 1)} decoded files are as exact as they should be")
+    record = {
+        **describe_run("pillow-jxl-plugin"),
+        "runs": runs,
+        "left_out": left_out,
+        "mean": means,
+        "results": results,
+    }
+    write_record(output, record)
+
+
+if __name__ == "__main__":
+    main()

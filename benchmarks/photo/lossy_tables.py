@@ -1,0 +1,206 @@
+"""Tables of rates and likeness: lossy files, search, texture, exact files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from benchmarks.kit.codecs import OURS, TUNED
+from benchmarks.kit.curves import BD_MEASURES, points_of
+from benchmarks.kit.flip import MEASURES
+from benchmarks.kit.tables import Record, Table, count, format_cell, made_at, made_with
+
+RATES_BPP = (0.15, 0.25, 0.5, 1.0)
+LIKENESS_BPP = 0.25
+PUBLISHED = " (published, not run)"
+TITLES = {
+    name: f"{title}, {unit}" if unit else title for name, (title, unit, _) in MEASURES.items()
+}
+EFFORT_MEASURES = {"psnr_db": "PSNR", "ms_ssim": "MS-SSIM"}
+
+
+def rate_distortion_table(record: Record, published: bool = False) -> Table:
+    """Mean PSNR at a few rates, and the BD-rates of vlaecodec against each other codec.
+
+    published: with the curves that were not run, and what each BD-rate was taken over.
+    """
+    low, high = record["bd_rate_bpp"]
+    comparisons = record["bd_rate"].get(OURS, {})
+    tuned = record["bd_rate"].get(TUNED, {})
+    curves = {name: points_of(means, "psnr_db") for name, means in record["mean"].items()}
+    if published:
+        for name, curve in record["published"]["curves"].items():
+            curves[name + PUBLISHED] = points_of(curve["points"], "psnr_db")
+    measures = [key for key in BD_MEASURES if any(key in of for of in comparisons.values())]
+    rows = []
+    for name, curve in curves.items():
+        found = comparisons.get(name.removesuffix(PUBLISHED), {})
+        cells = [_at(curve, rate, 2) for rate in RATES_BPP]
+        if all(cell == "-" for cell in cells):
+            continue  # near-lossless files are larger than that
+        cells += [bd_cell(found, key, published) for key in measures]
+        if tuned:
+            found = tuned.get(name.removesuffix(PUBLISHED), {})
+            cells.append(bd_cell(found, "psnr_db", published))
+        rows.append([name, *cells])
+    return Table(
+        f"{count(record)}, whole files, mean PSNR (RGB, dB) at a rate; {made_with(record)}:",
+        [
+            "codec",
+            *(f"{r} bpp" for r in RATES_BPP),
+            *(f"our BD-rate, {MEASURES[key][0].removesuffix(', RGB')}" for key in measures),
+            *(["BD-rate tuned for PSNR, PSNR"] if tuned else []),
+        ],
+        rows,
+        [
+            "BD-rate: how much less (-) rate ours needs for the same quality, of the mean curves, "
+            f"over what both reach within {low} to {high} bpp of the other codec"
+            + (" (in brackets)" if published else "")
+            + ", MS-SSIM in dB. Rivals as in "
+            "Pillow: JPEG 4:2:0 optimised, WebP method 6, JPEG 2000 with the 9/7 wavelet and "
+            "colour transform, AVIF 4:4:4 speed 6, JPEG XL effort 7." + _tuned_model(record)
+        ],
+    )
+
+
+def likeness_table(record: Record, rate_bpp: float = LIKENESS_BPP, explained: bool = True) -> Table:
+    """All measures of likeness at one rate, of every codec that has files on both sides of it.
+
+    explained: with notes on what they mean.
+    """
+    rows = []
+    for name, means in record["mean"].items():
+        cells = [_at(points_of(means, key), rate_bpp, MEASURES[key][2]) for key in MEASURES]
+        if any(cell != "-" for cell in cells):
+            rows.append([name, *cells])
+    shown = [i for i, _ in enumerate(MEASURES, 1) if any(row[i] != "-" for row in rows)]
+    kept = [[row[0], *(row[i] for i in shown)] for row in rows]
+    return Table(
+        f"{count(record)}, means at {rate_bpp:g} bpp; {made_with(record)}:",
+        ["codec", *(list(TITLES.values())[i - 1] for i in shown)],
+        kept,
+        _likeness_notes(record, kept) if explained else [],
+    )
+
+
+def _tuned_model(record: Record) -> str:
+    """Which model the tuned files are of: a record's own is the default one."""
+    found = record.get("codecs", {}).get(TUNED)
+    return f" Tuned for PSNR: model {found['model']}." if found else ""
+
+
+def _likeness_notes(record: Record, rows: list[list[str]]) -> list[str]:
+    note = (
+        "FLIP and the two distances fall with likeness, the other measures rise. The distances "
+        "compare statistics of texture, not samples; drawn texture gains in these and pays in "
+        "the others. SSIMULACRA2 is by a port to numpy, not the reference program. Between a "
+        "codec's settings, means are interpolated over log rate by monotone cubics."
+    )
+    measured = [
+        (len(points_of(means, key)), len(means))
+        for means in record["mean"].values()
+        for key in MEASURES
+    ]
+    if any(0 < points < settings for points, settings in measured):
+        note += " The slower measures were taken at some settings only."
+    if any("-" in row for row in rows):
+        note += " A dash: not measured there."
+    return [note]
+
+
+def effort_table(record: Record) -> Table:
+    """What searching at encode time gains: BD-rates of each effort, and its seconds."""
+    names = [n for n in record["bd_rate"] if n != OURS]
+    others = [n for n in (OURS, "AVIF") if n in record["mean"]]
+    rows = []
+    for name in names:
+        found = record["bd_rate"][name]
+        seconds = np.mean([row["encode_s"] for row in record["mean"][name]])
+        cells = [bd_cell(found[n], key, True) for n in others for key in EFFORT_MEASURES]
+        rows.append([name, *cells, format_cell(float(seconds), 1)])
+    columns = [f"against {n}, {label}" for n in others for label in EFFORT_MEASURES.values()]
+    return Table(
+        f"Search when encoding, {count(record)}, BD-rates, and mean seconds with threads: "
+        f"{record['threads']}; {made_with(record)}:",
+        ["codec", *columns, "encode, s"],
+        rows,
+        [
+            "In brackets the rates of the other codec that a BD-rate was taken over."
+            + _tuned_model(record)
+        ],
+    )
+
+
+def architecture_table(record: Record) -> Table:
+    """Which net, trained for the same short time, gets furthest; the best first."""
+    rows = [
+        [
+            row["variant"],
+            f"{row['loss']:.3f}",
+            f"{row['pixels'] / 1e6:.0f}",
+            f"{row['decode_kmac']:.1f}",
+            f"{row['encode_kmac']:.1f}",
+        ]
+        for row in record["rows"]
+    ]
+    return Table(
+        f"Nets and ways to train them, {record['minutes']:g} minutes from the start "
+        f"each, threads: {record['threads']}, local decoders left out; {made_at(record)}:",
+        ["variant", "objective", "megapixels seen", "kMAC a pixel to decode", "to encode"],
+        rows,
+        ["The objective is the model card's, on the validation photos; smaller is better."],
+    )
+
+
+def lossless_table(record: Record) -> Table:
+    """Mean bits per sub-pixel of exact and nearly exact files."""
+    means = record["mean"]
+    pictures = len(next(iter(record["results"].values())))
+    return Table(
+        f"Lossless, Kodak, {pictures} photos, whole files; {made_with(record)}:",
+        ["codec", *means],
+        [["bits per sub-pixel", *(f"{mean['rate_bpsp']:.3f}" for mean in means.values())]],
+        [
+            "PNG as Pillow optimises it, WebP at method 6, JPEG XL at effort 7. Every decoded file "
+            "was compared with its photo, sample by sample."
+        ],
+    )
+
+
+def texture_table(record: Record) -> Table:
+    """How near textures come to the photos', at equal bytes."""
+    pictures = len(next(iter(next(iter(record["results"].values())).values())))
+    means = record["mean"]
+    rows = []
+    for name in next(iter(means.values())):
+        cells = [
+            f"{r['sliced_wasserstein']:.1f} / {r['spectrum_distance']:.2f} / {r['psnr_db']:.2f} dB"
+            for r in (of_rate[name] for of_rate in means.values())
+        ]
+        rows.append([name, *cells])
+    return Table(
+        f"Texture, {pictures} Kodak photos at equal bytes; patch distance (sliced Wasserstein) "
+        f"and spectrum distance to the photo, less is nearer, and the price in PSNR; "
+        f"{made_with(record)}:",
+        ["codec", *(f"{m['mean image']['rate_bpp']:.2f} bpp" for m in means.values())],
+        rows,
+    )
+
+
+def _at(points: Iterable[tuple[float, float]], rate_bpp: float, decimals: int) -> str:
+    """A mean measure at a rate, monotone cubics over log rate between settings; else a dash."""
+    known = dict(sorted(points))
+    if len(known) < 2 or not min(known) <= rate_bpp <= max(known):
+        return "-"
+    curve = PchipInterpolator(np.log(list(known)), list(known.values()))
+    return f"{curve(np.log(rate_bpp)):.{decimals}f}"
+
+
+def bd_cell(found: Record, measure: str, overlap: bool) -> str:
+    """A BD-rate, and the rates that it was taken over if asked for; nothing where there is none."""
+    if measure not in found:
+        return ""
+    over = " ({:.2f} to {:.2f})".format(*found[measure]["reference_bpp"]) if overlap else ""
+    return f"{found[measure]['percent']:+.1f} %{over}"

@@ -1,0 +1,100 @@
+"""Tables of seconds and memory."""
+
+from __future__ import annotations
+
+from benchmarks.kit.tables import Record, Table, format_cell, made_with
+
+WAYS = ("encode", "decode")
+GROWING = {"mean image": "", "full texture": "texture_", "lossless": "lossless_"}
+"""Modes that are measured by size of picture, and what their keys begin with."""
+PEAKS = {f"{prefix}encode_and_decode_gib": f"memory, {mode}" for mode, prefix in GROWING.items()}
+
+
+def speed_table(record: Record) -> Table:
+    """Median seconds for a 768 x 512 photo, in process; start-up, growth and raster order below."""
+    rows = [
+        [name, *(format_cell(row.get(key), 3) for key in ("encode_s", "decode_s"))]
+        for name, row in {**record["modes"], **record["rivals"]}.items()
+    ]
+    largest, memory = record["sizes"][-1], record["memory"][-1]
+    process = record["process"]
+    notes = [
+        f"A whole process, started cold: info {process['info_s']:.2f} s, encode "
+        f"{process['encode_s']:.2f} s, decode (mean image) {process['decode_s']:.2f} s.",
+        f"A {largest['megapixels']:.0f}-megapixel photo: encode {largest['encode_s']:.1f} s, "
+        f"decode {largest['decode_s']:.1f} s, peak memory "
+        f"{memory['encode_and_decode_gib']:.2f} GiB (mean image).",
+        *_thumbnail_notes(record),
+        *_growth_notes(record),
+        "Other codecs' files are no larger than ours at q 50. mbt2018 stands for codecs with a "
+        "serial context: its weights are random, so its seconds count and its pictures do not.",
+    ]
+    if "raster" in record:
+        notes.append(
+            "The same pixels, weights and entropy coder in raster order, one pixel a step: "
+            f"{record['raster']['seconds_ratio']:.0f} times the seconds to decode "
+            f"({record['raster']['width_px']} x {record['raster']['height_px']}, lossless)."
+        )
+    return Table(
+        f"Seconds for a 768 x 512 photo, in process, {record['threads']} threads, all in one run; "
+        f"{made_with(record)}:",
+        ["codec", "encode", "decode"],
+        rows,
+        notes,
+    )
+
+
+def _thumbnail_notes(record: Record) -> list[str]:
+    return [
+        f"A thumbnail of a {row['width_px']} x {row['height_px']} photo, from averages of "
+        f"{row['averages_of_px']} pixels a side: {row['thumbnail_s']:.2f} s, "
+        f"{row['ratio_to_recommended']:.1f} times as fast as decoding it with recommended "
+        f"texture, {row['ratio_to_mean_image']:.1f} times as without texture."
+        for row in record.get("thumbnails", [])
+    ]
+
+
+def _growth_notes(record: Record) -> list[str]:
+    growth = record.get("growth", {})
+    notes = []
+    for mode, prefix in GROWING.items():
+        if f"{prefix}decode_exponent" not in growth:
+            continue
+        largest = max(r["megapixels"] for r in record["sizes"] if f"{prefix}decode_s" in r)
+        powers = [growth[f"{prefix}{way}_exponent"] for way in WAYS]
+        spreads = [100 * growth[f"{prefix}{way}_spread"] for way in WAYS]
+        notes.append(
+            f"Seconds grow with pixels to the power {powers[0]:.2f} (encode) and {powers[1]:.2f} "
+            f"(decode) from {growth['from_mp']:g} to {largest:.0f} megapixels, {mode}; seconds "
+            f"per pixel differ by at most {spreads[0]:.0f} % and {spreads[1]:.0f} %."
+        )
+    return notes
+
+
+def sizes_table(record: Record) -> Table:
+    """Seconds and peak memory by size of picture."""
+    columns = [f"{prefix}{way}_s" for prefix in GROWING.values() for way in WAYS]
+    labels = [f"{mode}, {way}" for mode in GROWING for way in WAYS]
+    rows = []
+    for row, memory in zip(record["sizes"], record["memory"], strict=True):
+        name = f"{row['width_px']} x {row['height_px']}, {row['megapixels']:.1f} MP"
+        cells = [format_cell(row.get(column), 2) for column in columns]
+        rows.append([name, *cells, *(format_cell(memory.get(key), 2) for key in PEAKS)])
+    return Table(
+        f"Seconds, and peak memory of a process in GiB, by size, {record['threads']} threads; "
+        f"{made_with(record)}:",
+        ["pixels", *labels, *PEAKS.values()],
+        rows,
+    )
+
+
+def threads_table(record: Record) -> Table:
+    """Seconds by threads."""
+    return Table(
+        f"Seconds for a 768 x 512 photo by threads; {made_with(record)}:",
+        ["threads", "mode", "encode", "decode"],
+        [
+            [str(row["threads"]), row["mode"], *(f"{row[f'{w}_s']:.3f}" for w in WAYS)]
+            for row in record["by_threads"]
+        ],
+    )

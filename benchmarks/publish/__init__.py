@@ -1,0 +1,1 @@
+"""Documents made of the stored results, and of the commands themselves."""

@@ -1,0 +1,52 @@
+"""What README.md and the report show of the stored results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from benchmarks.kit.tables import Record, Table
+from benchmarks.paper.tables import (
+    ablation_table,
+    chain_table,
+    likelihood_table,
+    payload_table,
+    representation_table,
+)
+from benchmarks.photo.lossy_tables import (
+    RATES_BPP,
+    architecture_table,
+    effort_table,
+    likeness_table,
+    lossless_table,
+    rate_distortion_table,
+    texture_table,
+)
+from benchmarks.photo.speed_tables import sizes_table, speed_table, threads_table
+
+SMALL_MODELS = ("paper.json", "paper_ablations.json", "bits_back.json", "representation.json")
+"""Results of the small models, which name their models themselves."""
+
+TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
+    "kodak.json": (rate_distortion_table, likeness_table),
+    "effort.json": (effort_table,),
+    "lossless.json": (lossless_table,),
+    "texture.json": (texture_table,),
+    "speed.json": (speed_table,),
+    "paper.json": (likelihood_table,),
+    "paper_ablations.json": (ablation_table,),
+    "bits_back.json": (chain_table, payload_table),
+    "representation.json": (representation_table,),
+}
+"""README's, by the name of the stored result; what is not stored is not shown."""
+
+PAGE_TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
+    **TABLES,
+    "architecture.json": (architecture_table,),
+    "kodak.json": (
+        partial(rate_distortion_table, published=True),
+        *(partial(likeness_table, rate_bpp=r, explained=r == RATES_BPP[-1]) for r in RATES_BPP),
+    ),
+    "speed.json": (speed_table, sizes_table, threads_table),
+}
+"""The report's."""
