@@ -27,6 +27,8 @@ SEARCHES: dict[str, dict[str, Any]] = {
 }
 SEARCH_QUALITIES = (5, 20, 40, 60, 75)
 MAX_ERRORS = (15, 8, 4, 2, 1, 0)
+TARGETED = f"{OURS}, by SSIMULACRA2"
+TARGETS = (50, 60, 70, 80)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,18 @@ def our_exact_codec() -> Codec:
     )
 
 
+def our_targeted_codec() -> Codec:
+    """Ours by the least SSIMULACRA2 that a file shall have, which takes several tries a file."""
+    return Codec(
+        encode=lambda image, score: vlaecodec.encode(image, target_ssimulacra2=score),
+        decode=vlaecodec.decode,
+        settings=TARGETS,
+        identity=_our_identity({}, by="target_ssimulacra2"),
+        is_ours=True,
+        by_default=False,
+    )
+
+
 def rival_codec(rival: Rival, settings: tuple[float, ...], threads: int) -> Codec:
     """One of Pillow's."""
     identity = {
@@ -104,6 +118,7 @@ def find_codecs(threads: int) -> tuple[dict[str, Codec], list[str]]:
         f"{OURS}, recommended texture": our_codec(TEXTURE_QUALITIES, texture=None),
         f"{OURS}, full texture": our_codec(TEXTURE_QUALITIES, texture=1),
         f"{OURS}, near-lossless": our_exact_codec(),
+        TARGETED: our_targeted_codec(),
     }
     for name, options in SEARCHES.items():
         codecs[name] = replace(our_codec(SEARCH_QUALITIES, **options), by_default=False)
