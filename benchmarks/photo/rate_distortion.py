@@ -67,6 +67,9 @@ STORED = RESULTS / "kodak.json"
 LONG_S = 1.0
 """Seconds are averaged over pictures, so that slower codecs need not be run again on each."""
 
+WARM_UP_PX = 256
+"""SSIMULACRA2 cannot be measured on less, and some files are coded by it."""
+
 SPARSE_FROM = 6
 """Fewer points than half of more settings than this would bend curves."""
 
@@ -136,7 +139,7 @@ def _measure_file(
 
 def _warm_up(codec: Codec) -> None:
     """Load what is loaded once, so that no row pays for it."""
-    codec.decode(codec.encode(Image.new("RGB", (32, 32)), codec.settings[-1]))
+    codec.decode(codec.encode(Image.new("RGB", (WARM_UP_PX, WARM_UP_PX)), codec.settings[-1]))
 
 
 def run_jobs(jobs: list[Job], processes: int) -> Iterator[tuple[Job, list[Row]]]:
