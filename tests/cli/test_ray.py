@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import vlaecodec
 from tests.cli.test_shards import OTHERS, picture, read_shard, write_shard
 from tests.conftest import photo, unavailable
 
@@ -123,3 +124,26 @@ for result in sorted(results, key=lambda r: r.job.input):
     died = result.error is not None and "the process working on it died" in result.error
     print(result.job.input[0], "died" if died else result.error or "done", sep=":")
 """
+
+
+DECODE = """
+import sys
+import ray.data, vlaecodec.ray
+ray.init(log_to_driver=False)
+files = ray.data.read_binary_files(sys.argv[1], file_extensions=["vlae"])
+images = files.map_batches(vlaecodec.ray.Decode, concurrency=1)
+print([row["image"].shape for row in images.take_all()])
+"""
+
+
+def test_a_column_of_files_is_decoded(tmp_path, environment) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.vlae").write_bytes(vlaecodec.encode(photo(24, 32)))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", DECODE, str(tmp_path)],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == str([(24, 32, 3)] * 2)

@@ -31,6 +31,8 @@ ROOMS = [
     "analysis",
     "page",
     "pillow_plugin",
+    "webdataset",
+    "ray",
     "cli",
     "packaging",
 ]
