@@ -1,5 +1,8 @@
 """The wheel, as people install it: built, installed into an environment of its own, and used."""
 
+import email
+import importlib.util
+import re
 import subprocess
 import sys
 import sysconfig
@@ -33,6 +36,44 @@ def test_the_wheel_holds_the_package_and_its_models(wheel: Path) -> None:
     assert sources <= names
 
 
+def test_the_wheel_brings_what_desktops_and_man_read(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    found = {name.partition(".data/data/")[2]: name for name in archive.namelist()}
+    for name, source in (
+        ("share/man/man1/vlaecodec.1", "vlaecodec.1"),
+        ("share/mime/packages/vlaecodec.xml", "vlae-mime.xml"),
+        ("share/thumbnailers/vlaecodec.thumbnailer", "vlae.thumbnailer"),
+    ):
+        assert archive.read(found[name]) == (ROOT / "vlaecodec" / "packaging" / source).read_bytes()
+
+
+def test_an_index_shows_the_readme_without_broken_pictures(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+    metadata = email.message_from_bytes(archive.read(name))
+    text = metadata.get_payload(decode=True).decode()
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert "## Install" in text
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert links
+    assert all(link.startswith("https://") for link in links)
+    assert "Topic :: System :: Archiving :: Compression" in metadata.get_all("Classifier")
+
+
+def test_links_of_the_readme_lead_to_the_source_where_that_has_an_address() -> None:
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    text = "![a strip](a/strip.webp) [Guide](docs/guide.md) [x](https://a.b/c) [y](#start)"
+    address = "https://example.org/vlaecodec/"
+    assert build.for_index(text, address) == (
+        "![a strip](https://example.org/vlaecodec/raw/HEAD/a/strip.webp) "
+        "[Guide](https://example.org/vlaecodec/blob/HEAD/docs/guide.md) "
+        "[x](https://a.b/c) [y](#start)"
+    )
+    assert build.for_index(text, None) == " Guide [x](https://a.b/c) [y](#start)"
+
+
 def test_the_wheel_works_where_there_is_no_checkout(wheel: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
@@ -58,6 +99,7 @@ def test_the_wheel_works_where_there_is_no_checkout(wheel: Path, tmp_path: Path)
         )
         return done.stdout
 
+    assert (environment / "share" / "man" / "man1" / "vlaecodec.1").is_file()
     script = environment / "bin" / "vlaecodec"
     run(script, "encode", "photo.png")
     assert "48 x 32, colour" in run(script, "info", "photo.vlae")
