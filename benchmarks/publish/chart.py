@@ -1,4 +1,9 @@
-"""Rate-distortion curves as SVG: for README.md, and with tooltips in the report."""
+"""Rate-distortion curves as SVG: for docs/results.md, and with tooltips in the report.
+
+Drawn here and not by matplotlib: it has neither names beside the ends of twenty curves nor points
+that tooltips and arrow keys find, which is most of this file; its SVG is twice as large, and stored
+plots, which tests compare byte by byte, would depend on its version.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""Jobs, one a file: what is read, what is written, what came of it, and options they share."""
+"""Jobs, one a file: what is read, what is written, and what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -25,12 +23,6 @@ class FileName(click.ParamType[str]):
 
 
 PATH = FileName()
-
-LOCAL = "local"
-ENGINES = (LOCAL, "ray")
-"""Where many jobs are done."""
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -86,66 +78,3 @@ class Outcome:
     def rate_bpp(self) -> float:
         """Bits per pixel of the .vlae file."""
         return 8 * self.size_bytes / (self.coded_pixels or self.width * self.height)
-
-
-def many_options(command: Command) -> Command:
-    """The options of a command that takes many files."""
-    options = (
-        click.option(
-            "-o",
-            "--output",
-            type=PATH,
-            metavar="OUTPUT",
-            help="Same as the second argument; or a folder, same as --output-dir.",
-        ),
-        click.option(
-            "--output-dir",
-            type=PATH,
-            metavar="FOLDER",
-            help="Where the outputs of many inputs go; made if it is not there. A .tar shard "
-            "becomes a shard.",
-        ),
-        click.option(
-            "-r",
-            "--recursive",
-            is_flag=True,
-            help="Take folders, with all that is in them; their layout is kept.",
-        ),
-        click.option(
-            "-j",
-            "--jobs",
-            "processes",
-            type=click.IntRange(1),
-            metavar="N",
-            help="Processes for many files, which share out the cores.  [default: one per core, "
-            "at most 8; with Ray one per CPU of the cluster]",
-        ),
-        click.option(
-            "--engine",
-            type=click.Choice(ENGINES),
-            default=LOCAL,
-            show_default=True,
-            help="Where many files are worked on: processes here, or a Ray cluster that sees the "
-            "same folders: the one that RAY_ADDRESS names, or one started on this machine.",
-        ),
-        click.option(
-            "--skip-existing",
-            is_flag=True,
-            help="Of many files, leave out those whose output is there already.",
-        ),
-        click.option(
-            "--preserve", is_flag=True, help="Give outputs the times and mode of their inputs."
-        ),
-        click.option(
-            "--dry-run", is_flag=True, help="Only say what would be written, and what would fail."
-        ),
-        click.option(
-            "--json",
-            "as_json",
-            is_flag=True,
-            help="Print a JSON object for each file, a line each, instead of a summary.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command

@@ -12,6 +12,7 @@ import click
 
 from vlaecodec.cli.batch.jobs import Job
 from vlaecodec.cli.batch.names import VLAE, is_other_picture, is_shard, name_output
+from vlaecodec.cli.batch.options import FileOptions
 from vlaecodec.cli.batch.tar import list_members
 from vlaecodec.cli.files import STDIO, check_input, check_output, output_path
 from vlaecodec.cli.reporting import printable, say
@@ -39,21 +40,19 @@ class Plan:
 
 def plan_jobs(
     inputs: tuple[str, ...],
-    output: str | None,
-    output_dir: str | None,
+    files: FileOptions,
     *,
-    recursive: bool,
     suffix: str,
     is_input: Callable[[Path], bool],
     keep_suffix: bool = False,
-    skip_existing: bool = False,
 ) -> Plan:
     """The jobs that a command line asks for.
 
-    inputs: the arguments. output: what -o names. suffix, is_input: as in Plan. keep_suffix: outputs
-    are named by one more suffix. skip_existing: of many, leave out those whose output is there.
-    Raises ParameterError for a command line that means nothing or would write one file twice.
+    inputs: the arguments. suffix, is_input: as in Plan. keep_suffix: outputs are named by one more
+    suffix. Raises ParameterError for a command line that means nothing or would write one file
+    twice.
     """
+    output, output_dir, recursive = files.output, files.output_dir, files.recursive
     if output is not None and output_dir is not None:
         raise ParameterError("give -o or --output-dir, not both")
     if output_dir is None and output is not None and _is_folder(output):
@@ -64,7 +63,7 @@ def plan_jobs(
         folder = None if output_dir is None else Path(output_dir)
         plan = Plan([], True, suffix, is_input)
         _plan_many(plan, inputs, folder, recursive=recursive, keep_suffix=keep_suffix)
-        return _without_existing(plan) if skip_existing else plan
+        return _without_existing(plan) if files.skip_existing else plan
     many = len(inputs) > 2 or (len(inputs) == 2 and _is_second_input(inputs, is_input))
     if many:
         raise ParameterError(f"{len(inputs)} inputs need --output-dir: the folder to write to")

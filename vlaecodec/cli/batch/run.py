@@ -11,7 +11,8 @@ from itertools import chain
 from pathlib import Path
 
 from vlaecodec.cli.batch import local_engine, ray_engine
-from vlaecodec.cli.batch.jobs import LOCAL, Job, Outcome
+from vlaecodec.cli.batch.jobs import Job, Outcome
+from vlaecodec.cli.batch.options import LOCAL, FileOptions
 from vlaecodec.cli.batch.plan import Plan
 from vlaecodec.cli.batch.report import (
     print_json,
@@ -43,90 +44,73 @@ ENGINES: dict[str, tuple[Engine, Callable[[], AbstractContextManager[None]]]] = 
 def carry_out(
     plan: Plan,
     work: Callable[..., Outcome],
+    files: FileOptions,
     *,
-    engine: str,
-    processes: int | None,
     title: str,
-    force: bool,
-    quiet: bool,
-    as_json: bool = False,
     origin: str = "",
 ) -> None:
     """Do the jobs of a command, many at a time or its only one. origin: as in `say_outcome`.
 
-    as_json: print an object for each file in place of a summary.
     work: called with a job and `force`, and for one alone with `progress`.
     """
     for folder in {Path(job.output).parent for job in plan.jobs}:
         remove_stale(folder)
     if plan.many:
-        run_many(
-            plan, work, engine, processes, title=title, force=force, quiet=quiet, as_json=as_json
-        )
+        run_many(plan, work, files, title=title)
         return
-    if engine != LOCAL:
-        raise ParameterError(f"--engine {engine} is for many files: give --output-dir")
+    if files.engine != LOCAL:
+        raise ParameterError(f"--engine {files.engine} is for many files: give --output-dir")
     (job,) = plan.jobs
-    if as_json and job.output == STDIO:
+    if files.as_json and job.output == STDIO:
         raise ParameterError("--json and the output would both go to standard output")
-    with progress_bar(title, quiet=quiet) as progress:
-        outcome = _run_one(job, partial(work, progress=progress), force=force, as_json=as_json)
-    if not quiet and not as_json:
+    with progress_bar(title, quiet=files.quiet) as progress:
+        outcome = _run_one(job, partial(work, progress=progress), files)
+    if not files.quiet and not files.as_json:
         say_outcome(job, outcome, origin=origin)
 
 
-def _run_one(job: Job, work: Work, *, force: bool, as_json: bool) -> Outcome:
+def _run_one(job: Job, work: Work, files: FileOptions) -> Outcome:
     """The only job: what goes wrong with it is raised, after its JSON."""
     LIBRARY.info("%s -> %s", job.source, job.target)
     losses: list[str] = []
     try:
         with heard_losses(losses):
-            check_output(job.output, job.input, force=force)
-            outcome = work(job, force=force)
+            check_output(job.output, job.input, force=files.force)
+            outcome = work(job, force=files.force)
     except Exception as problem:
-        if as_json:
+        if files.as_json:
             error = describe_error(problem) or repr(problem)
             print_json(Result(job, error=error, warnings=losses))
         raise
-    if as_json:
+    if files.as_json:
         print_json(Result(job, outcome, warnings=losses))
     return outcome
 
 
-def run_many(
-    plan: Plan,
-    work: Work,
-    engine: str,
-    processes: int | None,
-    *,
-    title: str,
-    force: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+def run_many(plan: Plan, work: Work, files: FileOptions, *, title: str) -> None:
     """Do all jobs, and say how it went. Exits with code 1 if some failed."""
     start = time.perf_counter()
     results = []
-    run, surroundings = ENGINES[engine]
+    run, surroundings = ENGINES[files.engine]
     with (
         surroundings(),
-        Shards(plan, force=force) as shards,
-        closing(run(shards.jobs, work, processes, force=force)) as stream,
+        Shards(plan, force=files.force) as shards,
+        closing(run(shards.jobs, work, files.processes, force=files.force)) as stream,
     ):
         sizes = {job: job.size_bytes for job in shards.jobs}
-        with total_bar(title, len(sizes), sum(sizes.values()), quiet=quiet) as advance:
+        with total_bar(title, len(sizes), sum(sizes.values()), quiet=files.quiet) as advance:
             refused = [Result(job, error=problem) for job, problem in plan.refused]
             for result in chain(refused, shards.failures, shards.gather(stream)):
                 results.append(result)
                 say_result(result)
-                if as_json:
+                if files.as_json:
                     print_json(result)
                 outcome = result.outcome
                 if result.job in sizes:
                     advance(sizes[result.job], outcome.width * outcome.height if outcome else 0)
     for line in plan.passed_over:
         say(line)
-    if not quiet and not as_json:
+    if not files.quiet and not files.as_json:
         show_summary(results, time.perf_counter() - start)
         say_saved(results)
     if plan.pictures_left:

@@ -11,12 +11,14 @@ from typing import Any
 
 import click
 
-from vlaecodec.bitstream.header import MAX_PIXELS, SEED_MAX, read_header
+from vlaecodec.bitstream.header import SEED_MAX, read_header
 from vlaecodec.bitstream.tiles import Region
-from vlaecodec.cli.batch.jobs import PATH, Job, Outcome, many_options
+from vlaecodec.cli.batch.jobs import PATH, Job, Outcome
 from vlaecodec.cli.batch.names import is_shard, is_vlae
+from vlaecodec.cli.batch.options import FileOptions, file_options
 from vlaecodec.cli.batch.plan import plan_jobs, show_plan
 from vlaecodec.cli.batch.run import carry_out
+from vlaecodec.cli.commands.limits import max_pixels_option, threads_option
 from vlaecodec.cli.files import STDIO, write_output
 from vlaecodec.cli.logs import logged
 from vlaecodec.cli.reporting import naming, reports_errors
@@ -54,14 +56,13 @@ class RegionType(click.ParamType[Region]):
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
-@many_options
+@file_options
 @click.option(
     "--format",
     "format_name",
     type=click.Choice(SUFFIXES),
     help="Format of the output, whatever its suffix.  [default: what its suffix says, or png]",
 )
-@click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @click.option(
     "--texture",
     type=click.FloatRange(0, 1),
@@ -93,41 +94,17 @@ class RegionType(click.ParamType[Region]):
     is_flag=True,
     help="Show damaged tiles grey, and do without a damaged alpha channel or EXIF.",
 )
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    metavar="N",
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Refuse larger pictures.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Compute a picture with so many threads.  [default: the idle cores; one for small "
-    "pictures]",
-)
+@max_pixels_option
+@threads_option
 @click.option("--strip", is_flag=True, help="Do not write the ICC profile, EXIF and XMP.")
-@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 @logged
 @reports_errors
 def decode(
     inputs: tuple[str, ...],
-    output: str | None,
-    output_dir: str | None,
-    recursive: bool,
-    processes: int | None,
-    engine: str,
-    dry_run: bool,
-    as_json: bool,
+    files: FileOptions,
     format_name: str | None,
-    force: bool,
     thumbnail: int | None,
     strip: bool,
-    skip_existing: bool,
-    preserve: bool,
-    quiet: bool,
     **values: Any,
 ) -> None:
     """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
@@ -152,12 +129,9 @@ def decode(
     """
     plan = plan_jobs(
         inputs,
-        output,
-        output_dir,
-        recursive=recursive,
+        files,
         suffix="." + (format_name or "png"),
         is_input=is_vlae,
-        skip_existing=skip_existing,
     )
     for job in plan.jobs:
         if not is_shard(Path(job.output)):
@@ -167,8 +141,8 @@ def decode(
         keep_going=options.keep_going, max_pixels=options.max_pixels, threads=options.threads
     ):
         raise ParameterError("thumbnail goes without texture, seed, preview and region")
-    if dry_run:
-        show_plan(plan, force=force)
+    if files.dry_run:
+        show_plan(plan, force=files.force)
         return
     work = partial(
         decode_file,
@@ -176,19 +150,9 @@ def decode(
         thumbnail=thumbnail,
         format_name=format_name,
         strip=strip,
-        preserve=preserve,
+        preserve=files.preserve,
     )
-    carry_out(
-        plan,
-        work,
-        engine=engine,
-        processes=processes,
-        title="decoding",
-        force=force,
-        quiet=quiet,
-        as_json=as_json,
-        origin="from ",
-    )
+    carry_out(plan, work, files, title="decoding", origin="from ")
 
 
 def decode_file(

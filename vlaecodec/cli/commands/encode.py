@@ -11,11 +11,13 @@ from typing import Any
 
 import click
 
-from vlaecodec.bitstream.header import MAX_ERROR, MAX_PIXELS, SEED_MAX, read_header
-from vlaecodec.cli.batch.jobs import PATH, Job, Outcome, many_options
+from vlaecodec.bitstream.header import MAX_ERROR, SEED_MAX, read_header
+from vlaecodec.cli.batch.jobs import PATH, Job, Outcome
 from vlaecodec.cli.batch.names import is_other_picture, is_picture
+from vlaecodec.cli.batch.options import FileOptions, file_options
 from vlaecodec.cli.batch.plan import plan_jobs, show_plan
 from vlaecodec.cli.batch.run import carry_out
+from vlaecodec.cli.commands.limits import max_pixels_option, threads_option
 from vlaecodec.cli.commands.roi_options import RoiOption, RoiType, check_masks, read_rois
 from vlaecodec.cli.files import write_output
 from vlaecodec.cli.logs import logged
@@ -64,7 +66,7 @@ class TextureType(click.ParamType[Any]):
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
-@many_options
+@file_options
 @click.option(
     "-q",
     "--quality",
@@ -153,13 +155,7 @@ class TextureType(click.ParamType[Any]):
     help="Decode the file by another way before it is written, for archives: exit code 7 if it "
     "does not come out right.",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Compute a picture with so many threads.  [default: the idle cores; one for small "
-    "pictures]",
-)
+@threads_option
 @click.option("--strip", is_flag=True, help="Leave out the ICC profile, EXIF and XMP.")
 @click.option("--to-8-bit", is_flag=True, help="Reduce deeper samples to 8 bits; else refused.")
 @click.option(
@@ -185,37 +181,18 @@ class TextureType(click.ParamType[Any]):
     help="Name outputs with one more suffix, photo.jpg.vlae, so that photo.png and photo.jpg both "
     "get one.",
 )
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    metavar="N",
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Refuse larger pictures.",
-)
+@max_pixels_option
 @click.option("-m", "--model", metavar="NAME", help="A name from `vlaecodec models`.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
-@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 @logged
 @reports_errors
 def encode(
     inputs: tuple[str, ...],
-    output: str | None,
-    output_dir: str | None,
-    recursive: bool,
-    processes: int | None,
-    engine: str,
-    dry_run: bool,
-    as_json: bool,
+    files: FileOptions,
     rois: tuple[RoiOption, ...],
     max_pixels: int,
     frame: int | None,
     accept_truncated: bool,
     keep_suffix: bool,
-    skip_existing: bool,
-    preserve: bool,
-    force: bool,
-    quiet: bool,
     **values: Any,
 ) -> None:
     """Encode INPUT, any picture that Pillow reads, to OUTPUT.
@@ -245,20 +222,17 @@ def encode(
     """
     plan = plan_jobs(
         inputs,
-        output,
-        output_dir,
-        recursive=recursive,
+        files,
         suffix=".vlae",
         is_input=is_picture,
         keep_suffix=keep_suffix,
-        skip_existing=skip_existing,
     )
     for job in plan.jobs:
         check_suffix(job.output)
     check_masks(rois, (job.output for job in plan.jobs))
     options = EncodeOptions(roi=read_rois(rois), **values)
-    if dry_run:
-        show_plan(plan, force=force)
+    if files.dry_run:
+        show_plan(plan, force=files.force)
         return
     work = partial(
         encode_file,
@@ -266,18 +240,9 @@ def encode(
         max_pixels=max_pixels,
         frame=frame,
         accept_truncated=accept_truncated,
-        preserve=preserve,
+        preserve=files.preserve,
     )
-    carry_out(
-        plan,
-        work,
-        engine=engine,
-        processes=processes,
-        title="encoding",
-        force=force,
-        quiet=quiet,
-        as_json=as_json,
-    )
+    carry_out(plan, work, files, title="encoding")
 
 
 def check_suffix(path: str) -> None:

@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from vlaecodec.bitstream.header import MAX_PIXELS
 from vlaecodec.cli.batch.jobs import PATH
+from vlaecodec.cli.commands.limits import max_pixels_option
 from vlaecodec.cli.files import read_vlae
 from vlaecodec.cli.listing import Record, check_listing, expand_files, print_records
 from vlaecodec.cli.reporting import describe_error, printable, reports_errors, say
@@ -16,14 +16,7 @@ from vlaecodec.errors import VlaeError
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    metavar="N",
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Refuse larger pictures.",
-)
+@max_pixels_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @reports_errors

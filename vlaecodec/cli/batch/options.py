@@ -1,0 +1,108 @@
+"""The options of the commands that make files out of files, one or many: `encode` and `decode`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import click
+
+from vlaecodec.cli.batch.jobs import PATH
+
+LOCAL = "local"
+ENGINES = (LOCAL, "ray")
+"""Where many jobs are done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """Which outputs a command makes, where, how, and what it says of that."""
+
+    output: str | None
+    output_dir: str | None
+    recursive: bool
+    processes: int | None
+    engine: str
+    skip_existing: bool
+    preserve: bool
+    dry_run: bool
+    force: bool
+    quiet: bool
+    as_json: bool
+
+
+OPTIONS = (
+    click.option(
+        "-o",
+        "--output",
+        type=PATH,
+        metavar="OUTPUT",
+        help="Same as the second argument; or a folder, same as --output-dir.",
+    ),
+    click.option(
+        "--output-dir",
+        type=PATH,
+        metavar="FOLDER",
+        help="Where the outputs of many inputs go; made if it is not there. A .tar shard "
+        "becomes a shard.",
+    ),
+    click.option(
+        "-r",
+        "--recursive",
+        is_flag=True,
+        help="Take folders, with all that is in them; their layout is kept.",
+    ),
+    click.option(
+        "-j",
+        "--jobs",
+        "processes",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Processes for many files, which share out the cores.  [default: one per core, "
+        "at most 8; with Ray one per CPU of the cluster]",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default=LOCAL,
+        show_default=True,
+        help="Where many files are worked on: processes here, or a Ray cluster that sees the "
+        "same folders: the one that RAY_ADDRESS names, or one started on this machine.",
+    ),
+    click.option(
+        "--skip-existing",
+        is_flag=True,
+        help="Of many files, leave out those whose output is there already.",
+    ),
+    click.option(
+        "--preserve", is_flag=True, help="Give outputs the times and mode of their inputs."
+    ),
+    click.option(
+        "--dry-run", is_flag=True, help="Only say what would be written, and what would fail."
+    ),
+    click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print a JSON object for each file, a line each, instead of a summary.",
+    ),
+    click.option("-f", "--force", is_flag=True, help="Overwrite the output."),
+    click.option("--quiet", is_flag=True, help="No progress bar and no summary."),
+)
+
+
+def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command these options, as its argument `files`."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **values: Any) -> Any:
+        names = [field.name for field in fields(FileOptions)]
+        files = FileOptions(**{name: values.pop(name) for name in names})
+        return command(*args, files=files, **values)
+
+    described: Callable[..., Any] = wrapped
+    for option in reversed(OPTIONS):
+        described = option(described)
+    return described
