@@ -36,4 +36,7 @@ def decoder(
     if kind == "pil":
         return decode(data, **options)
     pixels = decode_pixels(data, **options)
-    return pixels if kind == "rgb8" else pixels / np.float32(255)
+    if kind == "rgb8":
+        return pixels
+    floats: NDArray[np.float32] = np.divide(pixels, 255, dtype=np.float32)
+    return floats
