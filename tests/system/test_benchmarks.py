@@ -21,7 +21,7 @@ from benchmarks.kit.curves import curve_of, mean_rows, read_published, rises_wit
 from benchmarks.kit.pictures import find_images
 from benchmarks.kit.record import RESULTS, ROOT
 from benchmarks.kit.stored_rows import StoredRows
-from benchmarks.photo import rate_distortion, throughput
+from benchmarks.photo import busy, rate_distortion, throughput
 from benchmarks.publish import api_page, results_pages, transcript
 from tests.conftest import photo
 
@@ -362,3 +362,22 @@ def test_a_run_on_stored_pictures_says_how_near_it_comes(pictures, tmp_path, mon
     said = run(*arguments).output
     assert f"{len(record['rows'])} rows are stored too: sizes differ by at most 50.00 %" in said
     assert "| JPEG " in said
+
+
+def test_busy_compares_each_way_with_a_quiet_machine(pictures, tmp_path) -> None:
+    output = tmp_path / "busy.json"
+    arguments = [str(pictures / "a.png"), "--size", "32x32", "--files", "2", "--runs", "1"]
+    result = CliRunner().invoke(busy.main, [*arguments, "--loops", "1", "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    rows = json.loads(output.read_text())["rows"]
+    assert [row["way"] for row in rows][2:] == ["8 threads", "DataLoader, 2 workers"]
+    for row in rows:
+        assert row["quiet_s"] > 0
+        assert row["ratio"] == pytest.approx(row["busy_s"] / row["quiet_s"])
+
+
+def test_busy_loops_end_with_what_they_disturb() -> None:
+    with pytest.raises(KeyError), busy.busy_loops(2) as loops:
+        assert all(loop.poll() is None for loop in loops)
+        raise KeyError
+    assert all(loop.returncode is not None for loop in loops)

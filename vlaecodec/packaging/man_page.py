@@ -47,6 +47,8 @@ def _command(name: str, command: click.Command, parent: click.Context) -> list[s
         if isinstance(parameter, click.Option) and record is not None:
             option, meaning = record
             lines += [".TP", f".B {_escape(option)}", _escape(" ".join(meaning.split()))]
+    if command.epilog:
+        lines += [".PP", *_text(command.epilog)]
     return lines
 
 

@@ -26,6 +26,9 @@ from vlaecodec.codec.options import EncodeOptions
 from vlaecodec.errors import ImageError, OutputError, ParameterError
 from vlaecodec.model.registry import TUNES
 
+QUALITIES = Path(__file__).parent / "qualities.txt"
+"""What each quality means, measured; the end of this command's help."""
+
 BYTE_UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1000, "m": 1000**2, "mb": 1000**2}
 BYTE_UNITS |= {"ki": 1024, "mi": 1024**2}
 """By their first two letters."""
@@ -64,7 +67,10 @@ class TextureType(click.ParamType[Any]):
         return float(strength)
 
 
-@click.command()
+@click.command(
+    epilog="Qualities, and settings of JPEG XL and AVIF that look alike; means of photos:\n\n\b\n"
+    + QUALITIES.read_text()
+)
 @click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
 @file_options
 @click.option(
@@ -213,6 +219,7 @@ def encode(
       vlaecodec encode -q 25 photo.jpg tiny.vlae
       vlaecodec encode --lossless photo.png exact.vlae
       vlaecodec encode -q 30 --roi 420,80,200,240 photo.png face.vlae
+      vlaecodec encode --target-ssimulacra2 80 photo.png
       vlaecodec encode --target-size 40k --roi mask.png:8 photo.png
       vlaecodec encode --tune psnr -q 30 photo.png
       vlaecodec encode -j 4 *.png --output-dir small
