@@ -10,7 +10,7 @@ from scipy.interpolate import PchipInterpolator
 from benchmarks.kit.codecs import OURS, TUNED
 from benchmarks.kit.curves import BD_MEASURES, points_of
 from benchmarks.kit.flip import MEASURES
-from benchmarks.kit.tables import Record, Table, count, format_cell, made_at, made_with
+from benchmarks.kit.tables import Record, Table, count, format_cell, made_with
 
 RATES_BPP = (0.15, 0.25, 0.5, 1.0)
 LIKENESS_BPP = 0.25
@@ -130,27 +130,6 @@ def effort_table(record: Record) -> Table:
             "In brackets the rates of the other codec that a BD-rate was taken over."
             + _tuned_model(record)
         ],
-    )
-
-
-def architecture_table(record: Record) -> Table:
-    """Which net, trained for the same short time, gets furthest; the best first."""
-    rows = [
-        [
-            row["variant"],
-            f"{row['loss']:.3f}",
-            f"{row['pixels'] / 1e6:.0f}",
-            f"{row['decode_kmac']:.1f}",
-            f"{row['encode_kmac']:.1f}",
-        ]
-        for row in record["rows"]
-    ]
-    return Table(
-        f"Nets and ways to train them, {record['minutes']:g} minutes from the start "
-        f"each, threads: {record['threads']}, local decoders left out; {made_at(record)}:",
-        ["variant", "objective", "megapixels seen", "kMAC a pixel to decode", "to encode"],
-        rows,
-        ["The objective is the model card's, on the validation photos; smaller is better."],
     )
 
 

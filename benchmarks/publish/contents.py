@@ -1,4 +1,4 @@
-"""What README.md and the report show of the stored results."""
+"""What docs/ and the report show of the stored results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from benchmarks.paper.tables import (
 )
 from benchmarks.photo.lossy_tables import (
     RATES_BPP,
-    architecture_table,
     effort_table,
     likeness_table,
     lossless_table,
@@ -38,11 +37,10 @@ TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     "bits_back.json": (chain_table, payload_table),
     "representation.json": (representation_table,),
 }
-"""README's, by the name of the stored result; what is not stored is not shown."""
+"""Those of docs/, by the name of the stored result; what is not stored is not shown."""
 
 PAGE_TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     **TABLES,
-    "architecture.json": (architecture_table,),
     "kodak.json": (
         partial(rate_distortion_table, published=True),
         *(partial(likeness_table, rate_bpp=r, explained=r == RATES_BPP[-1]) for r in RATES_BPP),

@@ -43,7 +43,6 @@ RATE_DISTORTION = "kodak.json"
 TITLES = {
     "kodak.json": "Lossy",
     "effort.json": "Search when encoding",
-    "architecture.json": "Nets",
     "lossless.json": "Lossless and near-lossless",
     "texture.json": "Texture",
     "speed.json": "Speed",

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from PIL import Image
 
 import vlaecodec
-from benchmarks.photo import architecture
 from tests.conftest import TINY, photo
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.networks.photo.architecture import Architecture
@@ -211,25 +210,3 @@ def test_mistakes_get_one_line(tmp_path, arguments, words) -> None:
     assert isinstance(result.exception, SystemExit)
     assert words in result.output
     assert len(result.output.strip().splitlines()) == 1
-
-
-def test_short_runs_compare_nets(folder, tmp_path, monkeypatch) -> None:
-    variants = {
-        "small": architecture.Variant(TINY.to_dict()),
-        "rate": architecture.Variant(TINY.to_dict(), {"learning_rate": 5e-3}),
-    }
-    monkeypatch.setattr(architecture, "VARIANTS", variants)
-    monkeypatch.setattr(loop, "VALIDATION_POSITIONS", (0.5,))
-    output = tmp_path / "architecture.json"
-    arguments = [
-        *("--validation", folder, "--minutes", 0.01, "--work", tmp_path / "runs"),
-        *("--float32", "--output", output),
-    ]
-    for _ in range(2):  # the second time finds the runs
-        done = CliRunner().invoke(architecture.main, [str(a) for a in (folder, *arguments)])
-        assert done.exit_code == 0, done.output
-    record = json.loads(output.read_text())
-    assert {row["variant"] for row in record["rows"]} == set(variants)
-    losses = [row["loss"] for row in record["rows"]]
-    assert losses == sorted(losses)
-    assert all(row["pixels"] > 0 and row["decode_kmac"] > 0 for row in record["rows"])

@@ -52,6 +52,12 @@ def samples(count: int, seed: int = 0) -> np.ndarray:
     return colour_images(count, seed).permute(0, 2, 3, 1).contiguous().numpy()
 
 
+def test_a_mixture_whose_sums_could_overflow_is_refused(tmp_path) -> None:
+    export_untrained(tmp_path / "six", replace(TINY_COLOUR, mixture_components=6))
+    with pytest.raises(ModelError, match="more than 6 components"):
+        export_untrained(tmp_path / "seven", replace(TINY_COLOUR, mixture_components=7))
+
+
 def test_frozen_networks_are_those_that_trained(model, tmp_path) -> None:
     network, _ = import_small(tmp_path / "tiny")
     set_quantised(network, True)

@@ -29,7 +29,7 @@ MIDDLE_SAMPLE = 128
 """Means are told as differences to this sample."""
 
 COMPONENTS_MAX = 6
-"""With so many, no sum leaves 63 bits."""
+"""With more, sums could leave 63 bits: _SIGMOID_BITS + _WEIGHT_BITS + 24 for each."""
 
 _SIGMOID_BITS = 20
 _SIGMOID_STEPS = 512

@@ -9,7 +9,7 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.entropy.mixture import MixtureCurves
+from vlaecodec.entropy.mixture import COMPONENTS_MAX, MixtureCurves
 from vlaecodec.entropy.scales import CODE_SCALES, FRACTIONS, LOGIT_LIMIT, SCALES
 from vlaecodec.entropy.tables import FrequencyTables
 from vlaecodec.frozen.small import SmallNetworks
@@ -61,6 +61,8 @@ class SmallModel(FrozenModel):
         self.curves: MixtureCurves | None = None
         """Of colour models."""
         if preset.colours > 1:
+            if preset.mixture_components > COMPONENTS_MAX:
+                raise ValueError(f"a mixture has more than {COMPONENTS_MAX} components")
             stored = weights.within("curves")
             self.curves = MixtureCurves(**{field.name: stored[field.name] for field in CURVES})
             self.curves.check()

@@ -40,16 +40,6 @@ class GlobalDecoder(nn.Module):
         stream = self.eighth(self.eighth_bias(self.up(stream), quality))
         return requantise(stream, STREAM, SIGNED, rounding=self.quantised)
 
-    def coarse_features(self, latent: Tensor, quality: Tensor) -> Tensor:
-        """Like `features` without the blocks at 1/16, which add mostly detail to averages.
-
-        Averages of 8 x 8 pixels stay within 54 dB of exact ones on validation photos at quality 50;
-        without the blocks at 1/8 they would be at 34.
-        """
-        stream = self.up(self.sixteenth_bias(self.enter(latent), quality))
-        stream = self.eighth(self.eighth_bias(stream, quality))
-        return requantise(stream, STREAM, SIGNED, rounding=self.quantised)
-
     def mean_image(self, features: Tensor) -> Tensor:
         """The mean image in sixteenths of a grey level: PIXEL [B, 3, 16H, 16W]."""
         return F.pixel_shuffle(self.leave(features), FOLD)
