@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image, ImageChops
 
+from benchmarks.photo.drawn_pictures import PICTURES
 from tests.conftest import photo
 from tests.forge import forge_pixel_crc
 from vlaecodec.cli.main import COMMANDS, main
@@ -291,6 +292,13 @@ def test_near_lossless_files_keep_their_bound(picture, tmp_path) -> None:
     run("decode", file, back)
     difference = ImageChops.difference(opened(back), opened(picture))
     assert max(high for _, high in difference.getextrema()) == 3
+
+
+def test_a_drawing_in_fewer_colours_says_how_many(tmp_path) -> None:
+    drawing, file = tmp_path / "cartoon.png", tmp_path / "cartoon.vlae"
+    PICTURES["cartoon"]().save(drawing)
+    assert run("encode", drawing, file).exit_code == 0
+    assert "stored, 64 colours" in run("info", file).stdout
 
 
 def test_texture_and_seed_change_the_picture(picture, tmp_path) -> None:

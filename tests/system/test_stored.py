@@ -11,11 +11,14 @@ from PIL import Image
 
 import vlaecodec
 import vlaecodec.pillow_plugin
+from benchmarks.photo.drawn_pictures import PICTURES
 from tests.conftest import photo
 from tests.forge import forge_header, forge_pixel_crc, forge_tiles
 from tests.golden import reference_decoder
+from vlaecodec.analysis.codecs import largest_within, list_rivals
 from vlaecodec.bitstream.container import Tile
 from vlaecodec.bitstream.header import read_header
+from vlaecodec.bitstream.vp8l_head import Shape, read_shape
 from vlaecodec.codec.choice import round_residual
 from vlaecodec.codec.decode import decode_pixels, verify
 from vlaecodec.codec.thumbnail import decode_thumbnail
@@ -28,7 +31,7 @@ from vlaecodec.errors import (
 )
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.picture.content import looks_drawn
-from vlaecodec.picture.vp8l import Shape, decode_vp8l, encode_vp8l, read_shape
+from vlaecodec.picture.vp8l import decode_vp8l, encode_vp8l
 
 
 def screen(height: int = 60, width: int = 90) -> np.ndarray:
@@ -121,6 +124,66 @@ def test_the_reference_decoder_agrees() -> None:
     assert np.array_equal(reference_decoder.decode_webp(data), screen())
     data = vlaecodec.encode(with_alpha(), lossless=True)
     assert reference_decoder.decode_webp(data).tobytes() == with_alpha().tobytes()
+
+
+@pytest.fixture(scope="module")
+def cartoon() -> np.ndarray:
+    """Shaded areas: more than twice as many bytes exactly as in 64 colours."""
+    return np.asarray(PICTURES["cartoon"]())
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_shaded_drawing_is_stored_in_fewer_colours(cartoon, mode) -> None:
+    image = Image.fromarray(cartoon).convert(mode)
+    alpha = np.full(cartoon.shape[:2], 255, np.uint8)
+    alpha[:30] = 90
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(alpha))
+    data = vlaecodec.encode(image, 40)
+    info = vlaecodec.read_info(data)
+    assert (info.coding, info.max_error, info.mode, info.quality) == ("webp", None, mode, 40)
+    assert len(data) < 0.5 * len(vlaecodec.encode(image, lossless=True))
+    decoded = vlaecodec.decode(data)
+    if mode == "RGBA":
+        np.testing.assert_array_equal(np.asarray(decoded)[..., 3], alpha)
+    assert psnr_db(np.asarray(image.convert("RGB")), np.asarray(decoded.convert("RGB"))) > 46
+    verify(data)
+
+
+def test_a_file_of_fewer_colours_says_how_many_and_every_decoder_reads_it(cartoon) -> None:
+    data = vlaecodec.encode(cartoon, 40, verify=True)
+    decoded = decode_pixels(data)
+    assert vlaecodec.read_info(data).colours == len(np.unique(decoded.reshape(-1, 3), axis=0)) == 64
+    assert np.array_equal(reference_decoder.decode_webp(data), decoded)
+    for options in ({"texture": 1.0}, {"preview": True}, {"keep_going": True}):
+        assert np.array_equal(decode_pixels(data, **options), decoded)
+
+
+def test_a_cartoon_is_nearer_than_avif_at_its_bytes(cartoon) -> None:
+    data = vlaecodec.encode(cartoon, 30)
+    image = Image.fromarray(cartoon)
+    _, theirs = largest_within(list_rivals()["avif"], image, len(data))
+    with Image.open(io.BytesIO(theirs)) as opened:
+        avif_db = psnr_db(cartoon, np.asarray(opened.convert("RGB")))
+    assert psnr_db(cartoon, decode_pixels(data)) > avif_db
+
+
+def test_targets_take_fewer_colours_too(cartoon) -> None:
+    small = vlaecodec.encode(cartoon, target_size=5000)
+    networks = vlaecodec.encode(cartoon, target_size=5000, only_nets=True)
+    assert len(small) <= 5000
+    assert psnr_db(cartoon, decode_pixels(small)) > psnr_db(cartoon, decode_pixels(networks)) + 6
+    near = vlaecodec.encode(cartoon, target_psnr=47.0)
+    assert psnr_db(cartoon, decode_pixels(near)) >= 47.0
+    assert len(near) < len(vlaecodec.encode(cartoon, lossless=True)) / 2
+
+
+@pytest.mark.parametrize("quality", [10, 60])
+def test_an_icon_of_one_block_on_disk_is_exact(quality) -> None:
+    icon = np.asarray(PICTURES["icon"]())
+    data = vlaecodec.encode(icon, quality)
+    assert len(data) <= 4096
+    assert np.array_equal(decode_pixels(data), icon)
 
 
 def test_damage_is_told() -> None:

@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from vlaecodec.bitstream.container import write_container
 from vlaecodec.bitstream.header import MAX_ERROR, QUALITY_CODE_MAX, Section
+from vlaecodec.codec.cost import Coded, Cost, make_cost, promised_db
+from vlaecodec.codec.fewer import encode_fewer
 from vlaecodec.codec.interface import Parts
 from vlaecodec.codec.kinds import choose_codec
 from vlaecodec.codec.options import TARGETS, EncodeOptions
-from vlaecodec.codec.photo import LOSSY_QUALITY, PhotoDraft, PhotoEncoder
+from vlaecodec.codec.photo import PhotoDraft, PhotoEncoder
 from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.codec.rate_control import UnmetTargetError, find_draft, make_scale, size_limit
 from vlaecodec.codec.stored import store_picture
 from vlaecodec.metrics.distortion import psnr_db
-from vlaecodec.networks.photo.architecture import LAMBDA_MAX, LAMBDA_MIN
 from vlaecodec.picture.alpha import fill_hidden
 from vlaecodec.picture.content import looks_drawn
 from vlaecodec.picture.drawn_parts import find_drawn_parts
@@ -36,33 +37,19 @@ from vlaecodec.picture.vp8l import SIDE_MAX_PX, estimate_vp8l
 
 _log = logging.getLogger(__name__)
 
-TOP_DB, TOP_SLOPE_DB = 45.0, 2.0
-"""What quality 100 promises at least, PSNR, and by how much less each step below it."""
-
-TOP_START = 90.0
-"""Where the promise begins: at lower qualities nothing falls so short."""
-
-DRAWN_QUALITY = 50.0
-"""Errors in drawings are weighed as at this quality at least: they spoil text and edges."""
-
 SMALL_LOSSY_BPP, SMALL_EXACT_BPP = 0.25, 0.5
 """A WebP as small as that is taken without a look at what the networks would do."""
 
-NOTHING_BYTES = 64
-"""So much larger a file may be for being exact, however small the picture."""
+BLOCK_BYTES = 4096
+"""Nor is one that takes a single block of a disk: icons; less would save nothing there."""
+
+EXACT_TIMES = 2.0
+"""So many times as large as in fewer colours a drawing may be for being exact."""
 
 ESTIMATE_PART = 0.8
 """Estimates of a WebP's size may be so much too large."""
 
 Sections = dict[Section, bytes]
-
-
-@dataclass(frozen=True)
-class _Coded:
-    """A whole file of the networks', and what it shows without texture."""
-
-    data: bytes
-    shown: Pixels
 
 
 def encode_best(
@@ -73,30 +60,48 @@ def encode_best(
     encoder = choose_codec(options).encoder(picture, options, progress)
     if not isinstance(encoder, PhotoEncoder) or options.only_nets:
         return _write(encoder.finish(_find_draft(encoder, picture, options, sections)), sections)
-    webp = store_picture(picture, options) if looks_drawn(picture.pixels) else None
+    is_drawing = looks_drawn(picture.pixels)
+    webp = store_picture(picture, options) if is_drawing else None
     if webp is not None and _settles(webp, picture, options):
         _log.info("looks drawn, and is small as a lossless WebP: taken")
         if progress is not None:
             progress(1.0)
         return webp
-    coded = _encode_photo(encoder, picture, options, sections)
+    best = _encode_photo(encoder, picture, options, sections)
     drawn = _find_drawn(picture, options)
+    cost = make_cost(picture, options, drawn)
     if drawn is not None:
         mixed = _encode_mixed(picture, options, sections, drawn)
-        sizes = len(mixed.data), len(coded.data)
+        sizes = len(mixed.data), len(best.data)
         _log.info("with drawn parts as an overlay: %d bytes, without: %d", *sizes)
-        coded = min(coded, mixed, key=lambda c: _cost(c, picture, options, drawn))
-    if webp is None and _may_be_smaller(picture, options, coded):
+        best = min(best, mixed, key=cost)
+    if webp is None and _may_be_smaller(picture, options, best):
         webp = store_picture(picture, options)
     if webp is None:
-        return coded.data
-    _log.info("as a lossless WebP: %d bytes, with the networks: %d", len(webp), len(coded.data))
-    return _choose(coded, webp, picture, options, drawn)
+        return best.data
+    _log.info("as a lossless WebP: %d bytes, with the networks: %d", len(webp), len(best.data))
+    exact = Coded(webp, picture.pixels)
+    if is_drawing and drawn is None and not options.is_exact and options.roi is None:
+        best = _weigh_fewer(best, exact, picture, options, cost)
+    return min(exact, best, key=cost).data
+
+
+def _weigh_fewer(
+    best: Coded, exact: Coded, picture: Picture, options: EncodeOptions, cost: Cost
+) -> Coded:
+    """The best file so far, or one of fewer colours; or an exact one that is not much larger."""
+    fewer = encode_fewer(picture, options, cost, cost(best))
+    if fewer is None:
+        return best
+    sizes = len(fewer.data), len(best.data), len(exact.data)
+    _log.info("in fewer colours: %d bytes, with the networks: %d, exact: %d", *sizes)
+    is_near = len(exact.data) <= EXACT_TIMES * len(fewer.data)
+    return exact if options.target is None and is_near else fewer
 
 
 def _encode_photo(
     encoder: PhotoEncoder, picture: Picture, options: EncodeOptions, sections: Sections
-) -> _Coded:
+) -> Coded:
     """With the networks, and near-lossless where they do not come as near as is asked for."""
     try:
         draft = _find_draft(encoder, picture, options, sections)
@@ -105,10 +110,10 @@ def _encode_photo(
             raise
         place, measure = make_scale(picture.pixels, options.target or ("", 0.0))
         return _encode_nearer(picture, options, sections, lambda shown: measure(shown) >= place)
-    coded = _Coded(_write(encoder.finish(draft), sections), encoder.mean_image(draft))
+    coded = Coded(_write(encoder.finish(draft), sections), encoder.mean_image(draft))
     if options.is_exact or options.roi is not None:
         return coded
-    floor_db = _promised_db(options)
+    floor_db = promised_db(options)
     if floor_db is not None and psnr_db(picture.pixels, coded.shown) < floor_db:
         return _encode_nearer(
             picture, options, sections, lambda shown: psnr_db(picture.pixels, shown) >= floor_db
@@ -123,14 +128,14 @@ def _find_drawn(picture: Picture, options: EncodeOptions) -> Mask | None:
     """Where a picture is drawn, if that may be coded apart."""
     if options.is_exact or options.target is not None or options.roi is not None:
         return None
-    if max(picture.pixels.shape) > SIDE_MAX_PX or _promised_db(options) is not None:
+    if max(picture.pixels.shape) > SIDE_MAX_PX or promised_db(options) is not None:
         return None
     return find_drawn_parts(picture.pixels)
 
 
 def _encode_mixed(
     picture: Picture, options: EncodeOptions, sections: Sections, drawn: Mask
-) -> _Coded:
+) -> Coded:
     """With the networks, and what is drawn as an overlay."""
     filled = fill_hidden(picture.pixels, OPAQUE * (~drawn).astype(np.uint8))
     overlay = encode_overlay(picture.pixels, drawn)
@@ -138,7 +143,7 @@ def _encode_mixed(
     draft = encoder.encode_latents(options.quality)
     shown = np.where(drawn[..., None], picture.pixels, encoder.mean_image(draft))
     stored = {**sections, Section.OVERLAY: overlay}
-    return _Coded(_write(encoder.finish(draft), stored), shown)
+    return Coded(_write(encoder.finish(draft), stored), shown)
 
 
 def _find_draft(encoder: Any, picture: Picture, options: EncodeOptions, sections: Sections) -> Any:
@@ -147,19 +152,12 @@ def _find_draft(encoder: Any, picture: Picture, options: EncodeOptions, sections
     return find_draft(encoder, picture.pixels, options.target, sections)
 
 
-def _promised_db(options: EncodeOptions) -> float | None:
-    """The PSNR that a quality near the end of the scale promises; None elsewhere."""
-    if options.quality is None or options.quality <= TOP_START:
-        return None
-    return TOP_DB - TOP_SLOPE_DB * (100.0 - options.quality)
-
-
 def _encode_nearer(
     picture: Picture,
     options: EncodeOptions,
     sections: Sections,
     reaches: Callable[[Pixels], bool],
-) -> _Coded:
+) -> Coded:
     """With the largest error whose picture reaches what is asked for; lossless if none does."""
     draft, mean = _draft_exact(picture, options)
     error = MAX_ERROR
@@ -169,8 +167,8 @@ def _encode_nearer(
 
 
 def _fill_size(
-    picture: Picture, options: EncodeOptions, sections: Sections, limit: int, coded: _Coded
-) -> _Coded:
+    picture: Picture, options: EncodeOptions, sections: Sections, limit: int, coded: Coded
+) -> Coded:
     """The file with the smallest error that fits, if it comes nearer than the networks' best."""
     draft, _ = _draft_exact(picture, options)
     best, fits, misses = coded, MAX_ERROR + 1, -1
@@ -196,11 +194,11 @@ def _draft_exact(picture: Picture, options: EncodeOptions) -> tuple[PhotoDraft, 
 
 def _finish_exact(
     picture: Picture, options: EncodeOptions, sections: Sections, draft: PhotoDraft, error: int
-) -> _Coded:
+) -> Coded:
     chosen = _exact_options(options, error)
     encoder = choose_codec(chosen).encoder(picture, chosen, None)
     shown = round_residual(picture.pixels, encoder.mean_image(draft), error)
-    return _Coded(_write(encoder.finish(draft), sections), shown)
+    return Coded(_write(encoder.finish(draft), sections), shown)
 
 
 def _exact_options(options: EncodeOptions, error: int) -> EncodeOptions:
@@ -222,46 +220,17 @@ def _settles(webp: bytes, picture: Picture, options: EncodeOptions) -> bool:
     limit = size_limit(options.target, picture.pixels)
     if limit is not None:
         return len(webp) <= limit
+    if options.target is None and not options.is_exact and len(webp) <= BLOCK_BYTES:
+        return True
     small_bpp = SMALL_EXACT_BPP if options.is_exact else SMALL_LOSSY_BPP
     return 8 * len(webp) <= small_bpp * picture.pixels[..., 0].size
 
 
-def _may_be_smaller(picture: Picture, options: EncodeOptions, coded: _Coded) -> bool:
+def _may_be_smaller(picture: Picture, options: EncodeOptions, coded: Coded) -> bool:
     """Whether a WebP of what does not look drawn may be smaller: only if the pixels are coded."""
-    if not options.is_exact and _promised_db(options) is None:
+    if not options.is_exact and promised_db(options) is None:
         return False
     return ESTIMATE_PART * estimate_vp8l(picture.pixels) <= len(coded.data)
-
-
-def _choose(
-    coded: _Coded, webp: bytes, picture: Picture, options: EncodeOptions, drawn: Mask | None
-) -> bytes:
-    """The better of the networks' file and a WebP, which is exact."""
-    limit = size_limit(options.target, picture.pixels)
-    if limit is not None:
-        return webp if len(webp) <= limit else coded.data
-    if options.is_exact or options.target is not None:
-        return min(webp, coded.data, key=len)
-    cost = _cost(coded, picture, options, drawn)
-    return webp if 8 * (len(webp) - NOTHING_BYTES) <= cost else coded.data
-
-
-def _cost(coded: _Coded, picture: Picture, options: EncodeOptions, drawn: Mask | None) -> float:
-    """Bits of a file, and what its errors are worth in bits; more where the picture is drawn.
-
-    drawn: where that is; None for all of it.
-    """
-    quality = LOSSY_QUALITY if options.quality is None else options.quality
-    error = ((picture.pixels.astype(np.int32) - coded.shown) ** 2).sum(2)
-    in_drawing = error.sum() if drawn is None else error[drawn].sum()
-    worth = _lambda_at(quality) * (error.sum() - in_drawing)
-    worth += _lambda_at(max(quality, DRAWN_QUALITY)) * in_drawing
-    return float(8 * len(coded.data) + worth / 3)
-
-
-def _lambda_at(quality: float) -> float:
-    """Bits per pixel per squared grey level."""
-    return float(LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** ((quality - 1) / 99))
 
 
 def _write(parts: Parts, sections: Sections) -> bytes:

@@ -14,6 +14,7 @@ from vlaecodec.bitstream.header import (
     Section,
     read_header,
 )
+from vlaecodec.bitstream.vp8l_head import read_palette_size
 from vlaecodec.errors import ModelError
 from vlaecodec.model.registry import find_fingerprint
 
@@ -49,6 +50,8 @@ class FileInfo:
     coding: str
     """"networks"; "webp" for a picture that is stored as one lossless WebP; "networks and webp" for
     one whose drawn parts are."""
+    colours: int | None
+    """Of a picture that is stored in few colours: how many; None of others."""
 
     def _repr_html_(self) -> str:
         """A table, as notebooks show it."""
@@ -100,4 +103,5 @@ def read_info(data: bytes, size_bytes: int | None = None) -> FileInfo:
         sections={section.name.lower(): n for section, n in layout.section_sizes.items()},
         model=model,
         coding=_name_coding(header, layout),
+        colours=read_palette_size(data[layout.latents_start :]) if header.webp else None,
     )

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from vlaecodec.bitstream.container import Container, Tile, write_container
 from vlaecodec.bitstream.header import NO_FINGERPRINT, QUALITY_CODE_MAX, Header, Section
 from vlaecodec.bitstream.tiles import check_region, pixel_window
+from vlaecodec.bitstream.vp8l_head import Shape
 from vlaecodec.codec.options import DecodeOptions, EncodeOptions
 from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.errors import DamagedError, ModelError, ReproductionError
 from vlaecodec.picture.image import Picture, Pixels
 from vlaecodec.picture.sections import write_sections
-from vlaecodec.picture.vp8l import SIDE_MAX_PX, Shape, decode_vp8l, encode_vp8l
+from vlaecodec.picture.vp8l import SIDE_MAX_PX, decode_vp8l, encode_vp8l
 
 
 class StoredCodec:
@@ -56,11 +57,17 @@ class StoredCodec:
 
 
 def store_picture(
-    picture: Picture, options: EncodeOptions, quality_code: int = QUALITY_CODE_MAX
+    picture: Picture,
+    options: EncodeOptions,
+    quality_code: int = QUALITY_CODE_MAX,
+    *,
+    is_original: bool = True,
+    quick: bool = False,
 ) -> bytes | None:
     """The whole file that holds a picture exactly as a WebP; None if that cannot.
 
-    The WebP holds the alpha channel too.
+    The WebP holds the alpha channel too. is_original: whether these are the samples to be kept, not
+    something near them in fewer colours.
     """
     height, width = picture.pixels.shape[:2]
     if max(height, width) > SIDE_MAX_PX:
@@ -73,13 +80,13 @@ def store_picture(
         height,
         quality_code,
         NO_FINGERPRINT,
-        max_error=0,
+        max_error=0 if is_original else None,
         grey=picture.grey,
         as_rgb=picture.as_rgb,
         webp=True,
         webp_alpha=picture.alpha is not None,
     )
-    webp = Tile(encode_vp8l(samples), zlib.crc32(samples.tobytes()))
+    webp = Tile(encode_vp8l(samples, quick=quick), zlib.crc32(samples.tobytes()))
     sections = write_sections(replace(picture, alpha=None), strip=options.strip)
     return write_container(header, [], [], sections, webp)
 

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vlaecodec.bitstream.vp8l_head import Shape
 from vlaecodec.errors import DamagedError
 from vlaecodec.picture.image import Pixels
-from vlaecodec.picture.vp8l import Shape, decode_vp8l, encode_vp8l
+from vlaecodec.picture.vp8l import decode_vp8l, encode_vp8l
 
 Mask = NDArray[np.bool_]
 """bool [H, W]."""

@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import io
-import struct
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, WebPImagePlugin
 
+from vlaecodec.bitstream.vp8l_head import Shape, read_shape
 from vlaecodec.errors import DamagedError
 
 SIDE_MAX_PX = 16383
 """WebP has no larger pictures."""
 
-_HEAD = struct.Struct("<4sI4s4sIBI")
-_RIFF_BYTES, _CHUNK_BYTES = 8, 20
-"""What precedes the sizes' own counts: the RIFF header; that and the chunk's."""
-
-_SIGNATURE = 0x2F
 _SETTINGS = ((100, 5), (80, 4), (75, 2))
 """Quality (effort, for lossless files) and method, of which the smallest file is taken."""
 
 _BAND_ROWS = 16
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What a VP8L chunk says of itself."""
+def encode_vp8l(samples: NDArray[np.uint8], *, quick: bool = False) -> bytes:
+    """A WebP file of uint8 [H, W, 3] or [H, W, 4], sides of at most SIDE_MAX_PX.
 
-    width: int
-    height: int
-    alpha: bool
-
-
-def encode_vp8l(samples: NDArray[np.uint8]) -> bytes:
-    """A WebP file of uint8 [H, W, 3] or [H, W, 4], sides of at most SIDE_MAX_PX."""
+    quick: try one setting alone.
+    """
     image = Image.fromarray(samples)
     files = []
-    for quality, method in _SETTINGS:
+    for quality, method in _SETTINGS[-1:] if quick else _SETTINGS:
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", lossless=True, exact=True, quality=quality, method=method)
         files.append(buffer.getvalue())
@@ -61,22 +49,6 @@ def estimate_vp8l(pixels: NDArray[np.uint8]) -> float:
         sizes.append(buffer.tell())
     seen = sum(band.shape[0] * min(width, SIDE_MAX_PX) for band in bands)
     return sum(sizes) * height * width / seen
-
-
-def read_shape(data: bytes) -> Shape | None:
-    """Size and channels; None unless the file is a single VP8L chunk and nothing else.
-
-    Then there is no other place for a reader to find another size in.
-    """
-    if len(data) < _HEAD.size:
-        return None
-    riff, riff_size, webp, chunk, chunk_size, signature, bits = _HEAD.unpack_from(data)
-    if (riff, webp, chunk, signature) != (b"RIFF", b"WEBP", b"VP8L", _SIGNATURE) or bits >> 29:
-        return None
-    whole = _CHUNK_BYTES + chunk_size + chunk_size % 2
-    if whole != len(data) or riff_size + _RIFF_BYTES != len(data):
-        return None
-    return Shape(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), bool(bits >> 28 & 1))
 
 
 def decode_vp8l(data: bytes, shape: Shape) -> NDArray[np.uint8]:

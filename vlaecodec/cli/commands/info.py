@@ -126,7 +126,10 @@ def _has_preview(details: FileInfo) -> bool:
 
 def _describe_pixels(details: FileInfo) -> str:
     if details.coding == "webp":
-        return "exact; stored as a lossless WebP"
+        if details.max_error is not None:
+            return "exact; stored as a lossless WebP"
+        colours = "fewer" if details.colours is None else str(details.colours)
+        return f"stored, {colours} colours; a WebP near the original"
     if details.max_error is None:
         drawn = "; drawn parts exact" if details.coding == "networks and webp" else ""
         return f"regenerated (lossy){drawn}"
