@@ -15,7 +15,7 @@ def test_bands_give_what_one_band_gives(shape, monkeypatch) -> None:
     pixels = random.integers(0, 256, (*shape, 3), np.uint8)
     alpha = (random.random(shape) < 0.02).astype(np.uint8) * 200
     whole = fill_hidden(pixels, alpha)
-    monkeypatch.setattr(module, "_BAND_ROWS", 8)
+    monkeypatch.setattr(module, "_BAND_ROWS", 16)
     np.testing.assert_array_equal(fill_hidden(pixels, alpha), whole)
     shown = alpha > 0
     np.testing.assert_array_equal(whole[shown], pixels[shown])
@@ -29,8 +29,8 @@ def test_one_colour_that_shows_is_continued_everywhere() -> None:
 
 
 def test_memory_is_a_few_times_that_of_the_pixels() -> None:
-    pixels = np.full((3000, 1500, 3), 77, np.uint8)
-    alpha = np.zeros((3000, 1500), np.uint8)
+    pixels = np.full((6000, 800, 3), 77, np.uint8)
+    alpha = np.zeros((6000, 800), np.uint8)
     alpha[::50] = 255
     tracemalloc.start()
     try:
@@ -38,4 +38,4 @@ def test_memory_is_a_few_times_that_of_the_pixels() -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 6 * pixels.nbytes
+    assert peak < 3 * pixels.nbytes

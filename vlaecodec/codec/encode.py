@@ -80,6 +80,7 @@ def encode_picture(
     """`encode` with its options as one object."""
     start = time.perf_counter()
     picture = to_picture(image, exact=options.is_exact, to_8_bit=options.to_8_bit)
+    del image  # its samples are as large again
     height, width = picture.pixels.shape[:2]
     with working_threads(width * height, options.threads) as threads:
         _log.info("%d x %d pixels, threads: %d", width, height, threads)

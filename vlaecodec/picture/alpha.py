@@ -22,8 +22,9 @@ _GREY_PNG = (8, 0, 0, 0, 0)
 """Bit depth, colour type, compression, filter, interlace of a PNG that we take."""
 
 
+_FINE_LEVELS = 4
 _BAND_ROWS = 256
-"""A multiple of four."""
+"""A multiple of 2**_FINE_LEVELS."""
 
 
 def encode_alpha(alpha: Alpha) -> bytes:
@@ -82,45 +83,50 @@ def _size_of(data: bytes) -> tuple[int, int] | None:
 def fill_hidden(pixels: NDArray[np.uint8], alpha: Alpha) -> NDArray[np.uint8]:
     """Continue the colours smoothly where nothing of them shows, so that they cost few bits.
 
-    pixels: uint8 [H, W, 3]. Averages of what shows, from ever larger blocks, fill what is hidden.
-    The two finest levels are made band by band: whole, they would take 30 times the pixels.
+    pixels: uint8 [H, W, 3], which stay as they are. Averages of what shows, from ever larger
+    blocks, fill what is hidden.
     """
-    if alpha.all():
-        return pixels
-    if not alpha.any():
-        return np.zeros_like(pixels)
-    rows = len(alpha)
-    bands = [slice(top, top + _BAND_ROWS) for top in range(0, rows, _BAND_ROWS)]
-    levels = [_sums_of_four(pixels[band], alpha[band]) for band in bands]
-    coarse = _smooth(
-        np.concatenate([colour for colour, _ in levels]),
-        np.concatenate([weight for _, weight in levels]),
-    )
     filled = pixels.copy()
-    for band in bands:
-        colour, weight = _weigh(pixels[band], alpha[band])
-        half = _halve(colour), _halve(weight)
-        below = coarse[band.start // 4 : -(-min(band.stop, rows) // 4)]
-        smooth = _finer(colour, weight, _finer(*half, below))
-        hidden = alpha[band] == 0
-        filled[band][hidden] = np.clip(np.round(smooth[hidden]), 0, 255)
+    fill_hidden_in_place(filled, alpha)
     return filled
 
 
-def _weigh(
+def fill_hidden_in_place(pixels: NDArray[np.uint8], alpha: Alpha) -> None:
+    """`fill_hidden` without a copy.
+
+    The finest levels are made band by band: whole, they would take 30 times the pixels.
+    """
+    if alpha.all():
+        return
+    if not alpha.any():
+        pixels[:] = 0
+        return
+    rows = len(alpha)
+    bands = [slice(top, top + _BAND_ROWS) for top in range(0, rows, _BAND_ROWS)]
+    sums = [_levels(pixels[band], alpha[band])[-1] for band in bands]
+    coarse = _smooth(
+        np.concatenate([colour for colour, _ in sums]),
+        np.concatenate([weight for _, weight in sums]),
+    )
+    block = 2**_FINE_LEVELS
+    for band in bands:
+        smooth = coarse[band.start // block : -(-min(band.stop, rows) // block)]
+        for colour, weight in reversed(_levels(pixels[band], alpha[band])[:-1]):
+            smooth = _finer(colour, weight, smooth)
+        hidden = alpha[band] == 0
+        pixels[band][hidden] = np.clip(np.round(smooth[hidden]), 0, 255)
+
+
+def _levels(
     pixels: NDArray[np.uint8], alpha: Alpha
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What shows, and 1 where something does: [H, W, 3] and [H, W, 1]."""
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """What shows, and 1 where something does: [H, W, 3] and [H, W, 1]; then sums of blocks."""
     weight = (alpha > 0).astype(np.float32)[..., None]
-    return pixels * weight, weight
-
-
-def _sums_of_four(
-    pixels: NDArray[np.uint8], alpha: Alpha
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The same of blocks of 4 x 4."""
-    colour, weight = _weigh(pixels, alpha)
-    return _halve(_halve(colour)), _halve(_halve(weight))
+    levels = [(pixels * weight, weight)]
+    for _ in range(_FINE_LEVELS):
+        colour, weight = levels[-1]
+        levels.append((_halve(colour), _halve(weight)))
+    return levels
 
 
 def _smooth(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from vlaecodec.bitstream.header import MAX_PIXELS, MAX_SIDE_PX
 from vlaecodec.errors import ImageError, LossWarning
-from vlaecodec.picture.alpha import Alpha, fill_hidden
+from vlaecodec.picture.alpha import Alpha, fill_hidden_in_place
 from vlaecodec.picture.colour_tags import choose_profile
 from vlaecodec.picture.content import is_grey
 from vlaecodec.picture.density import Density
@@ -33,6 +33,8 @@ _TIFF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """Those tags of a TIFF that tell about the picture, not about the file: description, camera, ..."""
 _TIFF_FOLDERS = (0x8769, 0x8825)
 """EXIF and GPS."""
+
+_BAND_ROWS = 256
 
 _ON_THE_SIDE = range(5, 9)
 """EXIF orientations that swap width and height."""
@@ -219,16 +221,17 @@ def _from_pillow(image: Image.Image, *, exact: bool, to_8_bit: bool) -> Picture:
     grey = image.mode in _GREY_MODES
     alpha = None
     if image.has_transparency_data:
-        image = image.convert("LA" if grey else "RGBA")
+        mode = "LA" if grey else "RGBA"
+        image = image if image.mode == mode else image.convert(mode)
         if image.getchannel("A").getextrema() != (255, 255):
-            alpha = np.array(image.getchannel("A"))
+            alpha = _samples(image.getchannel("A"))[..., 0]
     if grey:
         image = image.convert("L") if image.mode == "1" else image.getchannel(0)
-        pixels = _repeat(np.asarray(image))
+        pixels = _repeat(_samples(image)[..., 0])
     else:
-        pixels = np.ascontiguousarray(np.asarray(_opaque(image))[..., :3])
+        pixels = _samples(_opaque(image), 3)
     if alpha is not None and not exact:
-        pixels = fill_hidden(pixels, alpha)
+        fill_hidden_in_place(pixels, alpha)
     as_rgb = not grey and is_grey(pixels)
     metadata = _metadata(image, info, format_name, orientation, grey=grey)
     return Picture(pixels, grey or as_rgb, alpha, metadata, as_rgb)
@@ -254,14 +257,25 @@ def _upright(image: Image.Image, info: dict[Any, Any]) -> tuple[Image.Image, int
     """Turned as its EXIF says, and what that was; unreadable EXIF is taken out of `info`."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        upright = ImageOps.exif_transpose(image)
-        return upright, orientation if orientation in range(2, 9) else 1
+        if orientation not in range(2, 9):
+            return image, 1
+        return ImageOps.exif_transpose(image), orientation
     except MemoryError:
         raise
     except Exception:  # Pillow's EXIF reader raises whatever it meets
         warnings.warn("the EXIF cannot be read: left out", LossWarning, stacklevel=5)
         info.pop("exif", None)
         return image, 1
+
+
+def _samples(image: Image.Image, channels: int = 1) -> NDArray[np.uint8]:
+    """The first channels, uint8 [H, W, channels]: band by band, for Pillow makes several copies."""
+    samples = np.empty((image.height, image.width, channels), np.uint8)
+    for top in range(0, image.height, _BAND_ROWS):
+        bottom = min(top + _BAND_ROWS, image.height)
+        band = np.asarray(image.crop((0, top, image.width, bottom)))
+        samples[top:bottom] = band.reshape(bottom - top, image.width, -1)[..., :channels]
+    return samples
 
 
 def _opaque(image: Image.Image) -> Image.Image:

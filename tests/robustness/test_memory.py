@@ -1,0 +1,36 @@
+"""What large pictures may take before a network has seen them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SIDE_PX = 4000
+BYTES_PER_PIXEL = 17
+"""Pillow's image has four, its samples and alpha another four; the rest is for bands of rows."""
+
+TO_PICTURE = """
+import sys
+from pathlib import Path
+from PIL import Image
+from vlaecodec.picture.image import to_picture
+def peak_kib():
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+side = int(sys.argv[1])
+to_picture(Image.new("RGBA", (64, 64), (1, 2, 3, 0)))
+before = peak_kib()
+image = Image.new("RGBA", (side, side), (200, 30, 90, 0))
+image.paste((10, 200, 90, 255), (0, 0, side // 3, side // 3))
+picture = to_picture(image)
+assert tuple(picture.pixels[-1, -1]) == (10, 200, 90)
+print(1024 * (peak_kib() - before) / side**2)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads peak memory from /proc")
+def test_a_picture_is_not_copied_more_than_once() -> None:
+    command = [sys.executable, "-c", TO_PICTURE, str(SIDE_PX)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert float(done.stdout) < BYTES_PER_PIXEL
