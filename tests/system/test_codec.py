@@ -122,7 +122,9 @@ def test_a_damaged_tile_does_not_take_the_others_with_it(tiled) -> None:
         rescued = decode_pixels(bytes(broken), keep_going=True)
     far = slice(TILE_PX + 128, None)
     assert np.array_equal(rescued[:, far], intact[:, far])
-    assert (rescued[:TILE_PX, :TILE_PX] == 128).all()
+    lost = intact[:TILE_PX, :TILE_PX].astype(int)
+    off = np.abs(rescued[:TILE_PX, :TILE_PX] - lost).mean()
+    assert off < np.abs(128 - lost).mean()
 
 
 @pytest.mark.parametrize("data", ["photo.vlae", Path("photo.vlae"), 5])

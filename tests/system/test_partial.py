@@ -158,7 +158,7 @@ def test_thumbnails_of_damaged_files_show_what_there_is(four_tiles) -> None:
     broken[-20] ^= 1
     with pytest.warns(LossWarning, match="1 of 4"):
         small = np.asarray(vlaecodec.decode_thumbnail(bytes(broken), 100, keep_going=True))
-    assert (small[-1, -1] == 128).all()
+    assert (small[-1, -1] != 128).any()
     with pytest.warns(LossWarning, match="1 of 4"):
         decode_pixels(bytes(broken), keep_going=True)
     _, layout = read_header(four_tiles)

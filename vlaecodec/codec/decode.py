@@ -41,9 +41,9 @@ def decode(
     preview: decode only the lossy base layer of a lossless file.
     region: only this part, left, top, width, height: the same pixels as in the whole picture. Takes
     the tiles that it touches and their neighbours' latents; with texture all rows from the top.
-    keep_going: a damaged tile becomes grey and there is no texture, and a damaged alpha channel or
-    EXIF is left out, with a LossWarning; where exact pixels alone are damaged, the lossy picture
-    shows.
+    keep_going: a damaged tile shows the colours around it, without texture, and a damaged alpha
+    channel or EXIF is left out, with a LossWarning; where exact pixels alone are damaged, the lossy
+    picture shows.
     max_pixels: refuse larger pictures, by default more than 100 megapixels.
     block_px: the reconstruction is computed in blocks of this size, a multiple of 16; smaller ones
     take less memory and more time. Any gives the same pixels.

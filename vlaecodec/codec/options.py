@@ -207,7 +207,7 @@ class DecodeOptions:
     region: Region | None = None
     """Only this part: left, top, width, height."""
     keep_going: bool = False
-    """Show damaged tiles grey, and do without a damaged alpha channel or EXIF."""
+    """Show the colours around damaged tiles, and do without a damaged alpha channel or EXIF."""
     max_pixels: int = MAX_PIXELS
     """Refuse larger pictures."""
     block_px: int | None = None

@@ -19,13 +19,12 @@ from vlaecodec.bitstream.header import (
 )
 from vlaecodec.bitstream.tiles import (
     LATENT_FACTOR,
-    TILE_PX,
     latent_window,
     pixel_window,
     plan_view,
     tiles_of,
 )
-from vlaecodec.codec import tiles
+from vlaecodec.codec import rescue, tiles
 from vlaecodec.codec.interface import Draft, Parts
 from vlaecodec.codec.options import AUTO, DecodeOptions, EncodeOptions
 from vlaecodec.codec.progress import ProgressCallback, Stages
@@ -121,7 +120,7 @@ class PhotoCodec:
             above = Reconstruction(base.mean[:bottom], base.features, base.colours)
             decoded = self._with_texture(above, strength, seed, block_px)
         stages.finish_one()
-        tiles.paint_broken(decoded, broken, view)
+        rescue.show_broken(decoded, broken, view)
         return np.ascontiguousarray(decoded[pixel_window(view.crop)])
 
     def decode_reduced(
@@ -132,7 +131,7 @@ class PhotoCodec:
         *,
         keep_going: bool,
     ) -> tuple[Pixels, int]:
-        """Averages of the mean image, and their side; broken tiles are grey, with a warning."""
+        """Averages of the mean image, and their side; `keep_going` as in `vlaecodec.decode`."""
         header, model = container.header, self.model
         factor = choose_factor(header.width, header.height, size_px)
         boxes = list(tiles_of(header.shape))
@@ -144,12 +143,8 @@ class PhotoCodec:
             small = (base.as_grey() if header.grey else base).mean
         else:
             small = reconstruct_reduced(model, latent, header.quality_code, header.shape, factor)
-        for index in broken:
-            rows, columns = pixel_window(boxes[index])
-            small[rows.start // factor :, columns.start // factor :][
-                : -(-(rows.stop - rows.start) // factor), : TILE_PX // factor
-            ] = tiles.BROKEN_GREY
-        tiles.warn_of_broken(len(broken), len(boxes))
+        rescue.continue_colours(small, [boxes[index] for index in broken], factor)
+        rescue.warn_of_broken(len(broken), len(boxes))
         stages.finish_one()
         return small, factor
 

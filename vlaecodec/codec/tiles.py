@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import zlib
 from collections.abc import Collection, Iterable
 
@@ -20,16 +19,13 @@ from vlaecodec.bitstream.tiles import (
     touch,
 )
 from vlaecodec.codec.progress import Stages
-from vlaecodec.errors import DamagedError, LossWarning, ReproductionError
+from vlaecodec.errors import DamagedError, ReproductionError
 from vlaecodec.latents import coder as latent_coder
 from vlaecodec.latents.predictor import Analysed
 from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.model.tiled import Reconstruction, empty_latent
 from vlaecodec.picture.image import Pixels
 from vlaecodec.pixels import coder as pixel_coder
-
-BROKEN_GREY = 128
-"""What a broken tile is painted with."""
 
 
 def code_latents(
@@ -179,22 +175,6 @@ def _near(broken: set[int], container: Container) -> set[int]:
         for index, box in enumerate(boxes)
         if any(touch(box, boxes[other]) for other in broken)
     }
-
-
-def paint_broken(decoded: Pixels, broken: set[int], view: View) -> None:
-    """Paint the broken tiles grey, with a LossWarning if there are any."""
-    painted = [shown for shown in view.tiles if shown.index in broken]
-    for shown in painted:
-        decoded[pixel_window(shown.inner)] = BROKEN_GREY
-    warn_of_broken(len(painted), len(view.tiles))
-
-
-def warn_of_broken(broken: int, tiles: int) -> None:
-    """A LossWarning if there are any."""
-    if broken:
-        warnings.warn(
-            f"{broken} of {tiles} tiles are damaged and shown grey", LossWarning, stacklevel=4
-        )
 
 
 def pixel_crc_of(pixels: Pixels, box: TileBox) -> int:

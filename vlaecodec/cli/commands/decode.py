@@ -92,7 +92,8 @@ class RegionType(click.ParamType[Region]):
 @click.option(
     "--keep-going",
     is_flag=True,
-    help="Show damaged tiles grey, and do without a damaged alpha channel or EXIF.",
+    help="Show the colours around damaged tiles in them, and do without a damaged alpha channel or "
+    "EXIF.",
 )
 @max_pixels_option
 @threads_option
