@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +24,13 @@ from vlaecodec.bitstream.tiles import (
     tiles_of,
 )
 from vlaecodec.codec import rescue, tiles
+from vlaecodec.codec.again import find_again, looks_decoded
+from vlaecodec.codec.analysed import analyse_tiles
 from vlaecodec.codec.interface import Draft, Parts
 from vlaecodec.codec.options import AUTO, DecodeOptions, EncodeOptions
 from vlaecodec.codec.progress import ProgressCallback, Stages
 from vlaecodec.codec.rate_control import TRIES
-from vlaecodec.errors import MissingPackageError, ParameterError
+from vlaecodec.errors import ParameterError
 from vlaecodec.latents.effort import plan_search
 from vlaecodec.latents.importance import scale_to_peak, weigh_latents
 from vlaecodec.latents.predictor import Analysed
@@ -40,7 +41,6 @@ from vlaecodec.model.registry import PSNR, ModelEntry
 from vlaecodec.model.tiled import (
     SYNTHESIS_BLOCK_PX,
     Reconstruction,
-    pad_edges,
     reconstruct,
 )
 from vlaecodec.networks.common.formats import LATENT
@@ -211,11 +211,28 @@ class PhotoEncoder:
         if self.weights is not None:
             quality_code, weights = scale_to_peak(self.weights, quality_code)
 
-        ys = self._analyse(quality_code)
+        pixels = self.picture.pixels
+        ys = analyse_tiles(self.model, pixels, quality_code, self.stages.finish_one)
         if self.search_steps:
             ys = self._search(ys, quality_code, weights)
         if weights is not None:
             ys = self._rdo_quantise(ys, quality_code, weights)
+        draft = self._code(ys, quality_code)
+        if self.search_steps or weights is not None or self.options.is_exact:
+            return draft
+        if not looks_decoded(self.model, ys, quality_code):
+            return draft
+        return find_again(
+            pixels,
+            ys,
+            draft,
+            analyse=lambda shown: analyse_tiles(self.model, shown, quality_code),
+            code=lambda guess: self._code(guess, quality_code),
+            show=self.mean_image,
+        )
+
+    def _code(self, ys: list[Analysed], quality_code: int) -> PhotoDraft:
+        """Every tile's y, quantised and coded."""
         shape = self.picture.pixels.shape
         latent, payloads = tiles.code_latents(self.model, ys, shape, quality_code)
         base = reconstruct(self.model, latent, quality_code, shape)
@@ -249,15 +266,6 @@ class PhotoEncoder:
             strength_code = texture_to_code(self.options.texture)
         self.stages.finish_one()
         return Parts(self._header(draft, strength_code), draft.latents, pixels)
-
-    def _analyse(self, quality_code: int) -> list[Analysed]:
-        """Every tile's y, float32 [C, rows, columns]."""
-        analyse_tile = _load_analyser()
-        padded, ys = pad_edges(self.picture.pixels), []
-        for box in self.boxes:
-            ys.append(analyse_tile(self.model, padded, box, quality_code))
-            self.stages.finish_one()
-        return ys
 
     def _search(
         self, ys: list[Analysed], quality_code: int, weights: Weights | None
@@ -310,19 +318,3 @@ class PhotoEncoder:
             self.picture.grey,
             self.picture.as_rgb,
         )
-
-
-def _load_analyser() -> Callable[..., Analysed]:
-    """What turns pixels into latents: the one thing in coding photos that needs torch.
-
-    Raises MissingPackageError where that is not installed.
-    """
-    try:
-        from vlaecodec.model.analyser import analyse_tile
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise MissingPackageError(
-            "encoding photos needs torch, which is not installed: pip install 'vlaecodec[encode]'"
-        ) from error
-    return analyse_tile

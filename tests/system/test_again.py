@@ -1,0 +1,74 @@
+"""Photos that are coded again and again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vlaecodec
+from tests.golden.regenerate import HERE
+from vlaecodec.bitstream.container import Tile
+from vlaecodec.bitstream.header import quality_to_code
+from vlaecodec.codec.again import find_again, looks_decoded
+from vlaecodec.codec.analysed import analyse_tiles
+from vlaecodec.codec.interface import Draft
+from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.model.frozen import load_model
+from vlaecodec.model.registry import find_model
+
+PHOTOS = HERE.parents[1] / "benchmarks" / "data" / "regression"
+QUALITY = 70
+
+
+def crop(name: str) -> np.ndarray:
+    with Image.open(PHOTOS / f"{name}-crop.webp") as photo:
+        return np.asarray(photo.convert("RGB"))
+
+
+def looks(pixels: np.ndarray, quality: float = QUALITY) -> bool:
+    model, code = load_model(find_model()), quality_to_code(quality)
+    return looks_decoded(model, analyse_tiles(model, pixels, code), code)
+
+
+@pytest.mark.parametrize("name", ["kodim01", "kodim08", "kodim23"])
+def test_a_decoded_photo_is_told_from_its_original(name) -> None:
+    original = crop(name)
+    decoded = np.asarray(vlaecodec.decode(vlaecodec.encode(original, QUALITY)))
+    assert not looks(original)
+    assert looks(decoded)
+    assert not looks(decoded, QUALITY - 8), "other steps: nothing to find again"
+    assert not looks(np.full((32, 32, 3), 128, np.uint8)), "too little to tell by"
+
+
+def test_four_generations_lose_little_and_keep_size_and_brightness() -> None:
+    original = crop("kodim23")
+    pixels, sizes, likeness_db, means = original, [], [], []
+    for _ in range(4):
+        data = vlaecodec.encode(pixels, QUALITY, only_nets=True)
+        pixels = np.asarray(vlaecodec.decode(data))
+        sizes.append(len(data))
+        likeness_db.append(psnr_db(original, pixels))
+        means.append(pixels.mean())
+    assert likeness_db[0] - likeness_db[-1] < 0.5
+    assert abs(means[-1] - means[0]) < 0.3
+    assert abs(sizes[-1] / sizes[0] - 1) < 0.03
+
+
+def test_guesses_that_spend_bits_are_dropped() -> None:
+    """The first step of a photo that was never decoded: nearer, and far more bytes."""
+    pixels = np.full((16, 16, 3), 100, np.uint8)
+
+    def code(ys: list[np.ndarray]) -> Draft:
+        return Draft(0, [Tile(bytes(100 if ys[0].any() else 50), 0)])
+
+    draft = code([np.zeros(1, np.float32)])
+    found = find_again(
+        pixels,
+        [np.zeros(1, np.float32)],
+        draft,
+        analyse=lambda _: [np.ones(1, np.float32)],
+        code=code,
+        show=lambda d: pixels - (3 if d is draft else 1),
+    )
+    assert found is draft

@@ -1,0 +1,43 @@
+"""The pixels of a whole picture to its latents, tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vlaecodec.bitstream.tiles import tiles_of
+from vlaecodec.errors import MissingPackageError
+from vlaecodec.latents.predictor import Analysed
+from vlaecodec.model.frozen import PhotoModel
+from vlaecodec.model.tiled import pad_edges
+from vlaecodec.picture.image import Pixels
+
+
+def analyse_tiles(
+    model: PhotoModel,
+    pixels: Pixels,
+    quality_code: int,
+    after_tile: Callable[[], None] = lambda: None,
+) -> list[Analysed]:
+    """Every tile's y, float32 [C, rows, columns]. Raises MissingPackageError without torch."""
+    analyse_tile = _load_analyser()
+    padded, ys = pad_edges(pixels), []
+    for box in tiles_of(pixels.shape):
+        ys.append(analyse_tile(model, padded, box, quality_code))
+        after_tile()
+    return ys
+
+
+def _load_analyser() -> Callable[..., Analysed]:
+    """What turns pixels into latents: the one thing in coding photos that needs torch.
+
+    Raises MissingPackageError where that is not installed.
+    """
+    try:
+        from vlaecodec.model.analyser import analyse_tile
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingPackageError(
+            "encoding photos needs torch, which is not installed: pip install 'vlaecodec[encode]'"
+        ) from error
+    return analyse_tile
