@@ -118,7 +118,7 @@ names = ("a.jpg", "b.jpg", "c.jpg")
 for name in names:
     Path(name).write_bytes(b"")
 jobs = [Job(name, f"out/{name}.vlae") for name in names]
-with ray_engine.surroundings():
+with ray_engine.silence_native_output():
     results = list(ray_engine.run(jobs, die_on_b, 1, force=False))
 for result in sorted(results, key=lambda r: r.job.input):
     died = result.error is not None and "the process working on it died" in result.error

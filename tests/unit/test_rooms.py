@@ -166,6 +166,15 @@ def test_the_map_names_every_room_and_file() -> None:
             assert path.stem in named.get(place, set()), f"{place} does not name {path.stem}"
 
 
+def test_places_that_the_map_points_to_are_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    places = re.findall(r"`([a-z_]+/[\w/]+\.py)`", text)
+    assert len(places) > 10
+    assert [
+        place for place in places if not any((f / place).is_file() for f in (PACKAGE, ROOT))
+    ] == []
+
+
 def test_reading_a_header_needs_no_heavy_import() -> None:
     code = (
         "import sys, vlaecodec.cli.main as cli;"

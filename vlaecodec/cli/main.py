@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vlaecodec import __version__
-from vlaecodec.cli.reporting import fitted, printable
+from vlaecodec.cli.reporting import printable, wrap_for_terminal
 
 COMMANDS = {
     "encode": "Encode a picture to a .vlae file.",
@@ -42,7 +42,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            text = fitted(printable(error.format_message()), "Error: ")
+            text = wrap_for_terminal(printable(error.format_message()), "Error: ")
             raise click.UsageError(text, error.ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

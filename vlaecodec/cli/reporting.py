@@ -63,7 +63,7 @@ def describe_error(error: Exception) -> str | None:
 
 
 @contextmanager
-def naming(
+def prefix_errors(
     path: str, kinds: type[VlaeError] | tuple[type[VlaeError], ...] = VlaeError
 ) -> Iterator[None]:
     """Errors of these kinds from within begin with the file's name."""
@@ -90,7 +90,7 @@ def show(text: str) -> None:
     if sys.stderr is not None:
         # Not click.echo, which would write past a progress bar, into its line.
         with contextlib.suppress(OSError):  # nobody can be told
-            print(fitted(f"vlaecodec: {printable(text)}"), file=sys.stderr, flush=True)
+            print(wrap_for_terminal(f"vlaecodec: {printable(text)}"), file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:
@@ -103,7 +103,7 @@ def has_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def fitted(text: str, indent: str = "") -> str:
+def wrap_for_terminal(text: str, indent: str = "") -> str:
     """One line for standard error: broken between words where that is a terminal, for programs not.
 
     indent: what will stand before the text.

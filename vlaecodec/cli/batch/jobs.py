@@ -34,7 +34,7 @@ class Job:
     member: Member | None = None
     """What of a shard is the input."""
     member_output: str | None = None
-    """What becomes of a member; `output` is where it waits until all of its shard is there."""
+    """Its name in the output shard; `output` is its temporary file until the shard is complete."""
 
     @property
     def source(self) -> str:

@@ -19,11 +19,11 @@ from vlaecodec.cli.batch.jobs import Job
 from vlaecodec.cli.batch.worker import (
     Result,
     Work,
-    attempt,
     check_job,
-    died,
     limit_threads,
+    run_job,
     waiting_folders,
+    worker_died,
 )
 from vlaecodec.errors import VlaeError
 from vlaecodec.model.threads import count_cores
@@ -56,7 +56,7 @@ def run(
         yield from run_pool(jobs, work, processes, force=force)
         return
     for job in jobs:
-        yield attempt(work, job, force=force)
+        yield run_job(work, job, force=force)
 
 
 def run_pool(
@@ -80,7 +80,7 @@ def run_pool(
                     except VlaeError as problem:
                         yield Result(waiting.popleft(), error=str(problem))
                         continue
-                    future = pool.submit(attempt, work, waiting[0], force=force)
+                    future = pool.submit(run_job, work, waiting[0], force=force)
                     running[future] = waiting.popleft()
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     result = future.result()
@@ -94,7 +94,7 @@ def run_pool(
                 # Their outputs were not there before; what is there now is theirs.
                 yield from run_pool(suspects, work, 1, force=True)
             else:
-                yield from map(died, suspects)
+                yield from map(worker_died, suspects)
         except BaseException:  # an interrupt, a signal, or nobody wants the results
             _end_workers()
             raise

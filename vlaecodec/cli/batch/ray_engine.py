@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vlaecodec.cli.batch.jobs import Job
-from vlaecodec.cli.batch.worker import Result, Work, attempt, check_job, died, limit_threads
+from vlaecodec.cli.batch.worker import Result, Work, check_job, limit_threads, run_job, worker_died
 from vlaecodec.errors import EngineError, ParameterError, VlaeError
 
 JOBS_PER_BLOCK_MAX = 16
@@ -60,25 +60,25 @@ class Codec:
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """batch: numbers of jobs, as `index`, and `job`, pickled. Returns `result`, pickled."""
         results = [
-            pickle.dumps(self._attempt(int(number), pickle.loads(job)))
+            pickle.dumps(self._run_job(int(number), pickle.loads(job)))
             for number, job in zip(batch["index"], batch["job"], strict=True)
         ]
         return {"result": results}
 
-    def _attempt(self, number: int, job: Job) -> Result:
+    def _run_job(self, number: int, job: Job) -> Result:
         import ray
 
         before, attempts = ray.get(self.ledger.begin.remote(number))
         if attempts > ATTEMPTS:
-            return died(job)
+            return worker_died(job)
         # The driver saw to it that nothing was there; what is there now is an earlier attempt's.
-        result = attempt(self.work, job, force=self.force or before)
+        result = run_job(self.work, job, force=self.force or before)
         self.ledger.end.remote(number)
         return result
 
 
 @contextmanager
-def surroundings() -> Iterator[None]:
+def silence_native_output() -> Iterator[None]:
     """Ray's native part writes to descriptors 1 and 2; we, to standard error by another one."""
     if sys.stderr is None or sys.stderr is not sys.__stderr__:
         yield

@@ -36,12 +36,12 @@ and yields a result for each as it comes."""
 
 ENGINES: dict[str, tuple[Engine, Callable[[], AbstractContextManager[None]]]] = {
     "local": (local_engine.run, nullcontext),
-    "ray": (ray_engine.run, ray_engine.surroundings),
+    "ray": (ray_engine.run, ray_engine.silence_native_output),
 }
-"""Each with what is entered before there is a progress bar."""
+"""Each with the context that it needs, entered before there is a progress bar."""
 
 
-def carry_out(
+def run_plan(
     plan: Plan,
     work: Callable[..., Outcome],
     files: FileOptions,
@@ -91,9 +91,9 @@ def run_many(plan: Plan, work: Work, files: FileOptions, *, title: str) -> None:
     """Do all jobs, and say how it went. Exits with code 1 if some failed."""
     start = time.perf_counter()
     results = []
-    run, surroundings = ENGINES[files.engine]
+    run, prepare = ENGINES[files.engine]
     with (
-        surroundings(),
+        prepare(),
         Shards(plan, force=files.force) as shards,
         closing(run(shards.jobs, work, files.processes, force=files.force)) as stream,
     ):

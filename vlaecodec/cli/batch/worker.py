@@ -52,7 +52,7 @@ def check_job(job: Job, *, force: bool) -> None:
     check_output(job.output, job.input, force=force)
 
 
-def attempt(work: Work, job: Job, *, force: bool) -> Result:
+def run_job(work: Work, job: Job, *, force: bool) -> Result:
     """Do a job. Whatever goes wrong with it, the others are not to suffer for it."""
     losses: list[str] = []
     with gathered_log() as log, heard_losses(losses, pass_on=False):
@@ -84,6 +84,6 @@ def heard_losses(losses: list[str], *, pass_on: bool = True) -> Iterator[None]:
         yield
 
 
-def died(job: Job) -> Result:
+def worker_died(job: Job) -> Result:
     """The result of a job whose process has gone."""
     return Result(job, error=f"{job.source}: the process working on it died; out of memory?")

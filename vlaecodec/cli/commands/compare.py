@@ -13,7 +13,7 @@ import click
 from vlaecodec.bitstream.header import MAGIC
 from vlaecodec.cli.files import STDIO, check_output, read_input, write_output
 from vlaecodec.cli.listing import Record, check_listing, print_columns, print_records
-from vlaecodec.cli.reporting import naming, reports_errors, say
+from vlaecodec.cli.reporting import prefix_errors, reports_errors, say
 from vlaecodec.errors import DamagedError, ImageError, InputError, ParameterError, VlaeError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _chosen_rivals(names: str) -> list[Rival]:
 def _read_pixels(path: str, texture: float | None) -> Pixels:
     """The pixels of a picture or a .vlae file."""
     data = read_input(path)
-    with naming(path):
+    with prefix_errors(path):
         if data.startswith(MAGIC):
             from vlaecodec.codec.decode import decode_pixels
 
@@ -139,7 +139,7 @@ def _read_pixels(path: str, texture: float | None) -> Pixels:
 def _find_candidates(original: Pixels, file: str, rivals: list[Rival]) -> list[Candidate]:
     from vlaecodec.analysis.comparison import compare_at_bytes
 
-    with naming(file, (DamagedError, ImageError)):
+    with prefix_errors(file, (DamagedError, ImageError)):
         return compare_at_bytes(original, read_input(file), rivals)
 
 

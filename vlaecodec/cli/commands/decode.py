@@ -17,11 +17,11 @@ from vlaecodec.cli.batch.jobs import PATH, Job, Outcome
 from vlaecodec.cli.batch.names import is_shard, is_vlae
 from vlaecodec.cli.batch.options import FileOptions, file_options
 from vlaecodec.cli.batch.plan import plan_jobs, show_plan
-from vlaecodec.cli.batch.run import carry_out
+from vlaecodec.cli.batch.run import run_plan
 from vlaecodec.cli.commands.limits import max_pixels_option, threads_option
 from vlaecodec.cli.files import STDIO, write_output
 from vlaecodec.cli.logs import logged
-from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.cli.reporting import prefix_errors, reports_errors
 from vlaecodec.codec.options import DecodeOptions
 from vlaecodec.errors import OutputError, ParameterError
 
@@ -153,7 +153,7 @@ def decode(
         strip=strip,
         preserve=files.preserve,
     )
-    carry_out(plan, work, files, title="decoding", origin="from ")
+    run_plan(plan, work, files, title="decoding", origin="from ")
 
 
 def decode_file(
@@ -174,7 +174,7 @@ def decode_file(
     from vlaecodec.codec.thumbnail import decode_thumbnail
 
     start = time.perf_counter()
-    with naming(job.source):
+    with prefix_errors(job.source):
         if thumbnail is None:
             image = decode_picture(data, options, progress)
         else:

@@ -16,12 +16,12 @@ from vlaecodec.cli.batch.jobs import PATH, Job, Outcome
 from vlaecodec.cli.batch.names import is_other_picture, is_picture
 from vlaecodec.cli.batch.options import FileOptions, file_options
 from vlaecodec.cli.batch.plan import plan_jobs, show_plan
-from vlaecodec.cli.batch.run import carry_out
+from vlaecodec.cli.batch.run import run_plan
 from vlaecodec.cli.commands.limits import max_pixels_option, threads_option
 from vlaecodec.cli.commands.roi_options import RoiOption, RoiType, check_masks, read_rois
 from vlaecodec.cli.files import write_output
 from vlaecodec.cli.logs import logged
-from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.cli.reporting import prefix_errors, reports_errors
 from vlaecodec.codec.options import EncodeOptions
 from vlaecodec.errors import ImageError, OutputError, ParameterError
 from vlaecodec.model.registry import TUNES
@@ -249,7 +249,7 @@ def encode(
         accept_truncated=accept_truncated,
         preserve=files.preserve,
     )
-    carry_out(plan, work, files, title="encoding")
+    run_plan(plan, work, files, title="encoding")
 
 
 def check_suffix(path: str) -> None:
@@ -275,7 +275,7 @@ def encode_file(
     from vlaecodec.codec.encode import encode_picture
     from vlaecodec.picture.image import read_image
 
-    with naming(job.source, (ImageError, ParameterError)):
+    with prefix_errors(job.source, (ImageError, ParameterError)):
         image = read_image(
             data,
             to_8_bit=options.to_8_bit,

@@ -18,7 +18,7 @@ from vlaecodec.cli.listing import (
     print_columns,
     print_records,
 )
-from vlaecodec.cli.reporting import naming, reports_errors, say
+from vlaecodec.cli.reporting import prefix_errors, reports_errors, say
 from vlaecodec.codec.info import FileInfo, read_info
 from vlaecodec.errors import VlaeError
 
@@ -79,7 +79,7 @@ def _show_list(names: list[str], *, as_json: bool, as_csv: bool) -> None:
     for name in names:
         try:
             head = read_head(name, HEAD_BYTES)
-            with naming(name):
+            with prefix_errors(name):
                 found[name] = read_info(*head)
         except VlaeError as error:
             say(str(error))

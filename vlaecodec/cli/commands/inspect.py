@@ -12,7 +12,7 @@ import click
 
 from vlaecodec.cli.batch.jobs import PATH
 from vlaecodec.cli.files import STDIO, check_output, read_vlae, write_output
-from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.cli.reporting import prefix_errors, reports_errors
 from vlaecodec.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def inspect(file: str, png: str | None, html: str | None, force: bool, as_json: 
 
     from vlaecodec.analysis.inspection import inspect_file
 
-    with naming(file):
+    with prefix_errors(file):
         found = inspect_file(data)
     if outputs:
         from vlaecodec.analysis.heat_map import draw_panels, draw_sheet

@@ -11,7 +11,7 @@ from vlaecodec.bitstream.container import read_container
 from vlaecodec.cli.batch.jobs import PATH
 from vlaecodec.cli.commands.decode import pillow_format
 from vlaecodec.cli.files import STDIO, check_output, read_vlae, write_output
-from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.cli.reporting import prefix_errors, reports_errors
 from vlaecodec.errors import OutputError, ParameterError
 from vlaecodec.model.registry import find_fingerprint
 
@@ -85,6 +85,6 @@ def mix(structure: str, other: str, output: str, take: str, html: str | None, fo
 def _read_file(path: str) -> bytes:
     """A .vlae file that can be decoded; what is wrong with one is said with its name."""
     data = read_vlae(path)
-    with naming(path):
+    with prefix_errors(path):
         find_fingerprint(read_container(data).header.fingerprint)
     return data

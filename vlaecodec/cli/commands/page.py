@@ -8,7 +8,7 @@ import click
 
 from vlaecodec.cli.batch.jobs import PATH
 from vlaecodec.cli.files import STDIO, check_output, read_vlae, write_output
-from vlaecodec.cli.reporting import naming, reports_errors
+from vlaecodec.cli.reporting import prefix_errors, reports_errors
 from vlaecodec.errors import ParameterError
 
 
@@ -40,6 +40,6 @@ def page(file: str | None, output: str | None, force: bool) -> None:
     from vlaecodec.page.document import render_page
 
     name = "" if file is None else "picture" if file == STDIO else Path(file).stem
-    with naming(file or "page"):
+    with prefix_errors(file or "page"):
         text = render_page(data, name)
     write_output(output, text.encode(), force=force)

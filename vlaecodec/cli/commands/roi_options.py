@@ -12,7 +12,7 @@ import click
 
 from vlaecodec.bitstream.tiles import Region
 from vlaecodec.cli.files import check_input, is_same_file, read_input
-from vlaecodec.cli.reporting import naming
+from vlaecodec.cli.reporting import prefix_errors
 from vlaecodec.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
@@ -83,6 +83,6 @@ def _read_roi(roi: RoiOption) -> Roi:
     area: Any = roi.area
     if isinstance(area, str):
         data = read_input(area)
-        with naming(area, ImageError):
+        with prefix_errors(area, ImageError):
             area = read_image(data, to_8_bit=True)
     return Roi(area, ROI_GAIN if roi.gain is None else roi.gain)
