@@ -39,12 +39,14 @@ TINY = Architecture(
     decoder_sixteenth_blocks=1,
     decoder_eighth_blocks=1,
     prior_blocks=1,
-    window_width=5,
-    window_height=2,
     local_features=4,
     local_channels=16,
     local_layers=1,
-    colour_channels=8,
+    local_colour_channels=8,
+    texture_features=4,
+    texture_channels=16,
+    texture_layers=1,
+    texture_colour_channels=8,
 )
 
 

@@ -19,7 +19,6 @@ import torch
 from PIL import Image
 
 import vlaecodec
-from benchmarks import wavefront
 from benchmarks.kit.pictures import open_picture, parse_size
 from benchmarks.kit.processes import Options, measure_memory, measure_processes
 from benchmarks.kit.record import check_output, describe_run, print_table, write_record
@@ -28,9 +27,7 @@ from benchmarks.photo.serial_context import load_mbt2018, seconds_mbt2018
 from benchmarks.photo.speed_tables import GROWING, WAYS
 from vlaecodec.analysis.codecs import largest_within, list_rivals, set_decoder_threads
 from vlaecodec.cli.progress import progress_bar
-from vlaecodec.model.frozen import load_model
 from vlaecodec.model.reduced import choose_factor
-from vlaecodec.model.registry import find_model
 
 MODE_SIZE = (768, 512)
 SIZES = ((384, 256), (768, 512), (1216, 832), (2400, 1600), (4000, 3000), (6000, 4000))
@@ -39,7 +36,6 @@ SIZES = ((384, 256), (768, 512), (1216, 832), (2400, 1600), (4000, 3000), (6000,
 GROWTH_FROM_MP = 1.0
 """Smaller pictures are one tile or less: what a call costs in itself shows."""
 
-RASTER_ROWS = 32
 THUMBNAIL_PX = 256
 THUMBNAIL_SIZES = ((768, 512), (4000, 3000))
 SERIAL = "mbt2018 (CompressAI, serial context)"
@@ -200,13 +196,6 @@ def measure_serial_context(image: Image.Image, runs: int) -> Row | None:
     return {"encode_s": float(encode_s), "decode_s": float(decode_s)}
 
 
-def measure_raster(image: Image.Image, runs: int) -> Row:
-    """Decoding a lossless file of a few rows by wavefront and in raster order, same weights."""
-    window = load_model(find_model()).local.window
-    crop = image.crop((0, 0, image.width, min(RASTER_ROWS, image.height)))
-    return wavefront.measure(crop, window, runs)
-
-
 def report(record: dict[str, Any]) -> None:
     """Print modes and rivals, sizes, threads, processes, memory and growth."""
     columns = ("at 768 x 512", "encode, s", "decode, s")
@@ -218,7 +207,7 @@ def report(record: dict[str, Any]) -> None:
         found = record[key]
         columns_of = list(dict.fromkeys(k for row in found for k in row))
         print_table(columns_of, [[_cell(row.get(k)) for k in columns_of] for row in found])
-    for key in ("process", "growth", "raster"):
+    for key in ("process", "growth"):
         click.echo(f"{key}: " + ", ".join(f"{k} {_cell(v)}" for k, v in record[key].items()))
 
 
@@ -264,7 +253,6 @@ def main(
         "rivals": lambda: measure_rivals(picture, len(data), runs, threads),
         "by_threads": lambda: measure_threads(picture, quality, runs, threads),
         "process": lambda: measure_processes(picture, quality, runs),
-        "raster": lambda: measure_raster(picture, runs),
         "thumbnails": lambda: measure_thumbnails(original, THUMBNAIL_SIZES, quality, runs),
         "sizes": lambda: measure_sizes(original, sizes, quality, runs),
         "memory": lambda: measure_peaks(original, sizes, quality),

@@ -11,7 +11,7 @@ PEAKS = {f"{prefix}encode_and_decode_gib": f"memory, {mode}" for mode, prefix in
 
 
 def speed_table(record: Record) -> Table:
-    """Median seconds for a 768 x 512 photo, in process; start-up, growth and raster order below."""
+    """Median seconds for a 768 x 512 photo, in process; start-up and growth below."""
     rows = [
         [name, *(format_cell(row.get(key), 3) for key in ("encode_s", "decode_s"))]
         for name, row in {**record["modes"], **record["rivals"]}.items()
@@ -29,12 +29,6 @@ def speed_table(record: Record) -> Table:
         "Other codecs' files are no larger than ours at q 50. mbt2018 stands for codecs with a "
         "serial context: its weights are random, so its seconds count and its pictures do not.",
     ]
-    if "raster" in record:
-        notes.append(
-            "The same pixels, weights and entropy coder in raster order, one pixel a step: "
-            f"{record['raster']['seconds_ratio']:.0f} times the seconds to decode "
-            f"({record['raster']['width_px']} x {record['raster']['height_px']}, lossless)."
-        )
     return Table(
         f"Seconds for a 768 x 512 photo, in process, {record['threads']} threads, all in one run; "
         f"{made_with(record)}:",

@@ -70,7 +70,7 @@ def encode_near(image: Image.Image, target_bpp: float) -> bytes:
         if abs(excess) <= RATE_TOLERANCE:
             break
         low, high = (low, quality) if excess > 0 else (quality, high)
-    return vlaecodec.encode(image, quality)
+    return vlaecodec.encode(image, quality, texture="auto")
 
 
 def rate_bpp(image: Image.Image, data: bytes) -> float:

@@ -22,7 +22,7 @@ Array = np.ndarray
 
 LATENT, STREAM, SIGNED, POSITIVE = (-2040, 2040), (-8160, 8160), (-1020, 1020), (0, 1020)
 TOP, SCALE, TOP_SCALE, PIXEL = (-40, 40), (-1023, 1023), (0, 240), (0, 4080)
-DISTRIBUTION = (-2047, 2047)
+DISTRIBUTION, GREY, HIDDEN = (-2047, 2047), (-255, 255), (0, 255)
 COLOURS = (1, 0, 2)
 CONDITION = (0, 25, 37, 45, 51, 55, 59, 63, 65, 68, 70, 72, 74, 76, 78, 79)
 OFFSET = (0, 101, 149, 180, 203, 221, 237, 250, 262, 272, 281, 290, 297, 304, 311, 317)
@@ -196,7 +196,7 @@ class Stack:
             for place in np.flatnonzero(flat == table):
                 entry = self.pop_entry(sums)
                 symbols[place] = low + entry
-                if family == "latent" and entry == len(sums) - 2:
+                if family in ("latent", "residual") and entry == len(sums) - 2:
                     escaped.append(place)
         uniform = [v << 8 for v in range((1 << 16) + 1)]
         for place in escaped:
@@ -263,8 +263,32 @@ def class_of(s: int) -> int:
     return sum(s >= bound for bound in (128, 192, 240, 288, 344))
 
 
+def sub_grids(count: int) -> list[tuple[int, int, int, list[tuple[int, int]]]]:
+    """Row, column and step of each sub-grid, and where the neighbours of its pixels are."""
+    found: list[tuple[int, int, int, list[tuple[int, int]]]] = [(0, 0, 8, [])]
+    for half in (4, 2, 1):
+        for row, column in ((half, half), (0, half), (half, 0)):
+            places = itertools.product(range(-5 * half, 5 * half + 1, half), repeat=2)
+            known = [
+                (y * y + x * x, y, x)
+                for y, x in places
+                if any(
+                    (row + y - r) % step == 0 and (column + x - c) % step == 0
+                    for r, c, step, _ in found
+                )
+            ]
+            chosen: list[tuple[int, int]] = []
+            for distance in sorted({place[0] for place in known}):
+                ring = [(y, x) for d, y, x in sorted(known) if d == distance]
+                if len(chosen) + len(ring) > count:
+                    break
+                chosen += ring
+            found.append((row, column, 2 * half, chosen))
+    return found
+
+
 class PixelDecoder:
-    """Section 7: pixels one by one, in an order that the causal window allows."""
+    """Section 7: a sub-grid's pixels one by one."""
 
     def __init__(
         self, model: Model, mean: Array, trunk: Array, error: int, drawing: int, grey: int
@@ -272,61 +296,56 @@ class PixelDecoder:
         self.coded = 1 if grey else 3
         self.model, self.error, self.drawing = model, error, drawing
         self.name = "texture" if drawing else "local"
-        self.features = unfold(model.convolve(trunk, f"{self.name}.project", SIGNED), 8)
+        self.features = unfold(model.convolve(trunk, f"{self.name}.project", GREY), 8)
         self.mean = mean.astype(np.int64)
         self.step = 2 * error + 1
         self.residual = np.zeros(mean.shape, np.int64)  # colours in coding order
-        self.conditions = np.array([64 * drawing, CONDITION[error]])
-        self.correction: Array | None = None  # [6 classes, inputs + 2 + 1 + 1, 3]
+        self.grids = sub_grids(model.sizes[f"{self.name}_neighbours"])
+        self.corrections: dict[int, Array] = {}  # of sub-grids, [6 classes, inputs + 2 + 1 + 1, 3]
 
-    def places(self, i: int, j: int) -> list[tuple[int, int]]:
-        reach, rows = self.model.sizes["window_width"] // 2, self.model.sizes["window_height"]
-        places = [(i + y, j + x) for y in range(-rows, 0) for x in range(-reach, reach + 1)]
-        return places + [(i, j - x) for x in range(reach, 0, -1)]
-
-    def window(self, i: int, j: int) -> Array:
+    def places(self, number: int) -> list[tuple[int, int]]:
+        """The pixels of a sub-grid."""
         height, width = self.mean.shape[:2]
-        seen = [
-            4 * self.residual[y, x] if 0 <= y < height and 0 <= x < width else np.zeros(3, np.int64)
-            for y, x in self.places(i, j)
-        ]
-        return np.concatenate(seen)
+        row, column, step, _ = self.grids[number]
+        return list(itertools.product(range(row, height, step), range(column, width, step)))
 
-    def contrasts(self, i: int, j: int) -> Array:
-        if self.drawing:
-            return np.zeros(0, np.int64)
+    def seen(self, number: int, i: int, j: int) -> list[Array]:
+        """What a pixel sees: residuals, contrasts, its own mean."""
+        height, width = self.mean.shape[:2]
         mean = self.mean[..., list(COLOURS)]
-        height, width = mean.shape[:2]
-        seen = [
-            mean[min(max(y, 0), height - 1), min(max(x, 0), width - 1)] - mean[i, j]
-            for y, x in self.places(i, j)
-        ]
-        return 4 * np.concatenate([*seen, mean[i, j] - 128])
+        residuals, contrasts = [], []
+        for y, x in ((i + dy, j + dx) for dy, dx in self.grids[number][3]):
+            inside = 0 <= y < height and 0 <= x < width
+            residuals.append(self.residual[y, x] if inside else np.zeros(3, np.int64))
+            nearest = mean[min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
+            contrasts.append(nearest - mean[i, j])
+        return residuals + ([] if self.drawing else contrasts) + [mean[i, j] - 128]
 
-    def begin(self, i: int, j: int) -> tuple[Array, Array]:
-        window = self.window(i, j)
-        contrasts = self.contrasts(i, j)
-        predicted = self.linear([window, contrasts], "predict", DISTRIBUTION)
-        hidden = self.linear(
-            [window, contrasts, self.features[:, i, j], self.conditions], "enter", POSITIVE
-        )
-        for layer in range(self.model.sizes["local_layers"]):
-            hidden = self.linear([hidden], f"hidden.{layer}", POSITIVE)
-        return hidden, predicted
+    def begin(self, number: int, i: int, j: int) -> tuple[list[Array], Array]:
+        """What a pixel sees, and its hidden units."""
+        seen = self.seen(number, i, j)
+        condition = [] if self.drawing else [np.array([CONDITION[self.error]])]
+        inputs = [*seen, self.features[:, i, j], *condition]
+        hidden = self.linear(inputs, f"entrances.{number}.enter", HIDDEN)
+        for layer in range(self.model.sizes[f"{self.name}_layers"]):
+            hidden = self.linear([hidden], f"hidden.{layer}", HIDDEN)
+        return seen, hidden
 
     def linear(self, x: list[Array], name: str, target: tuple[int, int]) -> Array:
         return self.model.linear(x, f"{self.name}.{name}", target)
 
     def table(
-        self, i: int, j: int, colour: int, begun: tuple[Array, Array]
+        self, number: int, i: int, j: int, colour: int, begun: tuple[list[Array], Array]
     ) -> tuple[int, int, int]:
         """Table, coarse base and low bits of a sample."""
-        hidden, predicted = begun
-        known = 4 * self.residual[i, j, :colour]
-        merged = self.linear([hidden, known], f"heads.{colour}.merge", POSITIVE)
+        seen, hidden = begun
+        known = self.residual[i, j, :colour]
+        merged = self.linear([hidden, known], f"heads.{colour}.merge", HIDDEN)
         a, s, t = self.linear([merged, known], f"heads.{colour}.leave", DISTRIBUTION).tolist()
-        added, shift = self.corrected(i, j, colour, s)
-        mean = a + int(predicted[colour if self.drawing else 3 * class_of(s) + colour]) + added
+        predict = f"entrances.{number}.predict.{colour}"
+        predicted = self.linear([*seen, known], predict, DISTRIBUTION).tolist()
+        added, shift = self.corrected(number, i, j, colour, s, seen)
+        mean = a + predicted[0 if self.drawing else class_of(s)] + added
         s = min(max(s + shift, DISTRIBUTION[0]), DISTRIBUTION[1])
         g = min(max((s - OFFSET[self.error] + 8) >> 4, 0), 40)
         u = min(max((t + 64) >> 7, 0), 7)
@@ -335,15 +354,16 @@ class PixelDecoder:
         p = (mean + width // 2 - 4 * (width - self.step)) // width
         return (u * 20 + g - 4 * b) * 8 + p % 8, p // 8, b
 
-    def corrected(self, i: int, j: int, colour: int, s: int) -> tuple[int, int]:
+    def corrected(
+        self, number: int, i: int, j: int, colour: int, s: int, seen: list[Array]
+    ) -> tuple[int, int]:
         """What is added to a mean, and to a scale."""
-        if self.correction is None:
+        if number not in self.corrections:
             return 0, 0
-        column = self.correction[class_of(s), :, colour]
+        column = self.corrections[number][class_of(s), :, colour]
         known = np.where(np.arange(2) < colour, self.residual[i, j, :2], 0)
-        linear = np.concatenate([self.window(i, j), self.contrasts(i, j)]) // 4
-        seen = np.concatenate([linear, known, [1]])
-        return int(seen @ column[:-1] + 8) >> 4, int(column[-1])
+        inputs = np.concatenate([*seen, known, [1]])
+        return int(inputs @ column[:-1] + 8) >> 4, int(column[-1])
 
     def store(self, i: int, j: int, colour: int, k: int) -> None:
         expected = int(self.mean[i, j, COLOURS[colour]])
@@ -364,36 +384,36 @@ def uniform(count: int) -> list[int]:
 
 
 def pop_values(stack: Stack, tables: list[tuple[int, int, int]]) -> list[int]:
-    entries = [stack.pop_entry(stack.cumulative("residual", t)[0]) for t, _, _ in tables]
-    values = [stack.pop_entry(uniform(512)) - 256 if entry == 63 else 0 for entry in entries]
-    for place, (entry, (_, base, b)) in enumerate(zip(entries, tables, strict=True)):
-        if entry < 63:
-            low = stack.pop_entry(uniform(1 << b)) if b else 0
-            values[place] = ((base + entry - 32) << b) + low
+    symbols = stack.pop("residual", np.array([t for t, _, _ in tables], np.int64)).tolist()
+    values = [(base + v) << b for (_, base, b), v in zip(tables, symbols, strict=True)]
+    for bits in range(1, 7):
+        for place, (_, _, b) in enumerate(tables):
+            if b == bits:
+                values[place] += stack.pop_entry(uniform(1 << bits))
     return values
 
 
 def decode_tile(decoder: PixelDecoder, words: list[int]) -> Array:
     """Section 7."""
     stack = Stack(words, decoder.model)
-    height, width = decoder.mean.shape[:2]
-    if decoder.coded == 3 and stack.pop_entry(uniform(2)):
-        rows = len(decoder.window(0, 0)) + len(decoder.contrasts(0, 0)) + 4
-        popped = []
-        for _ in range(6):
-            g = min(stack.pop_entry(uniform(64)), 40)
-            b = max(0, (g - 16) // 4)
-            step = 1 << b
-            p = (step // 2 - 4 * (step - 1)) // step
-            table = ((g - 4 * b) * 8 + p % 8, p // 8, b)
-            popped.append(pop_values(stack, [table] * (3 * rows)))
-        decoder.correction = np.clip(popped, -128, 127).reshape(6, rows, 3)
-    slope = decoder.model.sizes["window_width"] // 2 + 1
-    for step in range(width + slope * (height - 1)):
-        places = [(i, step - slope * i) for i in range(height) if 0 <= step - slope * i < width]
-        begun = [decoder.begin(i, j) for i, j in places]
+    for number in range(7, 10) if decoder.coded == 3 else ():
+        if stack.pop_entry(uniform(2)):
+            rows = 6 * len(decoder.grids[number][3]) + 3 + 4
+            popped = []
+            for _ in range(6):
+                g = min(stack.pop_entry(uniform(64)), 40)
+                b = max(0, (g - 16) // 4)
+                p = ((1 << b) // 2 - 4 * ((1 << b) - 1)) // (1 << b)
+                table = ((g - 4 * b) * 8 + p % 8, p // 8, b)
+                popped.append(pop_values(stack, [table] * (3 * rows)))
+            decoder.corrections[number] = np.clip(popped, -128, 127).reshape(6, rows, 3)
+    for number in range(len(decoder.grids)):
+        places = decoder.places(number)
+        begun = [decoder.begin(number, i, j) for i, j in places]
         for colour in range(decoder.coded):
-            tables = [decoder.table(*p, colour, b) for p, b in zip(places, begun, strict=True)]
+            tables = [
+                decoder.table(number, *p, colour, b) for p, b in zip(places, begun, strict=True)
+            ]
             for place, value in zip(places, pop_values(stack, tables), strict=True):
                 decoder.store(*place, colour, value)
     assert stack.state == 0
@@ -411,15 +431,16 @@ def draw(decoder: PixelDecoder, seed: int, strength: int) -> Array:
     """Section 8."""
     height, width = decoder.mean.shape[:2]
     stack = Stack([], decoder.model)
-    for i, j in itertools.product(range(height), range(width)):
-        begun = decoder.begin(i, j)
-        for colour in range(decoder.coded):
-            table, base, b = decoder.table(i, j, colour, begun)
-            row = mix(mix(3 * seed + colour) + i & 0xFFFFFFFF)
-            z = mix(row + j & 0xFFFFFFFF)
-            q = 335544 + ((z >> 8) * 16106128 >> 24)
-            entry = min(bisect.bisect_right(stack.cumulative("residual", table)[0], q) - 1, 62)
-            decoder.store(i, j, colour, ((base + entry - 32) << b) + z % (1 << b))
+    for number in range(len(decoder.grids)):
+        for i, j in decoder.places(number):
+            begun = decoder.begin(number, i, j)
+            for colour in range(decoder.coded):
+                table, base, b = decoder.table(number, i, j, colour, begun)
+                row = mix(mix(3 * seed + colour) + i & 0xFFFFFFFF)
+                z = mix(row + j & 0xFFFFFFFF)
+                q = 335544 + (((z >> 22) * 16106128 + 8053064) >> 10)
+                entry = min(bisect.bisect_right(stack.cumulative("residual", table)[0], q) - 1, 62)
+                decoder.store(i, j, colour, ((base + entry - 32) << b) + z % (1 << b))
     drawn = decoder.residual
     decoder.residual = drawn.copy()
     for i, j in itertools.product(range(height), range(width)):

@@ -9,6 +9,7 @@ import io
 import json
 import zlib
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -27,6 +28,7 @@ from vlaecodec.picture.alpha import encode_alpha
 from vlaecodec.picture.icc import Primaries, make_profile
 from vlaecodec.pixels import coder as pixel_coder
 from vlaecodec.pixels.correction import CLASSES, Correction
+from vlaecodec.pixels.passes import Passes
 
 HERE = Path(__file__).parent
 DECODE, ERRORS = HERE / "decode", HERE / "errors"
@@ -35,7 +37,7 @@ EXAMPLE_BEGIN = "<!-- example: written by tests/golden/regenerate.py -->\n"
 EXAMPLE_END = "<!-- end of example -->"
 
 
-SMALL_MODEL = "mnist-dynamic"
+SMALL_MODEL, COLOUR_MODEL = "mnist-dynamic", "cifar10"
 
 
 def draw_digit() -> Image.Image:
@@ -68,7 +70,7 @@ def main() -> None:
         "lossless-two-tiles": vlaecodec.encode(
             photo(24, TILE_PX + 40), lossless=True, only_nets=True
         ),
-        "lossless-corrected": with_correction(crop[:40, :56]),
+        "lossless-corrected": with_corrections(crop[:40, :56]),
         "near-lossless-1": vlaecodec.encode(crop[:40, :56], max_error=1, only_nets=True),
         "near-lossless-15": vlaecodec.encode(crop[:40, :56], max_error=15, only_nets=True),
         "grey": vlaecodec.encode(crop[:40, :56, 1], 30, only_nets=True),
@@ -86,6 +88,8 @@ def main() -> None:
         "mixed": vlaecodec.encode(draw_page(crop[:48, :64]), 40),
         "mixed-texture": vlaecodec.encode(draw_page(crop[:48, :64]), 10, texture=0.5),
         "digit": vlaecodec.encode(draw_digit(), 60, model=SMALL_MODEL),
+        "colour": vlaecodec.encode(crop[:32, :32], 75, model=COLOUR_MODEL, texture=1.0),
+        "colour-lossless": vlaecodec.encode(crop[:32, :32], model=COLOUR_MODEL, lossless=True),
         "digit-lossless": vlaecodec.encode(draw_digit(), model=SMALL_MODEL, lossless=True),
     }
     digests = {}
@@ -151,14 +155,15 @@ def draw_page(picture: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def with_correction(pixels: np.ndarray) -> bytes:
-    """A lossless file with a correction of its distributions, for which it is too small itself."""
-    rows = np.random.default_rng(0).integers(-9, 10, (CLASSES, 79, 3), dtype=np.int32)
-    chosen = Correction(rows[:, :-4], rows[:, -4:-2], rows[:, -2], rows[:, -1])
-    with (
-        patch.object(pixel_coder, "MIN_PIXELS", 1),
-        patch.object(pixel_coder, "_fit", lambda *_: chosen),
-    ):
+def with_corrections(pixels: np.ndarray) -> bytes:
+    """A lossless file with corrections of its distributions, for which it is too small itself."""
+
+    def choose(_model: object, _values: object, passes: Passes, number: int, *_: object) -> Any:
+        width = 3 * (passes.linear_inputs(number) + 4)
+        rows = np.random.default_rng(number).integers(-9, 10, (CLASSES, width), dtype=np.int32)
+        return Correction.from_rows(rows) if number != len(passes.grids) - 2 else None
+
+    with patch.object(pixel_coder, "MIN_PIXELS", 1), patch.object(pixel_coder, "_fit", choose):
         return vlaecodec.encode(pixels, lossless=True, only_nets=True)
 
 

@@ -13,7 +13,7 @@ from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.model.registry import find_fingerprint
 
 DECODE = Path(__file__).parent / "decode"
-PHOTOS = sorted(p for p in DECODE.glob("*.vlae") if not p.stem.startswith("digit"))
+PHOTOS = sorted(p for p in DECODE.glob("*.vlae") if not p.stem.startswith(("digit", "colour")))
 
 
 def weights_of(data: bytes) -> Path:

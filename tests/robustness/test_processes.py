@@ -136,7 +136,7 @@ def test_names_with_brackets_and_control_characters_do_not_end_a_batch(tmp_path)
     assert "[red]z.vlae" in ended.stderr
 
 
-@pytest.mark.parametrize("limit_mb", [300, 400, 500, 600, 700])
+@pytest.mark.parametrize("limit_mb", [300, 400, 500, 700])
 def test_too_little_memory_for_the_libraries_is_one_line(tmp_path, limit_mb) -> None:
     resource = pytest.importorskip("resource")
     Image.fromarray(photo(64, 64)).save(tmp_path / "photo.png")

@@ -51,7 +51,7 @@ def test_regions_with_texture_and_of_exact_pixels(options) -> None:
         assert np.array_equal(decode_pixels(data, region=region), crop(whole, region))
 
 
-def test_texture_sees_the_rows_below_a_region_and_its_tile() -> None:
+def test_texture_sees_what_is_around_a_region_and_its_tile() -> None:
     data = vlaecodec.encode(photo(TILE_PX + 12, 24, seed=1), 10, texture=1)
     whole = decode_pixels(data)
     for bottom in (TILE_PX - 4, TILE_PX - 2, TILE_PX, TILE_PX + 12):
@@ -69,11 +69,13 @@ def test_only_the_tiles_needed_are_decoded(four_tiles, monkeypatch) -> None:
     )
     decode_pixels(four_tiles, region=(10, 10, 20, 20))
     assert len(calls) == 4  # all touch: the tiles beside it are narrower than the halo
-    view = plan_view(5 * TILE_PX, 4 * TILE_PX, (10, 10, 20, 20), 80, texture_px=None)
+    view = plan_view(5 * TILE_PX, 4 * TILE_PX, (10, 10, 20, 20), 80)
     assert [tile.index for tile in view.tiles] == [0]
     assert view.needed == {0, 1, 5, 6}
-    view = plan_view(5 * TILE_PX, 4 * TILE_PX, (3000, 2000, 20, 20), 80, texture_px=3)
-    assert [tile.index for tile in view.tiles] == list(range(10))
+    view = plan_view(5 * TILE_PX, 4 * TILE_PX, (3000, 2000, 20, 20), 80, texture_px=72)
+    assert [tile.index for tile in view.tiles] == [7, 8, 12, 13]
+    assert (view.drawn.left, view.drawn.top) == (2928 - 2 * TILE_PX, 1928 - TILE_PX)
+    assert (view.drawn.right, view.drawn.bottom) == (3092 - 2 * TILE_PX, 2092 - TILE_PX)
 
 
 def test_what_is_not_needed_may_not_even_decode() -> None:

@@ -50,7 +50,6 @@ def test_peak_memory_is_the_process_own() -> None:
 @pytest.mark.slow
 def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(speed, "MODE_SIZE", (64, 48))
-    monkeypatch.setattr(speed, "RASTER_ROWS", 4)
     monkeypatch.setattr(speed, "THUMBNAIL_PX", 16)
     monkeypatch.setattr(speed, "THUMBNAIL_SIZES", ((64, 48),))
     monkeypatch.setattr(speed, "load_mbt2018", lambda: None)
@@ -70,7 +69,6 @@ def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
             0.05 < row[f"{p}encode_and_decode_gib"] < 8 for p in speed_tables.GROWING.values()
         )
     assert all(seconds > 0 for seconds in record["process"].values())
-    assert record["raster"]["wavefront_size_bytes"] == record["raster"]["raster_size_bytes"]
     assert speed.SERIAL in record["left_out"]
     assert record["commit"] is None or len(record["commit"]) == 40
     (thumbnail,) = record["thumbnails"]
@@ -79,7 +77,6 @@ def test_a_run_measures_everything(tmp_path, monkeypatch) -> None:
     assert thumbnail["ratio_to_mean_image"] == pytest.approx(ratio)
     text = speed_tables.speed_table(record).to_markdown()
     assert "A thumbnail of a 64 x 48 photo, from averages of 4 pixels a side" in text
-    assert "times the seconds" in text
     for row in (*speed_tables.sizes_table(record).rows, *speed_tables.threads_table(record).rows):
         assert "-" not in row
 

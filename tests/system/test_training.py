@@ -10,20 +10,28 @@ from click.testing import CliRunner
 from PIL import Image
 
 import vlaecodec
-from tests.conftest import TINY, photo
+from tests.conftest import TINY, photo, random_network
+from vlaecodec.entropy.tables import model_tables
 from vlaecodec.metrics.distortion import psnr_db
+from vlaecodec.model.frozen import WEIGHTS_NAME, read_model
+from vlaecodec.model.integer_weights import integer_tensors, table_tensors
 from vlaecodec.networks.photo.architecture import Architecture
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.local_decoder import LocalDecoder
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.rate_distortion import gaussian_bits
 from vlaecodec.training.__main__ import main
-from vlaecodec.training.checkpoint import load_weights, read_progress
+from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 from vlaecodec.training.config import learning_rate_at
-from vlaecodec.training.photo import loop
+from vlaecodec.training.model_folder import write_model_folder
+from vlaecodec.training.photo import least_squares, loop, passes
+from vlaecodec.training.photo.build_cache import build_cache
 from vlaecodec.training.photo.data import Crops, center_crops, read_photos
-from vlaecodec.training.photo.export import import_model
+from vlaecodec.training.photo.export import import_model, pack_model
 from vlaecodec.training.photo.initialise import initialise_as_transform
+from vlaecodec.training.photo.latent_cache import TRUNKS_NAME, LatentCache
 from vlaecodec.training.photo.loop import TrainingConfig, train
 from vlaecodec.training.photo.loss import forward_losses
+from vlaecodec.training.photo.transfer import fit_features, take_decoder
 
 
 @pytest.fixture
@@ -81,11 +89,11 @@ def test_gaussian_bits_are_the_information_content() -> None:
 def test_the_transform_start_is_a_good_linear_codec() -> None:
     photos = [photo(128, 128, seed) for seed in range(4)]
     torch.manual_seed(0)
-    model = PhotoVLAE(TINY)
+    model = GlobalNetworks(TINY)
     initialise_as_transform(model, photos, seed=0)
     image = center_crops(photos, 128).float()
     with torch.no_grad():
-        losses, mean, _ = forward_losses(model, image, torch.full((4,), 0.9), quantised=False)
+        losses, mean = forward_losses(model, image, torch.full((4,), 0.9), quantised=False)
     assert mean.shape == image.shape
     assert 10 * torch.log10(255**2 / losses.mse).min() > 25
 
@@ -121,16 +129,18 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     assert second.curve[1]["loss"] < second.curve[0]["loss"]
 
     sizes, progress = read_progress(checkpoint)
-    arch = Architecture(**sizes)
+    arch = Architecture.from_dict(sizes)
     assert (arch, progress.steps) == (TINY, second.steps)
-    model, average = PhotoVLAE(arch), PhotoVLAE(arch)
+    model, average = GlobalNetworks(arch), GlobalNetworks(arch)
     load_weights(checkpoint, model, "model")
     load_weights(checkpoint, average, "average")
     assert not torch.equal(model.analysis.enter.weight, average.analysis.enter.weight)
 
     target = tmp_path / "models" / "tiny"
+    local_from = export_untrained_photo(tmp_path / "untrained")
+    given = ["--data", "noise", "--local-from", str(local_from)]
     exported = CliRunner().invoke(
-        main, ["export", str(checkpoint), str(target), "--summary", "tiny", "--data", "noise"]
+        main, ["export", str(checkpoint), str(target), "--summary", "tiny", *given]
     )
     assert exported.exit_code == 0, exported.output
     card = (target / "MODEL_CARD.md").read_text()
@@ -139,7 +149,7 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     assert "Tuned for PSNR" in card
 
     other = target.with_name("other")
-    tuned = ["--summary", "tuned", "--data", "noise", "--tuned-for", "looks"]
+    tuned = ["--summary", "tuned", *given, "--tuned-for", "looks"]
     exported = CliRunner().invoke(main, ["export", str(checkpoint), str(other), *tuned])
     assert exported.exit_code == 0, exported.output
     card = (other / "MODEL_CARD.md").read_text()
@@ -153,7 +163,7 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     assert vlaecodec.read_info(data).model == "tiny"
     assert psnr_db(pixels, np.asarray(vlaecodec.decode(data))) > 15
 
-    restored = PhotoVLAE(arch)
+    restored = GlobalNetworks(arch)
     assert import_model(target, restored) == progress
     for name, parameter in average.named_parameters():
         error = (dict(restored.named_parameters())[name] - parameter).abs().max()
@@ -163,26 +173,91 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
     assert third.steps > second.steps
     assert third.curve[:2] == second.curve
 
-    before = dict(average.named_parameters())
-    for freeze in (("global", "texture"), ("global",)):
-        train(TrainingConfig(minutes=0.02, freeze=freeze, **common))
-        for prefix in ("model", "average"):
-            now = PhotoVLAE(arch)
-            load_weights(checkpoint, now, prefix)
-            for name, parameter in now.named_parameters():
-                if loop.part_of(name) in freeze:
-                    assert torch.equal(parameter, before[name]), name
-            for part in set(loop.CONTEXTS) - set(freeze):
-                assert not torch.equal(
-                    getattr(now, part).predict.weight, before[f"{part}.predict.weight"]
-                )
-    with pytest.raises(ValueError, match="without a crop"):
-        TrainingConfig(minutes=1, **common | {"batch": 1})
-    with pytest.raises(ValueError, match="everything is frozen"):
-        TrainingConfig(minutes=1, freeze=loop.PARTS, **common)
-
     curve = CliRunner().invoke(main, ["curve", str(checkpoint)])
     assert [json.loads(line) for line in curve.output.splitlines()][:2] == second.curve
+
+
+def export_untrained_photo(folder: Path) -> Path:
+    """A tiny model with random weights, in a folder of its own index."""
+    network = random_network()
+    tensors = {f"analysis.{n}": p.detach() for n, p in network.analysis.named_parameters()}
+    tensors |= integer_tensors(network) | table_tensors(model_tables())
+    weights = pack_model(tensors, TINY)
+    write_model_folder(folder, weights, lambda sha: f"{sha}\n", Progress(), "untrained")
+    return folder
+
+
+def test_local_decoders_are_trained_alone_and_attached(folder, tmp_path, monkeypatch) -> None:
+    model = export_untrained_photo(tmp_path / "models" / "tiny")
+    monkeypatch.setattr(least_squares, "SAMPLES", 4000)
+    monkeypatch.setattr(passes, "FIT_BATCHES", 2)
+    arguments = [
+        *("passes", folder, "--validation", folder, "--model", model, "--crop", 32),
+        *("--cache", tmp_path / "cache", "--minutes", 0.06, "--batch", 3, "--report-seconds", 1),
+    ]
+    before = read_model((model / WEIGHTS_NAME).read_bytes())
+    chosen = []
+    for name in ("local", "texture"):
+        checkpoint = tmp_path / f"{name}.safetensors"
+        run = [*arguments, "--decoder", name, "--checkpoint", checkpoint]
+        for _ in range(2):  # the second time goes on
+            done = CliRunner().invoke(main, [str(a) for a in run])
+            assert done.exit_code == 0, done.output
+        progress = read_progress(checkpoint)[1]
+        assert progress.pixels == progress.steps * 3 * 32**2 > 0
+        first, second = (row["bpsp"] for row in progress.curve)
+        assert second < first
+        chosen += [f"--{name}", str(checkpoint)]
+    attached = CliRunner().invoke(main, ["attach", str(model), *chosen, "--notes", "Noise."])
+    assert attached.exit_code == 0, attached.output
+    after = read_model((model / WEIGHTS_NAME).read_bytes())
+    assert np.array_equal(before.decoder.enter.matrix, after.decoder.enter.matrix)
+    for name in ("local", "texture"):
+        old, new = (getattr(m, name).project.matrix for m in (before, after))
+        assert not np.array_equal(old, new)
+    monkeypatch.setenv("VLAECODEC_MODELS", str(tmp_path / "models"))
+    pixels = photo(40, 50)
+    data = vlaecodec.encode(pixels, lossless=True, model="tiny")
+    assert np.array_equal(np.asarray(vlaecodec.decode(data)), pixels)
+
+
+def test_decoders_follow_a_trunk_that_tells_the_same_in_other_numbers(folder, tmp_path) -> None:
+    """Channels of the trunk change places: fitted features are read from where they are now."""
+    old = export_untrained_photo(tmp_path / "models" / "tiny")
+    photos = read_photos([folder])
+    before, after = tmp_path / "before", tmp_path / "after"
+    for place in (before, after):
+        build_cache(place, read_model((old / WEIGHTS_NAME).read_bytes()), photos, 0.5, 0)
+    first = LatentCache(before)
+    turned = [first.trunk(number).flip(0) for number in range(len(first.photos))]
+    (after / TRUNKS_NAME).write_bytes(
+        b"".join(t.to(torch.bfloat16).view(torch.int16).numpy().tobytes() for t in turned)
+    )
+    second, local = LatentCache(after), LocalDecoder(TINY)
+    take_decoder(local, "local", old)
+    with torch.no_grad():
+        expected = local.features(first.trunk(0)[None])
+        fit_features(local, first, second)
+        found = local.features(second.trunk(0)[None])
+        unfitted = local.features(first.trunk(0)[None])
+    assert (found - expected).abs().mean() < 0.1 * (unfitted - expected).abs().mean()
+    with pytest.raises(ValueError, match="another texture decoder"):
+        take_decoder(local, "texture", old)
+
+
+def test_refitted_decoders_code_exactly(folder, tmp_path, monkeypatch) -> None:
+    model = export_untrained_photo(tmp_path / "models" / "tiny")
+    other = export_untrained_photo(tmp_path / "models" / "other")
+    arguments = [
+        *("refit", model, folder, "--validation", folder, "--start-from", other),
+        *("--work", tmp_path / "work", "--minutes", 0.03, "--count", 2, "--notes", "Noise."),
+    ]
+    done = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert done.exit_code == 0, done.output
+    monkeypatch.setenv("VLAECODEC_MODELS", str(tmp_path / "models"))
+    pixels = photo(40, 50)
+    data = vlaecodec.encode(pixels, lossless=True, model="tiny", only_nets=True)
+    assert np.array_equal(np.asarray(vlaecodec.decode(data)), pixels)
 
 
 def test_bf16_and_quantisation_exclude_each_other(folder) -> None:

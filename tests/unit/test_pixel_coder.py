@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-import torch
 
-from tests.conftest import as_trained, photo
+from tests.conftest import photo
 from vlaecodec.entropy.scales import RESIDUAL_ROWS
 from vlaecodec.entropy.tables import residual_tables
 from vlaecodec.errors import DamagedError
-from vlaecodec.networks.photo.distribution import COLOURS, RESIDUAL_UNITS, local_conditions
 from vlaecodec.pixels import coder as pixel_coder
-from vlaecodec.pixels.kernel import LocalKernel
+from vlaecodec.pixels import passes
+from vlaecodec.pixels.correction import CLASSES, Correction, correct
 from vlaecodec.pixels.residual import LOW_BITS, ROWS, ResidualGrid
 
 
@@ -48,10 +47,10 @@ def test_any_pixels_are_coded_exactly(tiny_model, kind) -> None:
     assert np.array_equal(pixel_coder.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
 
 
-def test_the_number_of_rows_computed_at_once_does_not_matter(tiny_model, monkeypatch) -> None:
+def test_the_number_of_pixels_computed_at_once_does_not_matter(tiny_model, monkeypatch) -> None:
     pixels, mean, trunk = sample(tiny_model, 33, 20)
     whole, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
-    monkeypatch.setattr(pixel_coder, "BAND_PX", 60)
+    monkeypatch.setattr(passes, "BLOCK_PX", 60)
     banded, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     assert np.array_equal(banded, whole)
 
@@ -65,57 +64,6 @@ def test_damage_is_noticed_without_checksums(tiny_model) -> None:
         except DamagedError:
             continue
         assert not np.array_equal(decoded, pixels)
-
-
-def test_contrasts_are_what_windows_show_of_the_mean_image(tiny_model) -> None:
-    _, mean, trunk = sample(tiny_model, 21, 11)
-    window = tiny_model.local.window
-    given = tiny_model.local.given(mean, trunk)[..., : 3 * (window.size + 1)]
-    by_colour = mean[..., COLOURS].astype(int)
-    above = [
-        (y, x) for y in range(-window.height, 0) for x in range(-window.reach, window.reach + 1)
-    ]
-    for row, column in ((0, 0), (0, 10), (7, 5), (20, 1), (20, 10)):
-        here = by_colour[row, column]
-        expected = [
-            by_colour[max(row + y, 0), min(max(column + x, 0), 10)] - here
-            for y, x in [*above, *((0, -x) for x in range(window.reach, 0, -1))]
-        ]
-        expected = np.concatenate([*expected, here - 128]) * RESIDUAL_UNITS
-        assert np.array_equal(given[row, column], expected)
-
-
-@pytest.mark.parametrize("rows", [slice(0, 8), slice(8, 21), slice(16, 20)], ids=str)
-def test_some_rows_are_given_what_they_are_given_among_all(tiny_model, rows) -> None:
-    _, mean, trunk = sample(tiny_model, 21, 11)
-    whole = tiny_model.local.given(mean, trunk)
-    assert np.array_equal(tiny_model.local.given(mean, trunk, rows), whole[rows])
-
-
-def test_the_kernel_computes_what_the_network_does(tiny_model) -> None:
-    """Training's network and the matrices of the decoder, bit by bit."""
-    local, trained = tiny_model.local, as_trained(tiny_model).local
-    rng = np.random.default_rng(2)
-    count, windows = 50, 3 * local.window.size
-    residuals = rng.integers(-255, 256, (count, windows + 3)).astype(np.float32) * RESIDUAL_UNITS
-    contrasts = 4 * rng.integers(-255, 256, (count, windows + 3))
-    features = 4 * rng.integers(-255, 256, (count, tiny_model.arch.local_features))
-    for drawing, max_error in ((False, 0), (True, 0), (False, 9)):
-        conditions = local_conditions(drawing=drawing, max_error=max_error)
-        kernel = LocalKernel(local, conditions, count)
-        kernel.inputs[:, :-1] = np.concatenate([residuals[:, 3:], contrasts, features], axis=1)
-        kernel.known[:] = residuals[:, :3]
-        kernel.begin(count)
-        found = np.stack([np.stack(kernel.colour(n, count), -1) for n in range(3)], -2)
-        with torch.inference_mode():
-            expected = trained(
-                torch.from_numpy(residuals[:, 3:]),
-                torch.from_numpy(contrasts).float(),
-                torch.from_numpy(features).float(),
-                torch.from_numpy(conditions).expand(count, -1),
-                torch.from_numpy(residuals[:, :2]),
-            )
-        assert np.array_equal(found, expected.numpy().astype(np.int32))
 
 
 @pytest.mark.parametrize("max_error", [0, 1, 7, 15])
@@ -139,3 +87,72 @@ def test_wide_scales_use_rows_of_the_last_octave() -> None:
     assert (ROWS < RESIDUAL_ROWS).all()
     scales = 2.0 ** (ROWS / 4) * 2.0**LOW_BITS
     assert np.allclose(scales, 2.0 ** (np.arange(len(ROWS)) / 4))
+
+
+def test_pixels_cost_what_their_words_hold(tiny_model) -> None:
+    pixels, mean, trunk = sample(tiny_model, 40, 56)
+    for colours in (1, 3):
+        coded = pixels if colours == 3 else np.repeat(pixels[..., 1:2], 3, axis=2)
+        means = mean if colours == 3 else np.repeat(mean[..., 1:2], 3, axis=2)
+        words, decoded = pixel_coder.encode_pixels(
+            tiny_model, coded, means, trunk, 2, colours=colours
+        )
+        bits = pixel_coder.pixel_bits(tiny_model, words, decoded, means, trunk, 2, colours=colours)
+        assert bits.shape == (40, 56)
+        assert abs(bits.sum() - 32 * len(words)) < 64
+
+
+@pytest.mark.parametrize("max_error", [1, 4, 9])
+def test_clipped_samples_are_seen_clipped(tiny_model, max_error: int) -> None:
+    """On a coarse grid a sample can pass black or white; contexts hold what is left of it."""
+    rng = np.random.default_rng(max_error)
+    pixels, mean, trunk = sample(tiny_model, 72, 64)
+    pixels = np.where(rng.random((72, 64, 3)) < 0.5, pixels, 255 * rng.integers(0, 2, 3))
+    pixels = pixels.astype(np.uint8)
+    words, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, max_error)
+    decoded = pixel_coder.decode_pixels(tiny_model, words, mean, trunk, max_error)
+    assert np.abs(decoded.astype(int) - pixels).max() <= max_error
+
+
+def test_corrections_are_coded_and_undone(tiny_model, monkeypatch) -> None:
+    """Of two sub-grids, at random; the kernel adds what `correct` adds."""
+    chosen = {}
+
+    def fit(*arguments):
+        _, _, runner, number, predicted, _ = arguments
+        count = runner.linear_inputs(number)
+        rows = np.random.default_rng(number).integers(-30, 31, (CLASSES, 3 * (count + 4)))
+        found = Correction.from_rows(rows.astype(np.int32)) if number != 8 else None
+        chosen[number] = (found, runner, predicted.copy())
+        return found
+
+    monkeypatch.setattr(pixel_coder, "MIN_PIXELS", 1)
+    monkeypatch.setattr(pixel_coder, "_fit", fit)
+    pixels, mean, trunk = sample(tiny_model, 24, 32)
+    words, decoded = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    assert np.array_equal(decoded, pixels)
+    assert np.array_equal(pixel_coder.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
+    bits = pixel_coder.pixel_bits(tiny_model, words, pixels, mean, trunk, 0)
+    assert 0 < bits.sum() < 32 * len(words)
+    for number, (correction, runner, before) in chosen.items():
+        if correction is None:
+            continue
+        subgrid, rows = runner.grids[number], slice(0, runner.grids[number].size(24, 32)[0])
+        seen = runner.inputs(subgrid, rows)[: runner.linear_inputs(number)].T
+        own = np.stack([runner.known(c, subgrid, rows) for c in range(3)], axis=1)
+        means, scales = correct(correction, seen, own.astype(np.float32), before[0].T, before[1].T)
+        only = frozenset([number])
+        after = pixel_coder.predict_all(runner, 3, only)[number]
+        assert np.array_equal(after[0], means.T)
+        assert np.array_equal(after[1], scales.T)
+
+
+def test_a_correction_pays_where_photos_are_unlike_those_of_training(tiny_model) -> None:
+    """Interlaced, as no photo: the untrained network is far off, and least squares are not."""
+    pixels, mean, trunk = sample(tiny_model, 160, 160)
+    words, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    assert np.array_equal(pixel_coder.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pixel_coder, "MIN_PIXELS", 10**9)
+        plain, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    assert len(words) < len(plain)

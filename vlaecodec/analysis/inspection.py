@@ -17,8 +17,8 @@ from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.model.tiled import Reconstruction, reconstruct
 from vlaecodec.picture.image import Pixels
 from vlaecodec.pixels import texture
-from vlaecodec.pixels.coder import sample_bits
-from vlaecodec.pixels.wavefront import Residuals
+from vlaecodec.pixels.coder import pixel_bits
+from vlaecodec.pixels.texture import Residual
 
 Map = NDArray[np.float64]
 """One number for each latent position, 16 x 16 pixels: float64 [ceil(H / 16), ceil(W / 16)]."""
@@ -95,8 +95,8 @@ def reconstruct_trace(
     return base.as_grey() if trace.header.grey else base
 
 
-def draw_texture(trace: FileTrace, base: Reconstruction) -> Residuals:
-    """A full draw with the file's seed: int16 [H, W, 3], colours in coding order."""
+def draw_texture(trace: FileTrace, base: Reconstruction) -> Residual:
+    """A full draw with the file's seed, int16 [H, W, 3]."""
     return texture.draw_residual(
         trace.model, base.mean, base.features, trace.header.seed, colours=base.colours
     )
@@ -128,7 +128,7 @@ def _pixel_bits(trace: FileTrace, decoded: Pixels, base: Reconstruction) -> Map:
         if tile is None:
             raise DamagedError("the exact pixels of a tile are damaged: nothing tells their cost")
         window, part = pixel_window(box), base.part(box)
-        samples = sample_bits(
+        bits[window] = pixel_bits(
             trace.model,
             to_words(tile),
             decoded[window],
@@ -137,5 +137,4 @@ def _pixel_bits(trace: FileTrace, decoded: Pixels, base: Reconstruction) -> Map:
             trace.header.max_error or 0,
             colours=part.colours,
         )
-        bits[window] = samples[:, : part.colours].sum(1).reshape(bits[window].shape)
     return _sum_positions(bits)

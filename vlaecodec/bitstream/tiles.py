@@ -105,6 +105,8 @@ class View:
     """The tiles whose latents matter: also neighbours that the networks see across borders."""
     crop: TileBox
     """The region's place in the window."""
+    drawn: TileBox
+    """The place in the window that its texture depends on; it begins at multiples of FOLD."""
 
 
 def check_region(region: Region, width: int, height: int, name: str = "region") -> TileBox:
@@ -120,24 +122,27 @@ def check_region(region: Region, width: int, height: int, name: str = "region") 
 
 
 def plan_view(
-    width: int, height: int, region: Region | None, halo_px: int, *, texture_px: int | None
+    width: int, height: int, region: Region | None, halo_px: int, *, texture_px: int = 0
 ) -> View:
     """What to decode of a picture: all of it, or what a region takes.
 
     halo_px: how far outside a box its mean image depends on latents. texture_px: where there is
-    texture, how many rows below it depends on; besides on whole rows from the top, since each pixel
-    that is drawn depends on those before it.
+    texture, how far outside a box that depends on the mean image; else 0.
     """
     asked = TileBox(0, 0, width, height)
     if region is not None:
         asked = check_region(region, width, height)
-    drawn = texture_px is not None
-    bottom = asked.bottom + (texture_px or 0)
+    drawn = TileBox(
+        max(0, asked.left - texture_px) // FOLD * FOLD,
+        max(0, asked.top - texture_px) // FOLD * FOLD,
+        min(asked.right + texture_px, width),
+        min(asked.bottom + texture_px, height),
+    )
     window = TileBox(
-        0 if drawn else asked.left // TILE_PX * TILE_PX,
-        0 if drawn else asked.top // TILE_PX * TILE_PX,
-        width if drawn else min(-(-asked.right // TILE_PX) * TILE_PX, width),
-        min(-(-bottom // TILE_PX) * TILE_PX, height),
+        drawn.left // TILE_PX * TILE_PX,
+        drawn.top // TILE_PX * TILE_PX,
+        min(-(-drawn.right // TILE_PX) * TILE_PX, width),
+        min(-(-drawn.bottom // TILE_PX) * TILE_PX, height),
     )
     seen = TileBox(
         window.left - halo_px,
@@ -155,6 +160,7 @@ def plan_view(
         ],
         needed={index for index, box in boxes if _overlap(box, seen)},
         crop=_moved(asked, window),
+        drawn=_moved(drawn, window),
     )
 
 

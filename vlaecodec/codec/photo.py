@@ -18,6 +18,7 @@ from vlaecodec.bitstream.header import (
 )
 from vlaecodec.bitstream.tiles import (
     LATENT_FACTOR,
+    View,
     latent_window,
     pixel_window,
     plan_view,
@@ -96,7 +97,7 @@ class PhotoCodec:
             header.height,
             options.region,
             model.synthesis_halo * LATENT_FACTOR,
-            texture_px=texture.MEAN_REACH if strength > 0 and not exact else None,
+            texture_px=texture.margin_px(model) if strength > 0 and not exact else 0,
         )
         shown = [tile.index for tile in view.tiles]
         if exact and not options.keep_going:
@@ -114,11 +115,10 @@ class PhotoCodec:
         if exact:
             decoded = tiles.decode_pixels(model, container, base, broken, stages, view)
         else:
-            # Draws go on from one pixel to the next, and would carry damage across the picture.
-            strength = 0 if broken else strength
-            bottom = view.crop.bottom + texture.MEAN_REACH
-            above = Reconstruction(base.mean[:bottom], base.features, base.colours)
-            decoded = self._with_texture(above, strength, seed, block_px)
+            decoded = base.mean
+            # Draws would carry damage on to what lies around it.
+            if strength > 0 and not broken:
+                decoded = self._with_texture(base, strength, seed, view)
         stages.finish_one()
         rescue.show_broken(decoded, broken, view)
         return np.ascontiguousarray(decoded[pixel_window(view.crop)])
@@ -159,16 +159,20 @@ class PhotoCodec:
         return reconstruct(self.model, units, quality_code, shape).mean
 
     def _with_texture(
-        self, base: Reconstruction, strength_code: int, seed: int, block_px: int
+        self, base: Reconstruction, strength_code: int, seed: int, view: View
     ) -> Pixels:
-        """The mean image with a draw blended in."""
-        if strength_code == 0:
-            return base.mean
-        rows = min(block_px, texture.BAND_ROWS)
+        """A view's mean image with a draw blended in where it is to be drawn."""
+        part, picture = base.part(view.drawn), base.mean.copy()
         drawn = texture.draw_residual(
-            self.model, base.mean, base.features, seed, rows, colours=base.colours
+            self.model,
+            part.mean,
+            part.features,
+            seed,
+            colours=part.colours,
+            corner=(view.window.top + view.drawn.top, view.window.left + view.drawn.left),
         )
-        return texture.blend(base.mean, drawn, strength_code)
+        picture[pixel_window(view.drawn)] = texture.blend(part.mean, drawn, strength_code)
+        return picture
 
 
 class PhotoEncoder:

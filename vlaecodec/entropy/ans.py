@@ -25,9 +25,8 @@ ESCAPE_BITS = (2 * ESCAPE_LIMIT).bit_length() - 1
 Symbols = NDArray[np.int32]
 _Categorical = constriction.stream.model.Categorical
 
-# Families, whose parameters come with the symbols.
+# A family, whose parameters come with the symbols.
 _EACH = _Categorical(perfect=False)
-_UNIFORM = constriction.stream.model.Uniform()
 
 
 class CodingTables:
@@ -49,14 +48,6 @@ class CodingTables:
             weights = self.tables.table(index).astype(np.float64) - 1.0
             self._models[index] = _Categorical(weights, perfect=False)
         return self._models[index]
-
-
-class DenseTables:
-    """Frequency tables of one size, for symbols that each have another table."""
-
-    def __init__(self, tables: FrequencyTables) -> None:
-        # With weights freq - 1, constriction's rounding lands on the integer frequencies.
-        self.weights = tables.frequencies.reshape(len(tables), -1).astype(np.float64) - 1.0
 
 
 class AnsStack:
@@ -129,13 +120,9 @@ class AnsStack:
         result[order] = symbols
         return result
 
-    def push_each(self, places: Symbols, indices: NDArray[np.integer], tables: DenseTables) -> None:
-        """Push entries of tables, int32 [n] from 0, each with the table of its index [n]."""
-        self._push_run(places, _EACH, tables.weights.take(indices, axis=0))
-
-    def pop_each(self, indices: NDArray[np.integer], tables: DenseTables) -> Symbols:
-        """Pop entries of tables, int32 [n] from 0, the first entry first."""
-        return self._pop_run(_EACH, tables.weights.take(indices, axis=0))
+    def push_uniform(self, symbols: Symbols, size: int) -> None:
+        """Push symbols, int32 [n] in 0..size - 1, all as likely."""
+        self._push_run(symbols, constriction.stream.model.Uniform(size))
 
     def push_rows(self, places: Symbols, frequencies: NDArray[np.int64]) -> None:
         """Push entries of tables, int32 [n] from 0, each with a table of its own [n, entries].
@@ -148,13 +135,9 @@ class AnsStack:
         """Pop entries of tables, int32 [n] from 0, the first entry first."""
         return self._pop_run(_EACH, frequencies.astype(np.float64) - 1.0)
 
-    def push_uniform(self, symbols: Symbols, sizes: Symbols) -> None:
-        """Push symbols, int32 [n] in 0..size - 1, all as likely; sizes are powers of two."""
-        self._push_run(symbols, _UNIFORM, np.ascontiguousarray(sizes))
-
-    def pop_uniform(self, sizes: Symbols) -> Symbols:
-        """Pop symbols in 0..size - 1, the first symbol first."""
-        return self._pop_run(_UNIFORM, np.ascontiguousarray(sizes))
+    def pop_uniform(self, count: int, size: int) -> Symbols:
+        """Pop so many symbols in 0..size - 1, the first symbol first."""
+        return self._pop_run(constriction.stream.model.Uniform(size), count)
 
     def _push_run(self, symbols: Symbols, model: object, *parameters: object) -> None:
         try:

@@ -6,87 +6,78 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaecodec.bitstream.tiles import FOLD
-from vlaecodec.frozen.layers import Layer, round_operand, unfold_channels
+from vlaecodec.frozen.layers import Layer, unfold_channels
 from vlaecodec.frozen.operations import as_operand, pointwise
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.frozen.tensors import Tensors
-from vlaecodec.networks.common.formats import POSITIVE, SIGNED
-from vlaecodec.networks.common.window import Window
-from vlaecodec.networks.photo.architecture import Architecture
-from vlaecodec.networks.photo.distribution import (
-    CLASSES,
-    COLOURS,
-    CONDITIONS,
-    DISTRIBUTION,
-    MIDDLE_GREY,
-    RESIDUAL_UNITS,
-)
+from vlaecodec.networks.common.formats import SIGNED
+from vlaecodec.networks.photo.architecture import Architecture, LocalSizes
+from vlaecodec.networks.photo.distribution import CLASSES, DISTRIBUTION, GREY, HIDDEN
+from vlaecodec.networks.photo.subgrids import subgrids
+
+
+class Entrance:
+    """What a sub-grid has of its own: from what its pixels see to hidden units and predictions."""
+
+    def __init__(
+        self, weights: Tensors, sizes: LocalSizes, neighbours: int, *, drawing: bool
+    ) -> None:
+        self.linear = (3 if drawing else 6) * neighbours + 3
+        """How many inputs linear predictors have, the first ones."""
+        inputs = self.linear + sizes.features + (0 if drawing else 1)
+        enter = weights.within("enter")
+        self.enter = Layer.pointwise(enter, (inputs, sizes.channels), GREY, HIDDEN)
+        classes, predict = 1 if drawing else CLASSES, weights.within("predict")
+        self.predict = [
+            Layer.pointwise(
+                predict.within(known), (self.linear + known, classes), GREY, DISTRIBUTION
+            )
+            for known in range(3)
+        ]
 
 
 class ColourHead:
     """One colour's distribution, given the hidden units and the colours before it."""
 
-    def __init__(self, weights: Tensors, width: int, merged: int, known: int) -> None:
+    def __init__(self, weights: Tensors, sizes: LocalSizes, known: int) -> None:
+        width, merged = sizes.channels, sizes.colour_channels
         merge, leave = weights.within("merge"), weights.within("leave")
-        self.merge = Layer.pointwise(merge, (width + known, merged), SIGNED, POSITIVE)
-        self.leave = Layer.pointwise(leave, (merged + known, 3), SIGNED, DISTRIBUTION)
+        self.merge = Layer.pointwise(merge, (width + known, merged), GREY, HIDDEN)
+        self.leave = Layer.pointwise(leave, (merged + known, 3), GREY, DISTRIBUTION)
 
 
 class LocalDecoder:
-    """p(x | z). drawing: the one for texture, which does not see how means differ."""
+    """p(x | z), sub-grid by sub-grid. drawing: for texture, which does not see how means differ."""
 
     def __init__(self, weights: Tensors, arch: Architecture, *, drawing: bool) -> None:
-        self.drawing, self.classes = drawing, 1 if drawing else CLASSES
-        self.window = Window(arch.window_width, arch.window_height)
-        width, window_inputs = arch.local_channels, 3 * self.window.size
-        self.linear_inputs = window_inputs if drawing else 2 * window_inputs + 3
-        """How many inputs linear predictors have: windows and contrasts."""
-        sizes = (arch.eighth_channels, arch.local_features * FOLD**2)
+        self.drawing, sizes = drawing, arch.texture if drawing else arch.local
+        self.subgrids = subgrids(sizes.neighbours)
+        channels = (arch.eighth_channels, sizes.features * FOLD**2)
         project = weights.within("project")
-        self.project = Layer.pointwise(project, sizes, SIGNED, SIGNED, unfold=FOLD)
-        inputs = self.linear_inputs + arch.local_features + CONDITIONS
-        self.enter = Layer.pointwise(weights.within("enter"), (inputs, width), SIGNED, POSITIVE)
+        self.project = Layer.pointwise(project, channels, SIGNED, GREY, unfold=FOLD)
+        entrances, hidden, heads = (weights.within(n) for n in ("entrances", "hidden", "heads"))
+        self.entrances = [
+            Entrance(entrances.within(number), sizes, len(grid.neighbours), drawing=drawing)
+            for number, grid in enumerate(self.subgrids)
+        ]
+        width = sizes.channels
         self.hidden = [
-            Layer.pointwise(weights.within("hidden").within(k), (width, width), POSITIVE, POSITIVE)
-            for k in range(arch.local_layers)
+            Layer.pointwise(hidden.within(number), (width, width), HIDDEN, HIDDEN)
+            for number in range(sizes.layers)
         ]
-        sizes = (self.linear_inputs, 3 * self.classes)
-        self.predict = Layer.pointwise(weights.within("predict"), sizes, SIGNED, DISTRIBUTION)
-        heads = weights.within("heads")
-        self.heads = [
-            ColourHead(heads.within(known), width, arch.colour_channels, known)
-            for known in range(3)
-        ]
+        self.heads = [ColourHead(heads.within(known), sizes, known) for known in range(3)]
 
-    def given(
-        self, mean: NDArray[np.uint8], trunk: Features, rows: slice = slice(None)
-    ) -> NDArray[np.int16]:
-        """What is told of every pixel: contrasts unless drawing, then features.
+    @property
+    def reach(self) -> int:
+        """Pixels; how far a neighbour can be."""
+        return max(grid.reach for grid in self.subgrids)
 
-        mean: [H, W, 3]. trunk: [channels, >= H / FOLD, >= W / FOLD]. rows: of the picture,
-        beginning with a multiple of FOLD; all by default. Returns SIGNED [rows, W, n].
+    def features(self, trunk: Features, height: int, width: int) -> NDArray[np.int16]:
+        """What is told of every pixel by the global decoder: GREY [features, height, width].
+
+        trunk: [channels, >= height / FOLD, >= width / FOLD].
         """
-        top, bottom, _ = rows.indices(len(mean))
-        height, width = bottom - top, mean.shape[1]
-        part = trunk[:, top // FOLD : -(-bottom // FOLD), : -(-width // FOLD)]
-        told = round_operand(pointwise(as_operand(np.moveaxis(part, 0, -1)[None]), self.project))
+        part = trunk[:, : -(-height // FOLD), : -(-width // FOLD)]
+        told = pointwise(as_operand(np.moveaxis(part, 0, -1)[None]), self.project)
         features = unfold_channels(told.astype(np.int16), FOLD)[0, :height, :width]
-        if self.drawing:
-            return features
-        return np.concatenate([self._contrasts(mean, top, bottom), features], axis=-1)
-
-    def _contrasts(self, mean: NDArray[np.uint8], top: int, bottom: int) -> NDArray[np.int16]:
-        """What windows show of the mean image, SIGNED [rows, W, 3 * (window.size + 1)].
-
-        The means in each pixel's window less the pixel's own, and that less MIDDLE_GREY; beyond the
-        borders the nearest mean counts.
-        """
-        window, (height, width) = self.window, (bottom - top, mean.shape[1])
-        lines = np.arange(top - window.height, bottom).clip(min=0)
-        columns = np.arange(-window.reach, width + window.reach).clip(0, width - 1)
-        around = mean[lines][:, columns][..., COLOURS].astype(np.int16)
-        own = around[window.height :, window.reach : window.reach + width]
-        places = [(dy, dx) for dy in range(window.height) for dx in range(window.width)]
-        places += [(window.height, dx) for dx in range(window.reach)]
-        parts = [around[dy : dy + height, dx : dx + width] - own for dy, dx in places]
-        return np.concatenate([*parts, own - MIDDLE_GREY], axis=-1) * np.int16(RESIDUAL_UNITS)
+        return np.ascontiguousarray(np.moveaxis(features, -1, 0))

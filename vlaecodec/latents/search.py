@@ -22,7 +22,7 @@ from vlaecodec.model.defaults import with_own_defaults
 from vlaecodec.model.registry import LOOKS
 from vlaecodec.networks.common.formats import LATENT, PIXEL_UNITS, QUALITIES
 from vlaecodec.networks.common.looks import looks_distortion
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.rate_distortion import Rounding, code_latent, rate_weight
 from vlaecodec.picture.image import Pixels
 from vlaecodec.picture.roi import Weights
@@ -37,7 +37,7 @@ _EDGE = 1e-4
 
 
 def search_tiles(
-    network: PhotoVLAE,
+    network: GlobalNetworks,
     targets: Iterable[Analysed],
     pixels: Pixels,
     quality_code: int,
@@ -133,7 +133,7 @@ class _Canvas:
     """The latents of the whole picture as they are now; pixels of a tile see its neighbours'."""
 
     @with_own_defaults
-    def __init__(self, network: PhotoVLAE, shape: tuple[int, ...]) -> None:
+    def __init__(self, network: GlobalNetworks, shape: tuple[int, ...]) -> None:
         rows, columns = (-(-side // LATENT_FACTOR) for side in shape[:2])
         self.latent = torch.zeros((1, network.arch.latent_channels, rows, columns))
         self.network = network

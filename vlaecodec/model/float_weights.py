@@ -22,10 +22,10 @@ from vlaecodec.model.registry import ModelEntry
 from vlaecodec.networks.common.fixed_point import ExactConv2d, exact_layers, set_quantised
 from vlaecodec.networks.common.formats import GAIN_BITS, LATENT, QUALITIES, STEP_FRAC_BITS, STREAM
 from vlaecodec.networks.common.quality import KNOTS, QualityAffine, interpolate_knots
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 
 
-def dequantise_weights(network: PhotoVLAE, stored: Tensors) -> None:
+def dequantise_weights(network: GlobalNetworks, stored: Tensors) -> None:
     """Give a float network the whole-number weights of an exported model.
 
     Raises ValueError if they are not the network's.
@@ -76,10 +76,10 @@ def _stored_exponents(layer: ExactConv2d, stored: Tensors) -> Tensor:
 
 @functools.lru_cache(maxsize=1)
 @with_own_defaults
-def load_float_model(entry: ModelEntry, model: PhotoModel) -> PhotoVLAE:
+def load_float_model(entry: ModelEntry, model: PhotoModel) -> GlobalNetworks:
     """The float network of a model, whose weights take no gradients. Raises ModelError."""
     with torch.random.fork_rng(devices=[]):
-        network = PhotoVLAE(model.arch)
+        network = GlobalNetworks(model.arch)
     try:
         dequantise_weights(network, model.weights)
     except ValueError as error:

@@ -44,7 +44,7 @@ WEIGHTS_NAME = "weights.safetensors"
 LatentArray = NDArray[np.int16]
 """Dequantised latents in LATENT units, int16 [C, rows, columns]."""
 
-MODEL_KIND = "photo-vlae/2"
+MODEL_KIND = "photo-vlae/3"
 """Names the structure that the weights are for."""
 
 TABLE_COUNTS = {"latent": SCALES * FRACTIONS, "posterior": TOP_SCALES, "top": 2, "flag": 1}
@@ -137,7 +137,7 @@ def read_model(data: bytes) -> PhotoModel:
 
 
 def _build_photo_model(weights: Tensors, metadata: dict[str, str]) -> PhotoModel:
-    arch = Architecture(**json.loads(metadata["architecture"]))
+    arch = Architecture.from_dict(json.loads(metadata["architecture"]))
     tables = {kind: read_tables(weights, kind, n) for kind, n in TABLE_COUNTS.items()}
     return PhotoModel(weights, tables, arch)
 

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from vlaecodec.entropy.tables import FrequencyTables
 from vlaecodec.networks.common.fixed_point import exact_layers
 from vlaecodec.networks.common.quality import QualityAffine
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 
 
-def integer_tensors(network: PhotoVLAE) -> dict[str, Tensor]:
+def integer_tensors(network: GlobalNetworks) -> dict[str, Tensor]:
     """The whole-number parameters of a trained network, as they are stored."""
     tensors = integer_layers(network)
     for name, module in network.named_modules():

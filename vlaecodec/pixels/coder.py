@@ -1,8 +1,9 @@
 """A tile's exact pixels to entropy-coded words and back, given its latents.
 
 `encode_pixels` and `decode_pixels`. What is coded is the residual to the mean image on a grid: of
-whole grey levels (lossless), or of 2 * max_error + 1 (near-lossless). The encoder knows all
-contexts and computes all distributions at once; the decoder follows the wavefront.
+whole grey levels (lossless), or of 2 * max_error + 1 (near-lossless). One call of the entropy coder
+takes all samples of a sub-grid's colour. The encoder knows all contexts and computes all
+distributions before it codes; the decoder follows the sub-grids.
 """
 
 from __future__ import annotations
@@ -16,20 +17,21 @@ from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.errors import DamagedError
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.networks.common.window import Window
-from vlaecodec.networks.photo.distribution import (
-    CLASSES,
-    COLOURS,
-    DISTRIBUTION,
-    RESIDUAL_UNITS,
-    local_conditions,
-)
+from vlaecodec.networks.photo.distribution import CLASSES, DISTRIBUTION, STEP_CONDITIONS
+from vlaecodec.networks.photo.subgrids import SubGrid
 from vlaecodec.picture.image import Pixels
-from vlaecodec.pixels.correction import MIN_PIXELS, Correction, correct, fit_means
-from vlaecodec.pixels.kernel import Floats, Ints, LocalKernel, classes_of
-from vlaecodec.pixels.residual import Placement, ResidualGrid
+from vlaecodec.pixels.correction import (
+    CORRECTED_GRIDS,
+    MIN_PIXELS,
+    Correction,
+    correct,
+    fit_means,
+)
+from vlaecodec.pixels.kernel import Ints, classes_of
+from vlaecodec.pixels.passes import Passes, from_plane, given_of, to_plane
+from vlaecodec.pixels.residual import ResidualGrid
 from vlaecodec.pixels.residual_coder import (
-    dense_tables,
+    coding_tables,
     pop_correction,
     pop_values,
     push_correction,
@@ -37,18 +39,14 @@ from vlaecodec.pixels.residual_coder import (
     row_bits,
     value_bits,
 )
-from vlaecodec.pixels.wavefront import Residuals, run_wavefronts, wavefronts
 
 Words = NDArray[np.uint32]
 
 FIT_PIXELS = 2**15
-"""A correction is fitted on two thirds to twice as many pixels, where there are as many."""
+"""A correction is fitted on one to two times as many pixels of a sub-grid, where it has them."""
 
 SHIFTS = (0, -12, -8, -4, 4, 8, 12)
 """Shifts of scales that are tried; the first is none."""
-
-BAND_PX = 2**12
-"""The encoder computes about this many pixels at once; any number gives the same words."""
 
 
 def encode_pixels(
@@ -70,20 +68,22 @@ def encode_pixels(
     """
     grid = ResidualGrid(max_error)
     values, decoded = _quantise(pixels, mean, grid.step)
-    values = values.reshape(-1, 3)
-    residual = to_residual(decoded, mean)
-    contexts = Contexts(model.local.window, residual, model.local.given(mean, trunk))
-    correction = None
-    if colours == 3 and len(values) >= MIN_PIXELS:
-        correction = _fit(model, values, contexts, grid, max_error)
-    placement = _place_all(model, contexts, grid, max_error, colours, correction)
-    height, width = mean.shape[:2]
-    stack, tables = AnsStack(), dense_tables(model)
-    for step in reversed(list(wavefronts(height, width, model.local.window.slope))):
-        for number in reversed(range(colours)):
-            push_values(stack, values[step, number], placement[step, number], tables)
+    given = given_of(model.local, mean, trunk)
+    passes = Passes(model.local, given, condition=STEP_CONDITIONS[max_error])
+    passes.fill(to_plane(decoded) - to_plane(mean))
+    predicted = predict_all(passes, colours)
+    corrections: dict[int, Correction | None] = {}
     if colours == 3:
-        push_correction(stack, correction, model)
+        corrections = _fit_all(model, values, passes, predicted, grid)
+        _apply(passes, corrections, predicted)
+    stack, tables = AnsStack(), coding_tables(model)
+    for number, subgrid in reversed(list(enumerate(passes.grids))):
+        for colour in reversed(range(colours)):
+            symbols = values[colour, 0][subgrid.places].ravel()
+            placement = grid.place(*predicted[number][:, colour])
+            push_values(stack, symbols, placement, tables)
+    for number in sorted(corrections, reverse=True):
+        push_correction(stack, corrections[number], model)
     return stack.words(), decoded
 
 
@@ -98,126 +98,91 @@ def decode_pixels(
 ) -> Pixels:
     """Decode a tile's pixels. Raises DamagedError if the words are not all used up exactly."""
     grid = ResidualGrid(max_error)
-    stack, tables = AnsStack(words), dense_tables(model)
-    local = model.local
-    correction = pop_correction(stack, model) if colours == 3 else None
-    means = mean.reshape(-1, 3)[:, COLOURS].astype(np.int32)
+    stack, tables = AnsStack(words), coding_tables(model)
+    given = given_of(model.local, mean, trunk)
+    passes = Passes(model.local, given, condition=STEP_CONDITIONS[max_error])
+    if colours == 3:
+        for number, correction in _pop_all(stack, passes, model).items():
+            passes.correct(number, correction.for_kernel() if correction else None)
 
-    def choose(number: int, pixels: slice, *outputs: Ints) -> Ints:
+    def choose(colour: int, subgrid: SubGrid, _: slice, *outputs: Ints) -> Ints:
         values = pop_values(stack, grid.place(*outputs), tables)
-        expected = means[pixels, number]
+        expected = given.mean[colour, 0][subgrid.places].ravel()
         return np.clip(expected + values * grid.step, 0, 255) - expected
 
-    given = model.local.given(mean, trunk)[None]
-    conditions = local_conditions(drawing=False, max_error=max_error)
-    residual = run_wavefronts(
-        local, given, conditions, choose, colours=colours, correction=correction
-    )[0]
+    passes.run(choose, whole=True, colours=colours)
     if not stack.is_empty():
         raise DamagedError("the entropy-coded pixels do not end where they should")
-    return from_residual(residual, mean)
+    return from_residual(from_plane(passes.residual), mean)
 
 
-def _quantise(pixels: Pixels, mean: Pixels, step: int) -> tuple[Ints, Pixels]:
-    """Residuals in steps, [H, W, 3] in coding order, and the pixels that they stand for."""
-    residual = pixels.astype(np.int32) - mean
-    values = (residual + step // 2) // step
-    decoded = np.clip(mean + values * step, 0, 255).astype(np.uint8)
-    return values[..., COLOURS], decoded
+def _corrected(passes: Passes) -> range:
+    """The numbers of the sub-grids that have corrections."""
+    return range(len(passes.grids) - CORRECTED_GRIDS, len(passes.grids))
 
 
-def from_residual(residual: Residuals, mean: Pixels) -> Pixels:
-    """mean + residual, whose colours are in coding order; uint8 [H, W, 3]."""
-    pixels = mean.astype(np.int16)
-    pixels[..., COLOURS] += residual
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+def _pop_all(stack: AnsStack, passes: Passes, model: PhotoModel) -> dict[int, Correction | None]:
+    """All corrections of a tile."""
+    return {
+        number: pop_correction(stack, passes.linear_inputs(number), model)
+        for number in _corrected(passes)
+    }
 
 
-def to_residual(pixels: Pixels, mean: Pixels) -> Residuals:
-    """The inverse of from_residual: int16 [H, W, 3] in coding order."""
-    return (pixels.astype(np.int16) - mean)[..., COLOURS]
+def _apply(
+    passes: Passes, corrections: dict[int, Correction | None], predicted: list[Ints]
+) -> None:
+    """Correct passes, and what they predicted with all residuals known."""
+    chosen = {number: found for number, found in corrections.items() if found is not None}
+    for number, correction in chosen.items():
+        passes.correct(number, correction.for_kernel())
+    for number, outputs in enumerate(predict_all(passes, 3, frozenset(chosen))):
+        if number in chosen:
+            predicted[number] = outputs
 
 
-def sample_bits(
-    model: PhotoModel,
-    words: Words,
-    pixels: Pixels,
-    mean: Pixels,
-    trunk: Features,
-    max_error: int,
-    *,
-    colours: int = 3,
-) -> NDArray[np.float64]:
-    """What each sample of a tile's decoded pixels cost, [H * W, 3] in coding order.
-
-    words: the tile's, as `encode_pixels` returned them; so are the pixels, and the rest is what it
-    was given. Of a grey tile only the first colour is coded.
-    """
-    grid = ResidualGrid(max_error)
-    correction = pop_correction(AnsStack(words), model) if colours == 3 else None
-    values = _quantise(pixels, mean, grid.step)[0].reshape(-1, 3)
-    residual = to_residual(pixels, mean)
-    contexts = Contexts(model.local.window, residual, model.local.given(mean, trunk))
-    return value_bits(
-        model, values, _place_all(model, contexts, grid, max_error, colours, correction)
-    )
-
-
-def _place_all(
-    model: PhotoModel,
-    contexts: Contexts,
-    grid: ResidualGrid,
-    max_error: int,
-    colours: int,
-    correction: Correction | None,
-) -> Placement:
-    """Every sample's table at once, the contexts known, [H * W, 3]."""
-    rows = np.arange(contexts.height, dtype=np.int32)
-    return grid.place(*_predict(model, contexts, rows, max_error, colours, correction))
-
-
-def _predict(
-    model: PhotoModel,
-    contexts: Contexts,
-    rows: Ints,
-    max_error: int,
-    colours: int = 3,
-    correction: Correction | None = None,
-) -> tuple[Ints, Ints, Ints]:
-    """Mean, scale and tail of rows' samples, the contexts known: int32 [rows * W, 3] each."""
-    height, width = len(rows), contexts.width
-    band_rows = max(1, BAND_PX // width)
-    conditions = local_conditions(drawing=False, max_error=max_error)
-    matrices = correction.for_kernel() if correction else None
-    kernel = LocalKernel(model.local, conditions, band_rows * width, matrices)
-    outputs = np.zeros((3, height * width, 3), np.int32)
-    for top in range(0, height, band_rows):
-        inputs, own = contexts.of_rows(rows[top : top + band_rows])
-        count = len(inputs)
-        kernel.inputs[:count, :-1] = inputs
-        kernel.known[:count] = own
-        kernel.begin(count)
-        for number in range(colours):
-            outputs[:, top * width : top * width + count, number] = kernel.colour(number, count)
-    return outputs[0], outputs[1], outputs[2]
+def _fit_all(
+    model: PhotoModel, values: Ints, passes: Passes, predicted: list[Ints], grid: ResidualGrid
+) -> dict[int, Correction | None]:
+    """For each sub-grid that may have one the correction that suits it best, if it pays."""
+    if passes.height * passes.width < MIN_PIXELS:
+        return dict.fromkeys(_corrected(passes))
+    return {
+        number: _fit(model, values, passes, number, predicted[number], grid)
+        for number in _corrected(passes)
+    }
 
 
 def _fit(
-    model: PhotoModel, values: Ints, contexts: Contexts, grid: ResidualGrid, max_error: int
+    model: PhotoModel,
+    values: Ints,
+    passes: Passes,
+    number: int,
+    predicted: Ints,
+    grid: ResidualGrid,
 ) -> Correction | None:
-    """The correction that suits a tile best, or None if none is worth its bytes."""
-    height, width = contexts.height, contexts.width
-    # A part of the rows tells as much; an odd step meets all rows of the mean image's blocks.
-    rows = np.arange(0, height, height * width // FIT_PIXELS | 1, dtype=np.int32)
-    part = (rows[:, None] * width + np.arange(width)).ravel()
-    values = values[part]
-    means, scales, tails = _predict(model, contexts, rows, max_error)
-    inputs, own = contexts.of_rows(rows)
-    seen = inputs[:, : model.local.linear_inputs]
+    """The correction that suits a sub-grid best, or None if none is worth its bytes."""
+    subgrid = passes.grids[number]
+    rows, columns = subgrid.size(passes.height, passes.width)
+    # A part of the rows tells as much.
+    lines = range(0, rows, max(1, rows * columns // FIT_PIXELS))
+    blocks = [slice(line, line + 1) for line in lines]
+    seen = np.concatenate([passes.inputs(subgrid, block) for block in blocks], axis=1)
+    seen = np.ascontiguousarray(seen[: passes.linear_inputs(number)].T)
+    own = np.stack(
+        [
+            np.concatenate([passes.known(colour, subgrid, block) for block in blocks])
+            for colour in range(3)
+        ],
+        axis=1,
+    ).astype(np.float32)
+    part = (np.array(lines)[:, None] * columns + np.arange(columns)).ravel()
+    means, scales, tails = np.ascontiguousarray(predicted[:, :, part].transpose(0, 2, 1))
+    symbols = values[:, 0][(slice(None), *subgrid.places)].reshape(3, -1)[:, part].T
     fitted = fit_means(seen, own, means, scales)
     moved, _ = correct(fitted, seen, own, means, scales)
     unmoved_bits, moved_bits = (
-        _bits_by_class(model, values, grid, each, scales, tails) for each in (means, moved)
+        _bits_by_class(model, symbols, grid, each, scales, tails) for each in (means, moved)
     )
     none = Correction.from_rows(np.zeros_like(fitted.to_rows()))
     shifted = replace(none, shift=_cheapest_shifts(unmoved_bits))
@@ -225,7 +190,7 @@ def _fit(
     # Each class takes what is cheapest for it.
     rows_of = np.stack([each.to_rows() for each in (none, shifted, fitted)])
     costs = np.stack([unmoved_bits[0], unmoved_bits.min(0), moved_bits.min(0)]).sum(2)
-    costs *= height * width / len(part)
+    costs *= rows * columns / len(part)
     costs += [[row_bits(model, row) for row in each] for each in rows_of]
     best = costs.argmin(0)
     if not best.any():
@@ -251,26 +216,63 @@ def _bits_by_class(
     return np.stack(costs)
 
 
-class Contexts:
-    """What pixels see where all residuals are known."""
+def predict_all(passes: Passes, colours: int, only: frozenset[int] | None = None) -> list[Ints]:
+    """The distributions of all sub-grids' samples, the contexts known.
 
-    def __init__(self, window: Window, residual: Residuals, given: NDArray[np.int16]) -> None:
-        self._window, self._given = window, given
-        self.height, self.width = residual.shape[:2]
-        border = ((window.height, 0), (window.reach, window.reach), (0, 0))
-        self._stored = np.pad(residual * np.float32(RESIDUAL_UNITS), border)
+    For each sub-grid mean, scale and tail in DISTRIBUTION units: int32 [3, colours, pixels].
+    """
+    shapes = [grid.size(passes.height, passes.width) for grid in passes.grids]
+    outputs = [np.empty((3, colours, rows * columns), np.int32) for rows, columns in shapes]
+    number_of = {grid: number for number, grid in enumerate(passes.grids)}
 
-    def of_rows(self, rows: Ints) -> tuple[Floats, Floats]:
-        """The kernel's inputs [n, windows and given] and own residuals [n, 3] of rows' pixels.
+    def keep(colour: int, grid: SubGrid, rows: slice, *found: Ints) -> None:
+        number = number_of[grid]
+        columns = shapes[number][1]
+        outputs[number][:, colour, columns * rows.start : columns * rows.stop] = found
 
-        Float32, residuals times RESIDUAL_UNITS.
-        """
-        above, reach = self._window.height, self._window.reach
-        parts = [
-            self._stored[dy : dy + self.height][rows, dx : dx + self.width]
-            for dy in range(above + 1)
-            for dx in range(self._window.width if dy < above else reach)
-        ]
-        own = self._stored[above:][rows, reach : reach + self.width].reshape(-1, 3)
-        inputs = np.concatenate([*parts, self._given[rows]], axis=-1)
-        return inputs.reshape(len(own), -1), own
+    passes.predict(keep, colours, only)
+    return outputs
+
+
+def _quantise(pixels: Pixels, mean: Pixels, step: int) -> tuple[Ints, Pixels]:
+    """Residuals in steps, [3, 1, H, W] in coding order, and the pixels that they stand for."""
+    values = (to_plane(pixels).astype(np.int32) - to_plane(mean) + step // 2) // step
+    decoded = np.clip(mean + from_plane(values) * step, 0, 255).astype(np.uint8)
+    return values, decoded
+
+
+def from_residual(residual: NDArray[np.int16], mean: Pixels) -> Pixels:
+    """mean + residual, clipped; uint8 [H, W, 3]."""
+    return np.clip(mean + residual, 0, 255).astype(np.uint8)
+
+
+def pixel_bits(
+    model: PhotoModel,
+    words: Words,
+    pixels: Pixels,
+    mean: Pixels,
+    trunk: Features,
+    max_error: int,
+    *,
+    colours: int = 3,
+) -> NDArray[np.float64]:
+    """What each pixel of a tile's decoded pixels cost, [H, W]. All are what `encode_pixels` took.
+
+    What corrections cost is shared among all pixels.
+    """
+    grid = ResidualGrid(max_error)
+    values, _ = _quantise(pixels, mean, grid.step)
+    given = given_of(model.local, mean, trunk)
+    passes = Passes(model.local, given, condition=STEP_CONDITIONS[max_error])
+    passes.fill(to_plane(pixels) - to_plane(mean))
+    stack, bits = AnsStack(words), np.zeros(pixels.shape[:2])
+    if colours == 3:
+        before_bits = stack.size_bits()
+        for number, correction in _pop_all(stack, passes, model).items():
+            passes.correct(number, correction.for_kernel() if correction else None)
+        bits += (before_bits - stack.size_bits()) / bits.size
+    for subgrid, predicted in zip(passes.grids, predict_all(passes, colours), strict=True):
+        symbols = values[(slice(colours), 0, *subgrid.places)].reshape(colours, -1)
+        costs = value_bits(model, symbols, grid.place(*predicted)).sum(0)
+        bits[subgrid.places] += costs.reshape(bits[subgrid.places].shape)
+    return bits

@@ -1,9 +1,9 @@
-"""A picture's own correction of the local decoder's distributions, sent along with exact pixels.
+"""A tile's own corrections of the local decoder's distributions, sent along with exact pixels.
 
 The local decoder predicts all photos with one set of weights. How a sample leans on its neighbours
-differs with camera, sharpness and noise; some 1,400 whole numbers per tile, fitted by the encoder,
-tell the decoder: linear corrections of the means and shifts of the scales, for each colour and each
-class of predicted scale. Whole-number arithmetic, as everything that a decoder does.
+differs with camera, sharpness and noise; whole numbers fitted by the encoder tell the decoder: for
+the sub-grids that hold most pixels linear corrections of the means and shifts of the scales, for
+each colour and each class of predicted scale. Whole-number arithmetic, as all that a decoder does.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlaecodec.entropy.scales import MEAN_UNITS, SCALE_UNITS, residual_scale
-from vlaecodec.networks.photo.distribution import CLASSES, RESIDUAL_UNITS
-from vlaecodec.pixels.kernel import Floats, Ints, KernelCorrection, classes_of
+from vlaecodec.frozen.layers import Floats
+from vlaecodec.networks.photo.distribution import CLASSES, DISTRIBUTION
+from vlaecodec.pixels.kernel import Ints, KernelCorrection, classes_of
 
 COEFFICIENT_UNIT = 128
 """Coefficients are whole numbers of 1 / COEFFICIENT_UNIT grey levels per grey level."""
@@ -28,16 +29,19 @@ MIN_PIXELS = 2**14
 MIN_SAMPLES = 1000
 """A class with fewer samples is left as it is."""
 
-_RIDGE = 1e-5
+CORRECTED_GRIDS = 3
+"""So many sub-grids, the last ones, have corrections: three quarters of all pixels."""
+
+_RIDGE = 1e-4
 _OUTLIER_SCALES = 3.0
 
 
 @dataclass(frozen=True)
 class Correction:
-    """What is added to means and scales, by class and colour in coding order."""
+    """What is added to one sub-grid's means and scales, by class and colour in coding order."""
 
     seen: Ints
-    """[CLASSES, inputs, 3]: for each residual in the causal window and each contrast."""
+    """[CLASSES, inputs, 3]: for each residual, contrast and the mean that pixels see."""
     known: Ints
     """[CLASSES, 2, 3]: for the pixel's own residuals of the colours before; else without effect."""
     bias: Ints
@@ -57,37 +61,34 @@ class Correction:
         return cls(rows[:, :-4], rows[:, -4:-2], rows[:, -2], rows[:, -1])
 
     def for_kernel(self) -> KernelCorrection:
-        """As matrices on inputs in units of 1 / RESIDUAL_UNITS grey levels, results in MEAN_UNITS.
+        """As matrices on inputs in grey levels, results in MEAN_UNITS.
 
-        Every sum is a whole number of 2**-6 below 2**18: exact in float32.
+        Every sum is a whole number of 2**-4 below 2**20: exact in float32.
         """
         unit = np.float32(MEAN_UNITS / COEFFICIENT_UNIT)
-        seen, known = (
-            x.astype(np.float32) * (unit / RESIDUAL_UNITS) for x in (self.seen, self.known)
-        )
+        seen = self.seen.transpose(0, 2, 1).reshape(3 * CLASSES, -1)
         return KernelCorrection(
-            seen=np.concatenate(list(seen), axis=1),
-            known=known,
+            seen=seen.astype(np.float32) * unit,
+            known=self.known.transpose(0, 2, 1).astype(np.float32) * unit,
             # The half makes rounding down rounding to nearest.
             bias=(self.bias.astype(np.float32) * unit + np.float32(0.5)).ravel(),
-            shift=self.shift.astype(np.float32),
+            shift=self.shift,
         )
 
 
 def fit_means(seen: Floats, own: Floats, mean: Ints, scale: Ints) -> Correction:
     """The weighted least squares of what the means miss; scales are left as they are.
 
-    seen [n, inputs], own [n, 3]: the residuals around each pixel and contrasts, and its own
-    residuals, times RESIDUAL_UNITS.
-    mean, scale: what was predicted, [n, 3] in coding order, in MEAN_UNITS and SCALE_UNITS.
+    seen [n, inputs], own [n, 3]: what pixels see and their own residuals, grey levels. mean, scale:
+    what was predicted, [n, 3] in coding order, in MEAN_UNITS and SCALE_UNITS.
     """
     inputs = seen.shape[1]
     fitted = np.zeros((CLASSES, 1 + inputs + 2, 3), np.int32)
-    ones = np.full((len(seen), 1), RESIDUAL_UNITS, np.float32)
-    regressors = np.concatenate([ones, seen, own[:, :2]], axis=1) / np.float32(RESIDUAL_UNITS)
+    ones = np.ones((len(seen), 1), np.float32)
+    regressors = np.concatenate([ones, seen, own[:, :2]], axis=1)
     for number in range(3):
         used = 1 + inputs + number
-        missed = own[:, number] / RESIDUAL_UNITS - mean[:, number] / MEAN_UNITS
+        missed = own[:, number] - mean[:, number] / MEAN_UNITS
         spread = residual_scale(scale[:, number] / SCALE_UNITS)
         # Outliers count with their root.
         trust = np.sqrt(np.minimum(1, _OUTLIER_SCALES * spread / (np.abs(missed) + 1e-9)))
@@ -98,8 +99,9 @@ def fit_means(seen: Floats, own: Floats, mean: Ints, scale: Ints) -> Correction:
             if len(chosen) < MIN_SAMPLES:
                 continue
             # In float64: what is fitted must not depend on the order in which sums are formed.
-            rows = regressors[chosen, :used] * weight[chosen, None]
-            normal = rows.T @ rows + np.eye(used) * len(rows) * _RIDGE
+            rows = (regressors[chosen, :used] * weight[chosen, None]).astype(np.float64)
+            normal = rows.T @ rows
+            normal += np.eye(used) * (len(rows) * _RIDGE + np.diagonal(normal) * _RIDGE)
             solution = np.linalg.solve(normal, rows.T @ (missed * weight)[chosen])
             fitted[of_class, :used, number] = np.clip(
                 np.floor(solution * COEFFICIENT_UNIT + 0.5),
@@ -115,14 +117,15 @@ def correct(
 ) -> tuple[Ints, Ints]:
     """Means and scales [n, 3] as the decoder's kernel corrects them; inputs as in `fit_means`."""
     matrices = correction.for_kernel()
-    total = (seen @ matrices.seen + matrices.bias).reshape(len(seen), CLASSES, 3)
+    total = (seen @ matrices.seen.T + matrices.bias).reshape(len(seen), CLASSES, 3)
     means, scales = mean.copy(), scale.copy()
     for number in range(3):
         classes = classes_of(scale[:, number])
         added = total[np.arange(len(seen)), classes, number]
         if number:
-            weights = matrices.known[:, :number, number]
-            added = added + (own[:, :number] * weights[classes]).sum(1)
+            weights = matrices.known[classes, number, :number]
+            added = added + (own[:, :number] * weights).sum(1)
         means[:, number] += np.floor(added).astype(np.int32)
-        scales[:, number] = matrices.shifted(scale[:, number], classes, number)
+        shifted = scale[:, number] + correction.shift[classes, number]
+        scales[:, number] = np.clip(shifted, DISTRIBUTION.low, DISTRIBUTION.high)
     return means, scales

@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def noise_at(seed: int, top: int, rows: int, width: int) -> NDArray[np.uint32]:
-    """A hash of seed, colour and place for each sample, uint32 [rows, width, 3]."""
-    colour = _mix(np.uint32(3 * seed) + np.arange(3, dtype=np.uint32))
-    row = _mix(colour + np.arange(top, top + rows, dtype=np.uint32)[:, None])
-    return _mix(row[:, None] + np.arange(width, dtype=np.uint32)[:, None])
+def noise_at(seed: int, top: int, left: int, rows: int, columns: int) -> NDArray[np.uint32]:
+    """A hash of seed, colour and place for each sample, uint32 [3, rows, columns]."""
+    colours, lines, places = (
+        np.arange(start, start + count, dtype=np.uint32)
+        for start, count in ((3 * seed, 3), (top, rows), (left, columns))
+    )
+    return _mix(_mix(_mix(colours)[:, None] + lines)[:, :, None] + places)
 
 
 def _mix(x: NDArray[np.uint32]) -> NDArray[np.uint32]:

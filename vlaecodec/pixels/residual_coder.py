@@ -8,89 +8,71 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.entropy.ans import AnsStack, DenseTables, Symbols
-from vlaecodec.entropy.scales import RESIDUAL_ENTRIES, RESIDUAL_INDICES, SCALE_UNITS
+from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack, CodingTables, Symbols
+from vlaecodec.entropy.scales import RESIDUAL_INDICES, SCALE_UNITS
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.photo.distribution import CLASSES
 from vlaecodec.pixels.correction import Correction
 from vlaecodec.pixels.kernel import Ints
-from vlaecodec.pixels.residual import Placement, ResidualGrid
+from vlaecodec.pixels.residual import LOW_BITS, Placement, ResidualGrid
 
-ESCAPE_VALUES = 512
-"""An escaped residual, in steps, is one of -256..255."""
-
-_LOW = RESIDUAL_ENTRIES // 2
-_ESCAPE = RESIDUAL_ENTRIES - 1
+_BITS = range(1, int(LOW_BITS.max()) + 1)
 _SCALE_CODES = 64
 _WHOLE = ResidualGrid()
 
 
 @lru_cache(maxsize=4)
-def dense_tables(model: PhotoModel) -> DenseTables:
-    """A model's residual tables in the shape that whole wavefronts are coded with."""
-    return DenseTables(model.tables["residual"])
+def coding_tables(model: PhotoModel) -> CodingTables:
+    """A model's residual tables, ready for the coder."""
+    return CodingTables(model.tables["residual"])
 
 
-def push_values(stack: AnsStack, values: Symbols, at: Placement, tables: DenseTables) -> None:
-    """Push residuals, in steps: table entries, then what escaped, then low bits, last first."""
-    places = (values >> at.bits) - at.base + _LOW
-    escaped = (places < 0) | (places >= _ESCAPE)
-    rough = (at.bits > 0) & ~escaped
-    if rough.any():
-        sizes = np.left_shift(1, at.bits[rough])
-        stack.push_uniform(values[rough] & (sizes - 1), sizes)
-    if escaped.any():
-        symbols = values[escaped] + ESCAPE_VALUES // 2
-        stack.push_uniform(symbols, np.full_like(symbols, ESCAPE_VALUES))
-        places = np.where(escaped, _ESCAPE, places)
-    stack.push_each(places.astype(np.int32), at.table, tables)
+def push_values(stack: AnsStack, values: Symbols, at: Placement, tables: CodingTables) -> None:
+    """Push residuals, in steps: coarse values by their tables, then low bits, last first."""
+    for bits in reversed(_BITS):
+        rough = values[at.bits == bits]
+        if len(rough):
+            stack.push_uniform(rough & (2**bits - 1), 2**bits)
+    stack.push((values >> at.bits) - at.base, at.table, tables)
 
 
-def pop_values(stack: AnsStack, at: Placement, tables: DenseTables) -> Symbols:
+def pop_values(stack: AnsStack, at: Placement, tables: CodingTables) -> Symbols:
     """The inverse of push_values."""
-    places = stack.pop_each(at.table, tables)
-    values = np.left_shift(at.base + places - _LOW, at.bits)
-    escaped = places == _ESCAPE
-    rough = (at.bits > 0) & ~escaped
-    if escaped.any():
-        sizes = np.full(int(escaped.sum()), ESCAPE_VALUES, np.int32)
-        values[escaped] = stack.pop_uniform(sizes) - ESCAPE_VALUES // 2
-    if rough.any():
-        values[rough] += stack.pop_uniform(np.left_shift(1, at.bits[rough]))
+    values = np.left_shift(at.base + stack.pop(at.table, tables), at.bits)
+    for bits in _BITS:
+        rough = at.bits == bits
+        if count := int(rough.sum()):
+            values[rough] += stack.pop_uniform(count, 2**bits)
     return values
 
 
 def value_bits(model: PhotoModel, values: Ints, at: Placement) -> NDArray[np.float64]:
     """What residuals, in steps, cost each."""
-    places = (values >> at.bits) - at.base
-    escaped = (places < -_LOW) | (places >= _ESCAPE - _LOW)
-    tables = model.tables["residual"]
-    lengths = tables.code_lengths(places, at.table, math.log2(ESCAPE_VALUES))
-    return lengths + np.where(escaped, 0, at.bits)
+    coarse = (values >> at.bits) - at.base
+    return model.tables["residual"].code_lengths(coarse, at.table, ESCAPE_BITS) + at.bits
 
 
 def push_correction(stack: AnsStack, correction: Correction | None, model: PhotoModel) -> None:
-    """Push a correction, if there is one, and a bit that says so.
+    """Push a sub-grid's correction, if there is one, and a bit that says so.
 
     Each class's numbers are coded as residuals of mean 0, after their scale.
     """
     if correction is not None:
         for row in reversed(correction.to_rows()):
             index, _ = _cheapest_scale(model, row)
-            push_values(stack, row, _around_zero(index, len(row)), dense_tables(model))
+            push_values(stack, row, _around_zero(index, len(row)), coding_tables(model))
             _push_number(stack, index, _SCALE_CODES)
     _push_number(stack, correction is not None, 2)
 
 
-def pop_correction(stack: AnsStack, model: PhotoModel) -> Correction | None:
-    """The inverse of push_correction."""
-    if not _pop_number(stack, 2):
+def pop_correction(stack: AnsStack, inputs: int, model: PhotoModel) -> Correction | None:
+    """The inverse of push_correction, for pixels that see so many linear inputs."""
+    if not int(stack.pop_uniform(1, 2)[0]):
         return None
-    count = 3 * (model.local.linear_inputs + 4)
-    rows = []
+    count, rows = 3 * (inputs + 4), []
     for _ in range(CLASSES):
-        index = _pop_number(stack, _SCALE_CODES)
-        rows.append(pop_values(stack, _around_zero(index, count), dense_tables(model)))
+        index = min(int(stack.pop_uniform(1, _SCALE_CODES)[0]), RESIDUAL_INDICES - 1)
+        rows.append(pop_values(stack, _around_zero(index, count), coding_tables(model)))
     return Correction.from_rows(np.stack(rows))
 
 
@@ -115,8 +97,4 @@ def _around_zero(index: int | Ints, count: int) -> Placement:
 
 
 def _push_number(stack: AnsStack, number: int, size: int) -> None:
-    stack.push_uniform(np.array([number], np.int32), np.array([size], np.int32))
-
-
-def _pop_number(stack: AnsStack, size: int) -> int:
-    return int(stack.pop_uniform(np.array([size], np.int32))[0])
+    stack.push_uniform(np.array([number], np.int32), size)

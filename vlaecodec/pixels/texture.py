@@ -15,28 +15,26 @@ from numpy.typing import NDArray
 from vlaecodec.bitstream.header import TEXTURE_UNIT
 from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.entropy.scales import RESIDUAL_ENTRIES
-from vlaecodec.entropy.tables import FREQUENCY_BITS, FREQUENCY_SUM
+from vlaecodec.entropy.tables import FREQUENCY_SUM
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.networks.photo.distribution import COLOURS, local_conditions
+from vlaecodec.networks.photo.distribution import DRAW_BITS, DRAWS, MEAN_REACH, TRIM
+from vlaecodec.networks.photo.subgrids import SubGrid
 from vlaecodec.picture.image import Pixels
 from vlaecodec.pixels.coder import from_residual
 from vlaecodec.pixels.kernel import Ints
 from vlaecodec.pixels.noise import noise_at
+from vlaecodec.pixels.passes import Given, Passes, Plane, from_plane, given_of, rows_of
 from vlaecodec.pixels.residual import ResidualGrid
-from vlaecodec.pixels.wavefront import Residuals, run_wavefronts
-
-TRIM = 0.02
-"""Draws leave out this much of each tail: one odd pixel leads to odder ones."""
 
 _TRIM = round(TRIM * FREQUENCY_SUM)
 _KEPT = FREQUENCY_SUM - 2 * _TRIM
 
-BAND_ROWS = 512
-"""Rows drawn in one go; any number gives the same picture."""
+BAND_ROWS = 1024
+"""Rows drawn in one go, beside a margin; any number gives the same picture."""
 
-MEAN_REACH = 3
-"""Texture has no mean over 7 x 7 pixels: of 3 x 3 to 33 x 33 this was nearest to photos."""
+Residual = NDArray[np.int16]
+"""Differences to the mean image, grey levels, [H, W, 3]."""
 
 SCALES = 3
 """Scales on which a strength is judged, each half as fine as the one before."""
@@ -60,66 +58,67 @@ def draw_residual(
     mean: Pixels,
     trunk: Features,
     seed: int,
-    band_rows: int = BAND_ROWS,
     *,
     colours: int = 3,
-) -> Residuals:
-    """One full draw's residual to the mean image, int16 [H, W, 3], colours in coding order.
+    corner: tuple[int, int] = (0, 0),
+    band_rows: int = BAND_ROWS,
+) -> Residual:
+    """One full draw's residual to the mean image, int16 [H, W, 3], without its own local means.
 
-    Less its own local means: see `take_means_off`.
-
-    mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / 8, >= W / 8].
-    band_rows: a multiple of FOLD. colours: 1 for a grey picture, whose channels are all equal.
+    mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / 8, >= W / 8]. colours: 1 for a grey
+    picture, whose channels are all equal. corner: the row and column of the picture, multiples of
+    FOLD, that the first pixel of `mean` is at; what is nearer than `margin_px` to an edge that is
+    none of the picture's is not what is drawn there. band_rows: a multiple of FOLD; any draws the
+    same.
     """
     height, width = mean.shape[:2]
-    drawn = np.empty((height, width, 3), np.int16)
-    context = np.zeros((model.texture.window.height, width, 3), np.int16)
+    margin = margin_px(model)
+    shown = np.empty((height, width, 3), np.int16)
     for top in range(0, height, band_rows):
-        rows = min(band_rows, height - top)
-        given = model.texture.given(mean, trunk, slice(top, top + rows))
-        part = _draw(
-            model,
-            mean[None, top : top + rows],
-            given[None],
-            noise_at(seed, top, rows, width)[None],
-            context[None],
-            colours,
-        )
-        drawn[top : top + rows] = part[0]
-        context = np.concatenate([context, part[0]])[-len(context) :]
-    return take_means_off(drawn)
+        end = min(top + band_rows, height)
+        first, last = max(0, top - margin), min(end + margin, height)
+        given = given_of(model.texture, mean[first:last], trunk[:, first // FOLD :])
+        noise = noise_at(seed, corner[0] + first, corner[1], last - first, width)
+        drawn = _draw(model, given, noise[:, None], colours)
+        band = from_plane(take_means_off(drawn))
+        shown[top:end] = band[top - first : end - first]
+    return shown
 
 
-def take_means_off(drawn: Residuals) -> Residuals:
-    """Draws [H, W, 3] less their means over the squares of side 2 MEAN_REACH + 1 around each pixel.
+def margin_px(model: PhotoModel) -> int:
+    """How far from a pixel its texture depends on anything; a multiple of FOLD."""
+    reach = sum(grid.reach for grid in model.texture.subgrids)
+    return -(-(reach + MEAN_REACH) // FOLD) * FOLD
+
+
+def take_means_off(drawn: Plane) -> Plane:
+    """Draws less their means over the squares of side 2 MEAN_REACH + 1 around each pixel.
 
     Rounded to whole levels; squares end at the picture's borders. A draw's neighbours follow it, so
     draws wander away from the mean image and back over some ten pixels: mottle on a smooth wall.
     What is coarse the latent tells, and texture has no business with.
     """
-    height, width = drawn.shape[:2]
-    counts = [_sum_around(np.ones(side, np.int32)) for side in (height, width)]
-    fine = np.empty_like(drawn)
-    for top in range(0, height, BAND_ROWS):
-        end = min(top + BAND_ROWS, height)
-        first = max(0, top - MEAN_REACH)
-        band = drawn[first : end + MEAN_REACH].astype(np.int32)
-        sums = _sum_around(_sum_around(band).swapaxes(0, 1)).swapaxes(0, 1)[top - first :]
-        area = (counts[0][top:end, None] * counts[1])[..., None]
-        fine[top:end] = drawn[top:end] - (sums[: end - top] + area // 2) // area
-    return fine
+    height, width = drawn.shape[2:]
+    counts = [_sum_around(np.ones(side, np.int16), 0) for side in (height, width)]
+    area = counts[0][:, None] * counts[1]
+    # Sums of 49 numbers within 255 fit int16.
+    sums = _sum_around(_sum_around(drawn, 2), 3)
+    sums += area // 2
+    sums //= area
+    return drawn - sums
 
 
-def _sum_around(values: Ints) -> Ints:
-    """Over MEAN_REACH values to either side along the first axis, as far as there are any."""
+def _sum_around(values: Plane, axis: int) -> Plane:
+    """Over MEAN_REACH values to either side along an axis, as far as there are any."""
+    values = np.moveaxis(values, axis, 0)
     sums = values.copy()
     for away in range(1, min(MEAN_REACH, len(values) - 1) + 1):
         sums[away:] += values[:-away]
         sums[:-away] += values[away:]
-    return sums
+    return np.moveaxis(sums, 0, axis)
 
 
-def blend(mean: Pixels, residual: Residuals, strength_code: int) -> Pixels:
+def blend(mean: Pixels, residual: Residual, strength_code: int) -> Pixels:
     """The mean image with texture: uint8 [H, W, 3]. strength_code: 0..TEXTURE_UNIT."""
     scaled = (residual.astype(np.int32) * strength_code + TEXTURE_UNIT // 2) // TEXTURE_UNIT
     return from_residual(scaled.astype(np.int16), mean)
@@ -151,15 +150,20 @@ def recommend_strength(
         return np.stack([picture[y : y + height, x : x + width] for y, x in corners])
 
     means = patches(mean)
-    given = np.stack(
-        [
-            model.texture.given(picture, trunk[:, y // FOLD :, x // FOLD :][:, :_ROOM, :_ROOM])
-            for picture, (y, x) in zip(means, corners, strict=True)
-        ]
+    trunks = [trunk[:, y // FOLD :, x // FOLD :][:, :_ROOM, :_ROOM] for y, x in corners]
+    parts = [
+        given_of(model.texture, patch, part) for patch, part in zip(means, trunks, strict=True)
+    ]
+    given = Given(
+        np.concatenate([part.mean for part in parts], axis=1),
+        np.concatenate([part.features for part in parts], axis=1),
     )
-    noise = np.stack([noise_at(seed + lane, 0, height, width) for lane in range(len(corners))])
-    draws = _draw(model, means, given, noise, None, colours)
-    drawn = from_residual(np.stack([take_means_off(each) for each in draws]), means)
+    lanes = range(len(corners))
+    noise = np.stack([noise_at(seed + lane, 0, 0, height, width) for lane in lanes], axis=1)
+    fine = take_means_off(_draw(model, given, noise, colours))
+    drawn = np.stack(
+        [from_residual(from_plane(fine[:, lane, None]), means[lane]) for lane in lanes]
+    )
     photo, base, draw = (p.astype(np.float64) for p in (patches(pixels), means, drawn))
     strengths = np.arange(0, TEXTURE_UNIT + 1, TEXTURE_UNIT // 32)
     gaps = np.zeros(len(strengths))
@@ -216,36 +220,34 @@ def _halve(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) / 4
 
 
-def _draw(
-    model: PhotoModel,
-    mean: Pixels,
-    given: NDArray[np.int16],
-    noise: NDArray[np.uint32],
-    above: Residuals | None,
-    colours: int,
-) -> Residuals:
-    """Draw lanes side by side: all [L, H, W, ...]."""
-    lanes = len(mean)
-    means = mean.reshape(lanes, -1, 3)[..., COLOURS].astype(np.int32)
-    noise = noise.reshape(lanes, -1, 3)
-    grid, edges = ResidualGrid(), _edges(model)
+def _draw(model: PhotoModel, given: Given, noise: NDArray[np.uint32], colours: int) -> Plane:
+    """Draw lanes side by side. noise: [3, lanes, H, W]. Returns residuals likewise."""
+    grid, entries = ResidualGrid(), _entries(model)
 
-    def choose(number: int, pixels: slice, *outputs: Ints) -> Ints:
+    def choose(colour: int, subgrid: SubGrid, rows: slice, *outputs: Ints) -> Ints:
         at = grid.place(*outputs)
-        random = noise[:, pixels, number].ravel()
-        quantile = _TRIM + ((random >> 8).astype(np.int64) * _KEPT >> FREQUENCY_BITS)
-        key = at.table.astype(np.int64) * FREQUENCY_SUM + quantile
-        entry = np.searchsorted(edges, key, side="right") - at.table * RESIDUAL_ENTRIES
-        coarse = at.base + np.minimum(entry, RESIDUAL_ENTRIES - 2) - RESIDUAL_ENTRIES // 2
-        low = random.astype(np.int32) & (np.left_shift(1, at.bits) - 1)
-        expected = means[:, pixels, number].ravel()
-        return np.clip(expected + np.left_shift(coarse, at.bits) + low, 0, 255) - expected
+        random = rows_of(noise[colour], subgrid, rows).ravel()
+        symbols = entries.take(at.table * DRAWS + (random >> (32 - DRAW_BITS)).astype(np.int32))
+        values = np.left_shift(at.base + symbols, at.bits)
+        values += random.astype(np.int32) & (np.left_shift(1, at.bits) - 1)
+        expected = rows_of(given.mean[colour], subgrid, rows).ravel()
+        return np.clip(expected + values, 0, 255) - expected
 
-    conditions = local_conditions(drawing=True)
-    return run_wavefronts(model.texture, given, conditions, choose, above, colours)
+    passes = Passes(model.texture, given)
+    passes.run(choose, whole=False, colours=colours)
+    return passes.residual
 
 
 @lru_cache(maxsize=4)
-def _edges(model: PhotoModel) -> NDArray[np.int64]:
-    """Where each table's entries end, all tables in one row: table t begins at t * 2**24."""
-    return np.cumsum(model.tables["residual"].frequencies, dtype=np.int64)
+def _entries(model: PhotoModel) -> NDArray[np.int32]:
+    """What each table draws for each of DRAWS numbers: the symbols at evenly spread quantiles.
+
+    All tables in one row: number n of table t at t * DRAWS + n.
+    """
+    tables = model.tables["residual"]
+    quantiles = _TRIM + (np.arange(DRAWS, dtype=np.int64) * _KEPT + _KEPT // 2 >> DRAW_BITS)
+    ends = np.cumsum(tables.frequencies.reshape(len(tables), -1), axis=1, dtype=np.int64)
+    found = np.stack([np.searchsorted(row, quantiles, side="right") for row in ends])
+    # The last entry stands for what is outside the table.
+    found = np.minimum(found, RESIDUAL_ENTRIES - 2) + tables.lows[:, None]
+    return found.astype(np.int32).ravel()

@@ -99,7 +99,7 @@ def draw_bitmaps(model: SmallModel, z: Latents, texture_code: int, seed: int) ->
         votes = draw_bitmaps(model, every, TEXTURE_UNIT, 0).reshape(len(z), VOTES, *_size(model))
         return (votes.sum(1) > VOTES // 2).astype(np.uint8)
     height, width = _size(model)
-    noise = np.stack([noise_at(seed + lane, 0, height, width)[..., 0] for lane in range(len(z))])
+    noise = np.stack([noise_at(seed + lane, 0, 0, height, width)[0] for lane in range(len(z))])
     noise = (noise.reshape(len(z), -1) >> np.uint32(8)).astype(np.int64)
     # The first entry of each table is how often a pixel is black.
     black = model.tables["logit"].frequencies[::2].astype(np.int64)

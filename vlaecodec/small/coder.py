@@ -23,9 +23,9 @@ from vlaecodec.frozen.colour import ColourDecoder
 from vlaecodec.frozen.layers import Floats
 from vlaecodec.frozen.small import BinaryDecoder, shown
 from vlaecodec.networks.common.formats import CODE_SCALE_INDEX, LATENT
-from vlaecodec.pixels.wavefront import wavefronts
 from vlaecodec.small.colour_pixels import ColourPixels
 from vlaecodec.small.model import LEVELS, SmallModel, level_step
+from vlaecodec.small.wavefront import wavefronts
 
 Bitmaps = NDArray[np.uint8]
 """Black and white images as 0 and 1, uint8 [N, H, W]."""

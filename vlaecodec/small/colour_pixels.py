@@ -25,7 +25,7 @@ from vlaecodec.frozen.colour import ColourDecoder, Ints
 from vlaecodec.frozen.layers import Floats
 from vlaecodec.networks.small.sample_units import COLOURS
 from vlaecodec.pixels.noise import noise_at
-from vlaecodec.pixels.wavefront import wavefronts
+from vlaecodec.small.wavefront import wavefronts
 
 Images = NDArray[np.uint8]
 """Samples, uint8 [N, H, W, 3]."""
@@ -78,9 +78,9 @@ class ColourPixels:
         texture_code: the temperature, 1..TEXTURE_UNIT: how wide logistics are, of their width.
         """
         count, height, width = self.features.shape[:3]
-        noise = np.stack([noise_at(seed + lane, 0, height, width) for lane in range(count)])
+        noise = np.stack([noise_at(seed + lane, 0, 0, height, width) for lane in range(count)])
         levels = (noise >> np.uint32(32 - FREQUENCY_BITS)).astype(np.int64)
-        levels = levels.reshape(count, -1, COLOURS)
+        levels = np.moveaxis(levels.reshape(count, COLOURS, -1), 1, -1)
         narrower = round(MIXTURE_SCALE_UNITS * float(np.log2(texture_code / TEXTURE_UNIT)))
 
         def choose(number: int, pixels: slice, outputs: Ints) -> NDArray[np.integer]:

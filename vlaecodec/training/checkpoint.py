@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn, optim
@@ -65,7 +66,7 @@ def load_weights(path: Path, model: nn.Module, prefix: str = "average") -> None:
 
 
 def load_optimizer(path: Path, model: nn.Module, optimizer: optim.Adam) -> None:
-    """Load the optimiser's moments."""
+    """Load the optimiser's moments, in the memory order of the parameters."""
     with safe_open(path, "pt") as file:
         known = set(file.keys())
         for name, parameter in model.named_parameters():
@@ -73,6 +74,9 @@ def load_optimizer(path: Path, model: nn.Module, optimizer: optim.Adam) -> None:
             for key in ("step", "exp_avg", "exp_avg_sq"):
                 if f"adam.{key}.{name}" in known:
                     value = file.get_tensor(f"adam.{key}.{name}")
-                    state[key] = value if key == "step" else value.to(parameter.device)
+                    # Of the weights' own memory order: the fused optimiser goes by that alone.
+                    state[key] = (
+                        value if key == "step" else torch.empty_like(parameter).copy_(value)
+                    )
             if state:
                 optimizer.state[parameter] = state

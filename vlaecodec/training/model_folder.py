@@ -47,6 +47,42 @@ def write_model_folder(
     return digest
 
 
+def replace_weights(
+    folder: Path, weights: bytes, architecture: str, progress: Progress, notes: str
+) -> str:
+    """Give an exported model other weights. Its index row, card and progress follow; returns
+    SHA-256.
+
+    architecture: as the card shows it. notes: a paragraph that the card's account of the training
+    ends with.
+    """
+    index = json.loads((folder.parent / "index.json").read_text())
+    row = index["models"][folder.name]
+    card = (folder / "MODEL_CARD.md").read_text()
+
+    def new_card(digest: str) -> str:
+        lines = card.splitlines()
+        for number, line in enumerate(lines):
+            if line.startswith("| weights |"):
+                lines[number] = f"| weights | SHA-256 `{digest}`, {len(weights) / 1e6:.1f} MB |"
+            if line.startswith("| fingerprint in files |"):
+                lines[number] = f"| fingerprint in files | `{digest[:8]}` |"
+            if line.startswith("| architecture |"):
+                lines[number] = f"| architecture | {architecture} |"
+            if line.startswith("The exported weights are a Polyak average."):
+                lines[number] = f"{notes}\n\n{line}"
+        return "\n".join(lines) + "\n"
+
+    return write_model_folder(
+        folder,
+        weights,
+        new_card,
+        progress,
+        row["summary"],
+        tuned_for=row.get("tuned_for"),
+    )
+
+
 def read_progress_of(folder: Path) -> Progress:
     """How far the training of an exported model had come."""
     return Progress(**json.loads((folder / PROGRESS_NAME).read_text()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 PASSES = 4
@@ -18,13 +18,29 @@ LAMBDA_MIN = 0.0005
 LAMBDA_MAX = 0.25
 """Bits per pixel per squared grey level, at quality 1 and at quality 100."""
 
+_CAUSAL_SIZES = {"window_width", "window_height", "colour_channels"}
+
+
+@dataclass(frozen=True)
+class LocalSizes:
+    """Of one local decoder: of the networks that all its sub-grids have."""
+
+    neighbours: int
+    """How many pixels each pixel sees, at most."""
+    features: int
+    """Of a pixel, from the global decoder's trunk."""
+    channels: int
+    layers: int
+    """Hidden layers after the first."""
+    colour_channels: int
+
 
 @dataclass(frozen=True)
 class Architecture:
     """Channel counts and depths. Everything else about the networks follows from these.
 
     The image is folded to 1/8, most work happens at 1/8 and 1/16, the latent y lives at 1/16 and
-    the top latent h at 1/64. The local decoder (window_*, local_*, colour_*) works on pixels.
+    the top latent h at 1/64. Two local decoders (local_*, texture_*) work on pixels.
     """
 
     eighth_channels: int
@@ -37,19 +53,41 @@ class Architecture:
     decoder_sixteenth_blocks: int
     decoder_eighth_blocks: int
     prior_blocks: int
-    window_width: int
-    window_height: int
-    local_features: int
-    local_channels: int
-    local_layers: int
-    colour_channels: int
+    local_neighbours: int = 20
+    local_features: int = 12
+    local_channels: int = 128
+    local_layers: int = 2
+    local_colour_channels: int = 48
+    texture_neighbours: int = 20
+    texture_features: int = 12
+    texture_channels: int = 128
+    texture_layers: int = 2
+    texture_colour_channels: int = 48
     encoder_taps: int = 1
     """Along each side, of the analysis network's first layer."""
     lowest_rate_stretch: float = 1.0
     """How many times lower than LAMBDA_MIN lambda is at quality 1; see rate_weight."""
 
+    @property
+    def local(self) -> LocalSizes:
+        """Of the local decoder that codes exact pixels."""
+        return self._sizes("local")
+
+    @property
+    def texture(self) -> LocalSizes:
+        """Of the one that draws texture."""
+        return self._sizes("texture")
+
+    def _sizes(self, name: str) -> LocalSizes:
+        return LocalSizes(**{f.name: getattr(self, f"{name}_{f.name}") for f in fields(LocalSizes)})
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, sizes: dict[str, Any]) -> Architecture:
+        """The inverse of to_dict; sizes of the causal window that models once had are left out."""
+        return cls(**{name: size for name, size in sizes.items() if name not in _CAUSAL_SIZES})
 
 
 ARCHITECTURES = {
@@ -65,12 +103,6 @@ ARCHITECTURES = {
         decoder_sixteenth_blocks=2,
         decoder_eighth_blocks=4,
         prior_blocks=2,
-        window_width=5,
-        window_height=2,
-        local_features=12,
-        local_channels=128,
-        local_layers=2,
-        colour_channels=48,
     ),
     # "small" grown where it costs decoders little: about 28 kMAC per pixel for encoding, 26 for
     # decoding. The encoder sees across the edges of its blocks.
@@ -85,12 +117,6 @@ ARCHITECTURES = {
         decoder_sixteenth_blocks=3,
         decoder_eighth_blocks=5,
         prior_blocks=4,
-        window_width=5,
-        window_height=2,
-        local_features=12,
-        local_channels=128,
-        local_layers=2,
-        colour_channels=48,
         encoder_taps=3,
         lowest_rate_stretch=12.0,
     ),

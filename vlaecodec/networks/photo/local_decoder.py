@@ -1,21 +1,26 @@
-"""The local decoder: p(x | z), a PixelCNN with a small causal window, exactly.
+"""The local decoder: p(x | z), a PixelCNN that follows sub-grids instead of rows, exactly.
 
-It sees a few decoded pixels, as residuals x - mean and by how much their means differ from the
-pixel's own, and features of the global decoder's trunk; everything else about a picture must come
-through the latent. That split of information is the idea of the Variational Lossy Autoencoder
-(arXiv 1611.02731, section 3.1). One masked window followed by 1x1 layers needs no cache between
-pixels, so a wavefront of pixels is computed at once.
+A pixel sees some decoded pixels on all sides, as residuals x - mean and by how much their means
+differ from the pixel's own, and features of the global decoder's trunk; everything else about a
+picture must come through the latent. That split of information is the idea of the Variational Lossy
+Autoencoder (arXiv 1611.02731, section 3.1). No pixel of a sub-grid sees another of it, so p(x | z)
+is a product of ten factors, each one small network on all its pixels at once, where raster order
+takes thousands.
 
-There are two of them. One codes exact pixels: without the differences of means its window would
-know no pixel's value, and the rounding of four means would drown what colours have in common, which
-cost a fifth of an exact file. One draws texture, and does without: a draw that follows its
-neighbours' values drifts away from the mean image.
+There are two of them. One codes exact pixels. One draws texture, and does not see how means differ:
+a draw that follows its neighbours' values drifts away from the mean image.
 
 Colours are autoregressive in the order COLOURS: green, then red given green, then blue given both.
 Each sample's distribution is a mixture of two logistics with one mean (see tables.residual_tables).
+
+Whatever is multiplied is a whole number of at most eight significant bits: residuals and contrasts
+are grey levels within +-255, hidden units 0..255.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,147 +29,216 @@ from torch.nn import functional as F
 from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.entropy.scales import SCALE_UNITS, TAIL_UNITS
 from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear
-from vlaecodec.networks.common.formats import POSITIVE, SIGNED
-from vlaecodec.networks.common.gather import gather_windows
-from vlaecodec.networks.common.window import Window
-from vlaecodec.networks.photo.architecture import Architecture
+from vlaecodec.networks.common.formats import SIGNED
+from vlaecodec.networks.photo.architecture import Architecture, LocalSizes
 from vlaecodec.networks.photo.distribution import (
     CLASS_BOUNDS,
     CLASSES,
-    CONDITIONS,
     DISTRIBUTION,
+    GREY,
+    HIDDEN,
     MIDDLE_GREY,
-    RESIDUAL_UNITS,
 )
+from vlaecodec.networks.photo.subgrids import SubGrid, subgrids
 
 _INITIAL_SCALE = 20.0
 _INITIAL_TAIL = 2.0
 _RESIDUAL_GAIN = 4.0
+_CONDITION_GAIN = 0.25
+
+
+class _Whole(torch.autograd.Function):
+    """Round to whole numbers and clamp; the gradient is the clamp's."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, low: int, high: int) -> Tensor:
+        context.save_for_backward(x)
+        context.limits = low, high
+        return torch.round(x).clamp_(low, high)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = context.saved_tensors
+        passed: Tensor = torch.ops.aten.hardtanh_backward(gradients[0], x, *context.limits)
+        return passed, None, None
+
+
+class WholeLinear(ExactLinear):
+    """An exact linear layer whose training rounds its outputs to the whole numbers they will be."""
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        if self.quantised:
+            return super().forward(*parts)
+        x = self._sum(parts, *self._training_parameters())
+        return _Whole.apply(x, self.target.low, self.target.high)
+
+
+class Entrance(nn.Module):
+    """What a sub-grid has of its own: from what its pixels see to hidden units and predictions."""
+
+    def __init__(self, sizes: LocalSizes, neighbours: int, *, drawing: bool) -> None:
+        super().__init__()
+        self.linear = (3 if drawing else 6) * neighbours + 3
+        others = sizes.features + (0 if drawing else 1)
+        self.enter = WholeLinear((self.linear, others), sizes.channels, GREY, HIDDEN)
+        # Linear predictors of each colour for each class, so that the rest need only correct them.
+        self.predict = nn.ModuleList(
+            ExactLinear((self.linear, known), 1 if drawing else CLASSES, GREY, DISTRIBUTION)
+            for known in range(3)
+        )
+        with torch.no_grad():
+            self.enter.weight[:, : self.linear].mul_(_RESIDUAL_GAIN)
+            if not drawing:
+                self.enter.weight[:, -1].mul_(_CONDITION_GAIN)
+            for number, layer in enumerate(self.predict):
+                layer.weight.zero_()  # type: ignore[operator]
+                if neighbours:  # the mean of the four nearest
+                    layer.weight[:, number:12:3] = 0.25  # type: ignore[operator]
+
+    def predictions(self, seen: Tensor, own: Tensor) -> Tensor:
+        """The linear predictions of each colour and class, DISTRIBUTION [..., 3, classes]."""
+        # Training's autocast would round weights to 8 bits: as much as smooth colours vary.
+        with torch.autocast(seen.device.type, enabled=False):
+            seen, own = seen.float(), own.float()
+            layers = [layer for layer in self.predict if isinstance(layer, ExactLinear)]
+            if layers[0].quantised:
+                rows = [layer(seen, own[..., :n]) for n, layer in enumerate(layers)]
+                return torch.stack(rows, dim=-2)
+            # One product for all three.
+            weight = torch.cat(
+                [F.pad(layer.weight.flatten(1), (0, 2 - n)) for n, layer in enumerate(layers)]
+            )
+            bias = torch.cat([layer.bias for layer in layers]) * DISTRIBUTION.scale
+            gain = DISTRIBUTION.scale / GREY.scale
+            both = F.linear(torch.cat([seen, own], -1), weight * gain, bias)
+            return DISTRIBUTION.clamp(both).unflatten(-1, (3, -1))
 
 
 class ColourHead(nn.Module):
     """One colour's distribution, given the hidden units and the colours before it."""
 
-    def __init__(self, width: int, merged: int, known: int) -> None:
+    def __init__(self, sizes: LocalSizes, known: int) -> None:
         super().__init__()
-        self.merge = ExactLinear((width, known), merged, SIGNED, POSITIVE)
-        self.leave = ExactLinear((merged, known), 3, SIGNED, DISTRIBUTION)
+        width, merged = sizes.channels, sizes.colour_channels
+        self.merge = WholeLinear((width, known), merged, GREY, HIDDEN)
+        self.leave = ExactLinear((merged, known), 3, GREY, DISTRIBUTION)
         with torch.no_grad():
+            self.merge.weight.mul_(2**0.5)
             self.merge.weight[:, width:].mul_(_RESIDUAL_GAIN)
             self.leave.weight.mul_(0.1)
             self.leave.bias[1] = _INITIAL_SCALE * SCALE_UNITS / DISTRIBUTION.scale
             self.leave.bias[2] = _INITIAL_TAIL * TAIL_UNITS / DISTRIBUTION.scale
 
-    def forward(self, hidden: Tensor, known: Tensor) -> Tensor:
-        """Both SIGNED [..., channels]; returns DISTRIBUTION [..., 3]."""
-        return self.leave(self.merge(hidden, known), known)
+    def forward(self, hidden: Tensor, predictions: Tensor, known: Tensor) -> Tensor:
+        """Mean (not clamped), scale and tail in DISTRIBUTION units, [..., 3].
+
+        hidden: HIDDEN [..., width]. predictions: DISTRIBUTION [..., classes]. known: the pixel's
+        own residuals of the colours before, GREY [..., known].
+        """
+        outputs = self.leave(self.merge(hidden, known), known)
+        mean, scale, tail = outputs.float().unbind(-1)
+        limits = torch.tensor(CLASS_BOUNDS[: predictions.shape[-1] - 1], device=scale.device)
+        classes = (scale.detach()[..., None] >= limits).sum(-1)
+        predicted = predictions.gather(-1, classes[..., None])[..., 0]
+        return torch.stack((mean + predicted, scale, tail), dim=-1)
 
 
 class LocalDecoder(nn.Module):
-    """p(x | z). Trained as it stands; frozen, it runs as the matrices of local_kernel."""
+    """p(x | z), sub-grid by sub-grid. Files are coded with frozen.local, by pixels.kernel."""
 
     def __init__(self, arch: Architecture, *, drawing: bool = False) -> None:
         super().__init__()
         self.drawing, self.classes = drawing, 1 if drawing else CLASSES
-        self.window = Window(arch.window_width, arch.window_height)
-        window_inputs, width = 3 * self.window.size, arch.local_channels
-        contrast_inputs = 0 if drawing else window_inputs + 3
-        self.project = ExactConv2d(
-            arch.eighth_channels, arch.local_features * FOLD**2, SIGNED, SIGNED
+        sizes = arch.texture if drawing else arch.local
+        self.subgrids = subgrids(sizes.neighbours)
+        self.project = ExactConv2d(arch.eighth_channels, sizes.features * FOLD**2, SIGNED, GREY)
+        self.entrances = nn.ModuleList(
+            Entrance(sizes, len(grid.neighbours), drawing=drawing) for grid in self.subgrids
         )
-        self.enter = ExactLinear(
-            (window_inputs, contrast_inputs, arch.local_features, CONDITIONS),
-            width,
-            SIGNED,
-            POSITIVE,
-        )
+        width = sizes.channels
         self.hidden = nn.ModuleList(
-            ExactLinear((width,), width, POSITIVE, POSITIVE) for _ in range(arch.local_layers)
+            WholeLinear((width,), width, HIDDEN, HIDDEN) for _ in range(sizes.layers)
         )
-        # Linear predictors of each colour for each class, so that the rest need only correct them.
-        self.predict = ExactLinear(
-            (window_inputs, contrast_inputs), 3 * self.classes, SIGNED, DISTRIBUTION
-        )
-        self.heads = nn.ModuleList(
-            ColourHead(width, arch.colour_channels, known) for known in range(3)
-        )
+        self.heads = nn.ModuleList(ColourHead(sizes, known) for known in range(3))
         with torch.no_grad():
-            self.enter.weight[:, :window_inputs].mul_(_RESIDUAL_GAIN)
-            self.predict.weight.mul_(0.1)
             for layer in self.hidden:
                 layer.weight.mul_(2**0.5)  # type: ignore[operator]
-
-    @property
-    def linear_inputs(self) -> int:
-        """How many inputs linear predictors have: windows and contrasts."""
-        return sum(self.predict.in_channels)
+        self.reach = max(grid.reach for grid in self.subgrids)
+        """Pixels; how far a neighbour can be."""
 
     def features(self, trunk: Tensor) -> Tensor:
-        """SIGNED features of every pixel, [B, 8H, 8W, local_features], from the global decoder's.
+        """GREY features of every pixel, [B, 8H, 8W, local_features].
 
         trunk: SIGNED [B, eighth_channels, H, W], what GlobalDecoder.features returns.
         """
-        return F.pixel_shuffle(self.project(trunk), FOLD).permute(0, 2, 3, 1)
+        x = self.project(trunk)
+        if not self.project.quantised:
+            x = _Whole.apply(x, GREY.low, GREY.high)
+        return F.pixel_shuffle(x, FOLD).permute(0, 2, 3, 1)
 
-    def contrasts(self, mean: Tensor) -> Tensor:
-        """What windows show of the mean image, SIGNED [B, H, W, 3 * (window.size + 1)].
+    def pad(self, residual: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+        """Both [B, H, W, 3], with a border of `reach`: zeros, and the nearest mean."""
+        reach = self.reach
+        residual = F.pad(residual, (0, 0, reach, reach, reach, reach))
+        lines = torch.arange(-reach, mean.shape[1] + reach).clamp(0, mean.shape[1] - 1)
+        columns = torch.arange(-reach, mean.shape[2] + reach).clamp(0, mean.shape[2] - 1)
+        return residual, mean[:, lines][:, :, columns]
 
-        The means in each pixel's window less the pixel's own, and that less MIDDLE_GREY; beyond the
-        borders the nearest mean counts. When drawing: nothing, [B, H, W, 0].
+    def gather(self, grid: SubGrid, residual: Tensor, mean: Tensor, own: Tensor) -> Tensor:
+        """What a sub-grid's pixels see: GREY [B, rows, columns, channels].
 
-        mean: [B, H, W, 3], whole grey levels, by COLOURS.
+        Of each neighbour three residuals; then unless drawing of each three differences of its mean
+        to the pixel's own; then that less MIDDLE_GREY. residual, mean: bordered as `pad` does. own:
+        the mean at the sub-grid's pixels.
         """
-        if self.drawing:
-            return mean[..., :0]
-        around = gather_windows(self.window, mean, repeat_border=True)
-        around = around - mean.repeat(1, 1, 1, self.window.size)
-        return torch.cat([around, mean - MIDDLE_GREY], dim=3) * RESIDUAL_UNITS
+        rows, columns = own.shape[1:3]
 
-    def begin(
-        self, window: Tensor, contrasts: Tensor, features: Tensor, conditions: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """What all colours of a pixel share: hidden units, and linear predictions of the means.
+        def at(picture: Tensor, dy: int, dx: int) -> Tensor:
+            top, left = self.reach + grid.row + dy, self.reach + grid.column + dx
+            return picture[
+                :,
+                top : top + (rows - 1) * grid.step + 1 : grid.step,
+                left : left + (columns - 1) * grid.step + 1 : grid.step,
+            ]
 
-        All are SIGNED [..., channels]: what Window.gather finds in residuals times RESIDUAL_UNITS,
-        contrasts, features, and CONDITIONS constants. Predictions are DISTRIBUTION, class by class:
-        [..., 3 * classes].
-        """
-        hidden = self.enter(window, contrasts, features, conditions)
-        for layer in self.hidden:
-            hidden = layer(hidden)
-        # Training's autocast would round weights to 8 bits: as much as smooth colours vary.
-        with torch.autocast(window.device.type, enabled=False):
-            return hidden, self.predict(window.float(), contrasts.float())
-
-    def colour(
-        self, number: int, hidden: Tensor, predictions: Tensor, known: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, scale and tail of a pixel's colour: whole-number DISTRIBUTION units, [...] each.
-
-        The mean is not clamped: it is the sum of two numbers of that format. known: SIGNED
-        [..., number], the pixel's own residuals of the colours before it.
-        """
-        mean, scale, tail = self.heads[number](hidden, known).unbind(-1)
-        bounds = CLASS_BOUNDS[: self.classes - 1]
-        limits = torch.tensor(bounds, dtype=scale.dtype, device=scale.device)
-        column = 3 * (scale.detach()[..., None] >= limits).sum(-1) + number
-        return mean + predictions.gather(-1, column[..., None])[..., 0], scale, tail
+        parts = [at(residual, *place) for place in grid.neighbours]
+        if not self.drawing:
+            parts += [at(mean, *place) for place in grid.neighbours]
+        seen = torch.cat([*parts, own], dim=3)
+        if not self.drawing:
+            contrasts = seen[..., 3 * len(grid.neighbours) : -3]
+            contrasts -= own.repeat(1, 1, 1, len(grid.neighbours))
+        seen[..., -3:] -= MIDDLE_GREY
+        return seen
 
     def forward(
-        self,
-        window: Tensor,
-        contrasts: Tensor,
-        features: Tensor,
-        conditions: Tensor,
-        known: Tensor,
-    ) -> Tensor:
-        """The distributions of any number of pixels, their contexts given (teacher forcing).
+        self, trunk: Tensor, mean: Tensor, context: Tensor, target: Tensor, condition: Tensor
+    ) -> Iterator[tuple[SubGrid, Tensor]]:
+        """The distributions of all pixels, their contexts given (teacher forcing), by sub-grid.
 
-        known: SIGNED [..., 2]; the rest as in `begin`. Returns [..., 3 colours, 3 outputs].
+        trunk: SIGNED. mean, context: whole grey levels by COLOURS, bordered as `pad` does, [B, H +
+        2 reach, W + 2 reach, 3]; context is what neighbours show. target: the pixels' own
+        residuals, [B, H, W, 3]. condition: GREY [B]. Yields each sub-grid with [B, rows, columns, 3
+        colours, 3 outputs].
         """
-        hidden, predictions = self.begin(window, contrasts, features, conditions)
-        outputs = [
-            torch.stack(self.colour(number, hidden, predictions, known[..., :number]), dim=-1)
-            for number in range(3)
-        ]
-        return torch.stack(outputs, dim=-2)
+        features = self.features(trunk)
+        kind, reach = features.dtype, self.reach
+        mean, context = mean.to(kind), context.to(kind)
+        inner = mean[:, reach:-reach, reach:-reach]
+        for grid, entrance in zip(self.subgrids, self.entrances, strict=True):
+            seen = self.gather(grid, context, mean, inner[(slice(None), *grid.places)])
+            others = features[(slice(None), *grid.places)]
+            if not self.drawing:
+                one = condition.to(kind)[:, None, None, None].expand(*others.shape[:3], 1)
+                others = torch.cat([others, one], dim=3)
+            own = target[(slice(None), *grid.places)][..., :2].to(kind)
+            assert isinstance(entrance, Entrance)
+            hidden = entrance.enter(seen, others)
+            for layer in self.hidden:
+                hidden = layer(hidden)
+            predictions = entrance.predictions(seen, own)
+            outputs = [
+                head(hidden, predictions[..., number, :], own[..., :number])
+                for number, head in enumerate(self.heads)
+            ]
+            yield grid, torch.stack(outputs, dim=-2)

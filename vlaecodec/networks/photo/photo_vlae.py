@@ -15,8 +15,8 @@ from vlaecodec.networks.photo.prior import AnchorPrior, PassPrior, TopPosterior
 from vlaecodec.networks.photo.synthesis import GlobalDecoder
 
 
-class PhotoVLAE(nn.Module):
-    """Analysis, q(h | y1), p(y1 | h), p(y2 | y1), quantisation steps, global and local decoders."""
+class GlobalNetworks(nn.Module):
+    """Analysis, q(h | y1), p(y1 | h), p(y2 | y1), quantisation steps and the global decoder."""
 
     def __init__(self, arch: Architecture) -> None:
         super().__init__()
@@ -27,5 +27,12 @@ class PhotoVLAE(nn.Module):
         self.anchor_prior = AnchorPrior(arch)
         self.pass_priors = nn.ModuleList(PassPrior(arch, k) for k in range(1, PASSES))
         self.decoder = GlobalDecoder(arch)
+
+
+class PhotoVLAE(GlobalNetworks):
+    """All of a model: also the local decoders, which are trained when the rest is."""
+
+    def __init__(self, arch: Architecture) -> None:
+        super().__init__(arch)
         self.local = LocalDecoder(arch)
         self.texture = LocalDecoder(arch, drawing=True)

@@ -14,7 +14,7 @@ from vlaecodec.networks.common.fixed_point import ste_round
 from vlaecodec.networks.common.formats import LATENT, SCALE_INDEX, TOP, TOP_SCALE_INDEX
 from vlaecodec.networks.common.quality import KNOTS
 from vlaecodec.networks.photo.architecture import LAMBDA_MAX, LAMBDA_MIN, PASSES
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.prior import gather_pass, scatter_pass
 
 STRETCH_END = 1 / (KNOTS - 1)
@@ -58,7 +58,7 @@ def round_latents(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def code_latent(
-    model: PhotoVLAE, y: Tensor, quality: Tensor, rounding: Rounding, *, quantised: bool
+    model: GlobalNetworks, y: Tensor, quality: Tensor, rounding: Rounding, *, quantised: bool
 ) -> CodedLatent:
     """Quantise y [B, C, rows, columns], in units of value, at quality positions [B] in [0, 1].
 
@@ -97,7 +97,7 @@ def code_latent(
 
 
 def _draw_top(
-    model: PhotoVLAE, anchor: Tensor, quality: Tensor, *, quantised: bool
+    model: GlobalNetworks, anchor: Tensor, quality: Tensor, *, quantised: bool
 ) -> tuple[Tensor, Tensor]:
     """h ~ q(h | y1), and its net cost in bits [B]."""
     mean, scale_index = model.posterior(anchor, quality)

@@ -55,6 +55,11 @@ _LIKENESSES = {PSNR: ("PSNR", "psnr_db", "dB"), LOOKS: ("looks", "ms_ssim_db", "
 """For each tuning the measure's name, what the learning curve calls it, and its unit."""
 
 
+def show_sizes(architecture: Architecture) -> str:
+    """All sizes in a row."""
+    return ", ".join(f"{k} {v}" for k, v in architecture.to_dict().items())
+
+
 def model_card(
     name: str,
     summary: str,
@@ -88,7 +93,7 @@ def model_card(
         sha256=sha256,
         fingerprint=sha256[:8],
         size_mb=size_bytes / 1e6,
-        architecture=", ".join(f"{k} {v}" for k, v in architecture.to_dict().items()),
+        architecture=show_sizes(architecture),
         steps=progress.steps,
         gigapixels=progress.pixels / 1e9,
         hours=progress.seconds / 3600,

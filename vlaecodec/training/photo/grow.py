@@ -18,7 +18,7 @@ from vlaecodec.frozen.tensors import read_tensors
 from vlaecodec.model.float_weights import dequantise_weights
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.networks.photo.architecture import Architecture
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 
 MAY_GROW = {
     "encoder_eighth_blocks",
@@ -33,7 +33,7 @@ MAY_GROW = {
 
 
 @torch.no_grad()
-def grow_model(folder: Path, architecture: Architecture, larger: PhotoVLAE) -> None:
+def grow_model(folder: Path, architecture: Architecture, larger: GlobalNetworks) -> None:
     """Give `larger` the function of the exported model in `folder`, of the given architecture.
 
     Raises ValueError if the larger one is not that architecture, grown.
@@ -42,7 +42,7 @@ def grow_model(folder: Path, architecture: Architecture, larger: PhotoVLAE) -> N
     for name, size in before.items():
         if after[name] != size and (name not in MAY_GROW or after[name] < size):
             raise ValueError(f"cannot grow {name} from {size} to {after[name]}")
-    smaller = PhotoVLAE(architecture)
+    smaller = GlobalNetworks(architecture)
     dequantise_weights(smaller, read_tensors((folder / WEIGHTS_NAME).read_bytes()))
     trained = smaller.state_dict()
     grown = {}

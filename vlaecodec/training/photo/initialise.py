@@ -21,7 +21,7 @@ from vlaecodec.networks.common.blocks import ResidualBlock
 from vlaecodec.networks.common.fixed_point import ExactConv2d
 from vlaecodec.networks.common.quality import KNOTS
 from vlaecodec.networks.photo.analysis import FloatBlock
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.prior import AnchorPrior, PassPrior
 from vlaecodec.networks.photo.rate_distortion import rate_weight
 from vlaecodec.training.photo.data import Photo
@@ -32,7 +32,7 @@ _HEADROOM = 1.6
 
 
 @torch.no_grad()
-def initialise_as_transform(model: PhotoVLAE, photos: list[Photo], seed: int) -> None:
+def initialise_as_transform(model: GlobalNetworks, photos: list[Photo], seed: int) -> None:
     """Set the linear layers of `model` from the statistics of `photos`."""
     arch = model.arch
     blocks = _sample_blocks(photos, LATENT_FACTOR, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -19,10 +20,10 @@ from vlaecodec.entropy.scales import (
     residual_scale,
     tail_logit,
 )
-from vlaecodec.networks.common.formats import SIGNED
-from vlaecodec.networks.common.gather import gather_windows
-from vlaecodec.networks.photo.distribution import COLOURS, RESIDUAL_UNITS, STEP_CONDITIONS
+from vlaecodec.networks.photo.distribution import STEP_CONDITIONS
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
+from vlaecodec.networks.photo.subgrids import SubGrid
+from vlaecodec.training.photo.latent_cache import Crops
 
 CORRUPTION_GREY = 10.0
 """Contexts for drawing are corrupted with Gaussian noise of a deviation up to this."""
@@ -32,95 +33,68 @@ OUTLIERS = 0.03
 
 OUTLIER_GREY = 40.0
 
-NEAR_LOSSLESS = 0.4
+NEAR_LOSSLESS = 0.25
 """Part of the exact contexts that are near-lossless."""
 
 
 @dataclass
 class Contexts:
-    """What the local decoder is trained on: residuals in grey levels, colours in coding order."""
+    """What a local decoder is trained on: residuals in grey levels, colours in coding order.
 
-    context: Tensor
-    """What windows are taken from, float [B, H, W, 3]."""
+    All are bordered as the crops are: [B, H + 2 border, W + 2 border, 3].
+    """
+
+    shown: Tensor
+    """What neighbours show; 0 outside the photo."""
     target: Tensor
-    """What is to be coded, on the grid of `step`, float [B, H, W, 3]."""
+    """What is to be coded, on the grid of `step`."""
     step: Tensor
     """Grey levels from one codable residual to the next, float [B, 1, 1, 1]."""
-    conditions: Tensor
-    """The constant inputs, SIGNED [B, CONDITIONS]."""
+    condition: Tensor
+    """How coarse that is, GREY [B]."""
 
 
-def _conditions(robust: Tensor, max_error: Tensor) -> Tensor:
-    """The constant inputs of each image, SIGNED [B, CONDITIONS]; see local_conditions."""
-    steps = torch.tensor(STEP_CONDITIONS, device=robust.device)[max_error.long()]
-    return torch.stack([robust * SIGNED.scale, steps.float()], dim=1)
-
-
-def exact_contexts(residual: Tensor, near_lossless: float = NEAR_LOSSLESS) -> Contexts:
+def exact_contexts(crops: Crops, near_lossless: float = NEAR_LOSSLESS) -> Contexts:
     """Contexts as lossless or, so often, near-lossless coding has them: the pixels themselves."""
+    residual = crops.pixels - crops.mean
     batch, device = len(residual), residual.device
     max_error = torch.floor(torch.rand(batch, device=device) ** 2 * (MAX_ERROR + 1))
     max_error = max_error * (torch.rand(batch, device=device) < near_lossless)
     step = (2 * max_error + 1)[:, None, None, None]
-    target = (torch.floor(residual / step + 0.5) * step).clamp(-255, 255)
-    return Contexts(target, target, step, _conditions(torch.zeros_like(max_error), max_error))
+    target = torch.floor(residual / step + 0.5) * step
+    shown = ((crops.mean + target).clamp(0, 255) - crops.mean) * crops.inside
+    conditions = torch.tensor(STEP_CONDITIONS, device=device)
+    return Contexts(shown, target, step, conditions[max_error.long()].float())
 
 
-def drawing_contexts(residual: Tensor, corruption: float = 1.0) -> Contexts:
+def drawing_contexts(crops: Crops, corruption: float = 1.0) -> Contexts:
     """Corrupted contexts; `corruption`, 0 to 1, is how much at most.
 
     A drawing decoder sees its own draws, unlike any photo; without corrupted contexts in training
     one odd pixel makes the next odder and the texture explodes.
     """
-    one = torch.ones(len(residual), device=residual.device)
-    step = one[:, None, None, None]
+    residual = crops.pixels - crops.mean
+    step = torch.ones_like(residual[:, :1, :1, :1])
     level = corruption * CORRUPTION_GREY * torch.rand_like(step) ** 1.5
     outlier = torch.rand_like(residual[..., :1]) < corruption * OUTLIERS * torch.rand_like(step)
     noise = torch.randn_like(residual) * torch.where(outlier, OUTLIER_GREY, level)
-    context = (residual + torch.floor(noise + 0.5)).clamp(-255, 255)
-    return Contexts(context, residual, step, _conditions(one, 0 * one))
-
-
-def split_image(image: Tensor, mean_image: Tensor) -> tuple[Tensor, Tensor]:
-    """The residual to the mean image, and that in whole grey levels: [B, H, W, 3] by COLOURS.
-
-    Both inputs are float [B, 3, H, W] in grey levels.
-    """
-    whole = torch.floor(mean_image.detach().float() + 0.5).clamp(0, 255)
-    residual, mean = (x.permute(0, 2, 3, 1)[..., COLOURS] for x in (image - whole, whole))
-    return residual, mean
+    shown = (residual + torch.floor(noise + 0.5)).clamp(-255, 255) * crops.inside
+    return Contexts(shown, residual, step, torch.zeros_like(step[:, 0, 0, 0]))
 
 
 def local_bits(
-    local: LocalDecoder,
-    trunk: Tensor,
-    mean: Tensor,
-    contexts: Contexts,
-    sample: int | None = None,
-) -> Tensor:
-    """Bits of each pixel's three targets, float [B, pixels].
+    local: LocalDecoder, crops: Crops, contexts: Contexts
+) -> Iterator[tuple[SubGrid, Tensor]]:
+    """Bits of each sample, sub-grid by sub-grid: float [B, rows, columns, 3 colours].
 
-    trunk: SIGNED. mean: whole grey levels [B, H, W, 3] by COLOURS. `sample`: how many pixels to
-    draw at random from each image, by default all.
+    The crops' border is the decoder's reach.
     """
-
-    def rows(x: Tensor) -> Tensor:
-        """[B, pixels, channels] of the pixels that count."""
-        x = x.flatten(1, 2)
-        return x if places is None else x[:, places]
-
-    pixels = contexts.target[0, ..., 0].numel()
-    places = None if sample is None else torch.randperm(pixels, device=trunk.device)[:sample]
-    features = rows(local.features(trunk))
-    # One type for all that is joined: residuals times a power of two are exact even in bfloat16.
-    context = (contexts.context * RESIDUAL_UNITS).to(features.dtype)
-    contrasts = rows(local.contrasts(mean.to(features.dtype)))
-    target = rows(contexts.target)
-    known = (target[..., :2] * RESIDUAL_UNITS).to(features.dtype)
-    conditions = contexts.conditions.to(features.dtype)[:, None].expand(-1, target.shape[1], -1)
-    windows = rows(gather_windows(local.window, context))
-    outputs = local(windows, contrasts, features, conditions, known).float()
-    return residual_bits(outputs, target, contexts.step[:, :, 0]).sum(-1)
+    inner = slice(local.reach, -local.reach)
+    target = contexts.target[:, inner, inner]
+    outputs = local(crops.trunk, crops.mean, contexts.shown, target, contexts.condition)
+    for grid, predicted in outputs:
+        coded = target[(slice(None), *grid.places)]
+        yield grid, residual_bits(predicted.float(), coded, contexts.step)
 
 
 def residual_bits(outputs: Tensor, residual: Tensor, step: Tensor) -> Tensor:

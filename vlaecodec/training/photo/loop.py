@@ -7,9 +7,7 @@ import math
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +16,7 @@ from vlaecodec.networks.common.fixed_point import set_quantised
 from vlaecodec.networks.common.ms_ssim import ms_ssim_loss
 from vlaecodec.networks.common.ssimulacra2 import ssimulacra2_error
 from vlaecodec.networks.photo.architecture import ARCHITECTURES, Architecture
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.rate_distortion import round_latents
 from vlaecodec.training.checkpoint import (
     Progress,
@@ -32,24 +30,9 @@ from vlaecodec.training.photo.data import Crops, Photo, center_crops, read_photo
 from vlaecodec.training.photo.device_crops import DeviceCrops
 from vlaecodec.training.photo.export import import_model
 from vlaecodec.training.photo.initialise import initialise_as_transform
-from vlaecodec.training.photo.local_loss import (
-    drawing_contexts,
-    exact_contexts,
-    local_bits,
-    split_image,
-)
 from vlaecodec.training.photo.loss import Losses, Weights, forward_losses, objective, seam_error
 from vlaecodec.training.photo.report import Report
 from vlaecodec.training.photo.synthetic import draw_pictures
-
-CONTEXTS = {"local": exact_contexts, "texture": drawing_contexts}
-"""The local decoders, and what each is trained on."""
-
-PIXEL_MEASURES = {"local": "pixel_bpp", "texture": "texture_bpp"}
-"""What the learning curve calls their bits."""
-
-PARTS = ("global", *CONTEXTS)
-"""What can be frozen; "global" is all but the local decoders."""
 
 VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 DRAWN_PICTURES = 200
@@ -74,18 +57,10 @@ class TrainingConfig(RunConfig):
     seam_weight: float = 0.0
     crops_on_device: bool = False
     rescale_part: float = 0.0
-    local_weight: float = 0.03
-    local_rate_gain: float = 4.0
-    local_sample: int = 8192
-    freeze: tuple[str, ...] = ()
     synthetic: float = 0.0
     validation_minutes: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.batch < len(self.local_decoders):
-            raise ValueError(f"a batch of {self.batch} leaves a local decoder without a crop")
-        if set(self.freeze) >= set(PARTS):
-            raise ValueError("everything is frozen")
         if self.crops_on_device and self.synthetic:
             raise ValueError("drawings are made on the CPU: not with crops on the device")
 
@@ -99,11 +74,6 @@ class TrainingConfig(RunConfig):
             self.seam_weight,
             self.architecture.lowest_rate_stretch,
         )
-
-    @property
-    def local_decoders(self) -> list[str]:
-        """Those that are trained."""
-        return [name for name in CONTEXTS if name not in self.freeze]
 
 
 def train(config: TrainingConfig) -> Progress:
@@ -158,8 +128,8 @@ def _crops(
 
 def _save(
     config: TrainingConfig,
-    model: PhotoVLAE,
-    average: PhotoVLAE,
+    model: GlobalNetworks,
+    average: GlobalNetworks,
     optimizer: torch.optim.Adam,
     progress: Progress,
 ) -> None:
@@ -169,18 +139,18 @@ def _save(
 
 def _start(
     config: TrainingConfig, photos: list[Photo], device: torch.device
-) -> tuple[PhotoVLAE, PhotoVLAE, torch.optim.Adam, Progress]:
+) -> tuple[GlobalNetworks, GlobalNetworks, torch.optim.Adam, Progress]:
     """The model in the checkpoint, else the exported one to start from, else a fresh one."""
     resume = config.checkpoint.exists()
     torch.manual_seed(config.seed)
     if resume:
         sizes, progress = read_progress(config.checkpoint)
-        architecture = Architecture(**sizes)
+        architecture = Architecture.from_dict(sizes)
         if architecture != config.architecture:
             raise ValueError(f"{config.checkpoint} is of another architecture")
     else:
         architecture, progress = config.architecture, Progress()
-    model = PhotoVLAE(architecture)
+    model = GlobalNetworks(architecture)
     if not resume and config.start_from is not None:
         progress = import_model(config.start_from, model)
     elif not resume:
@@ -189,42 +159,19 @@ def _start(
     if resume:
         load_weights(config.checkpoint, model, "model")
         load_weights(config.checkpoint, average, "average")
-    # What is frozen is what was last exported; else the average would drift to the latest step.
-    trained = {n: p for n, p in model.state_dict().items() if part_of(n) not in config.freeze}
-    model.load_state_dict(average.state_dict() | trained)
     for module in (model, average):
         module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average.requires_grad_(False)
     set_quantised(model, config.quantised)
     set_quantised(average, config.quantised)
-    optimizer = torch.optim.Adam(_groups(config, model), betas=(0.9, 0.99), fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99), fused=True)
     if resume:
         load_optimizer(config.checkpoint, model, optimizer)
     return model, average, optimizer, progress
 
 
-def part_of(name: str) -> str:
-    """The one of PARTS that a parameter belongs to."""
-    module = name.partition(".")[0]
-    return module if module in CONTEXTS else "global"
-
-
-def _groups(config: TrainingConfig, model: PhotoVLAE) -> list[dict[str, Any]]:
-    """What is trained, and at which multiple of the learning rate.
-
-    Each part's likelihood has another scale: its gradient is clipped by itself.
-    """
-    groups = []
-    for part in PARTS:
-        if part not in config.freeze:
-            parameters = [p for name, p in model.named_parameters() if part_of(name) == part]
-            gain = 1.0 if part == "global" else config.local_rate_gain
-            groups.append({"params": parameters, "gain": gain})
-    return groups
-
-
 def _step(
-    model: PhotoVLAE,
+    model: GlobalNetworks,
     optimizer: torch.optim.Adam,
     crops: Tensor,
     config: TrainingConfig,
@@ -233,48 +180,24 @@ def _step(
 ) -> tuple[Losses, Tensor]:
     """One step on uint8 crops [B, 3, H, W]; left out if a gradient is not finite."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group["gain"]
+        group["lr"] = rate
     image = _to_network(crops, device)
     quality = _stratified(len(crops), device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
-        with torch.set_grad_enabled("global" not in config.freeze):
-            losses, mean_image, trunk = forward_losses(
-                model, image, quality, quantised=config.quantised
-            )
-            if config.ms_ssim_part:
-                losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)
-            if config.ssimulacra2_part:
-                losses.ssimulacra2_error = ssimulacra2_error(mean_image, image)
-            if config.seam_weight:
-                losses.seam_error = seam_error(mean_image, image)
-            loss = objective(losses, quality, config.weights)
-        losses.pixel_bpp = _pixel_bits(model, config, image, mean_image, trunk)
-        for pixel_bpp in losses.pixel_bpp.values():
-            loss = loss + config.local_weight / len(losses.pixel_bpp) * pixel_bpp
+        losses, mean_image = forward_losses(model, image, quality, quantised=config.quantised)
+        if config.ms_ssim_part:
+            losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)
+        if config.ssimulacra2_part:
+            losses.ssimulacra2_error = ssimulacra2_error(mean_image, image)
+        if config.seam_weight:
+            losses.seam_error = seam_error(mean_image, image)
+        loss = objective(losses, quality, config.weights)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norms = [
-        torch.nn.utils.clip_grad_norm_(group["params"], GRADIENT_LIMIT)
-        for group in optimizer.param_groups
-    ]
-    if all(torch.isfinite(norm) for norm in norms):
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_LIMIT)
+    if torch.isfinite(norm):
         optimizer.step()
     return losses, loss
-
-
-def _pixel_bits(
-    model: PhotoVLAE, config: TrainingConfig, image: Tensor, mean_image: Tensor, trunk: Tensor
-) -> dict[str, Tensor]:
-    """Mean bits per pixel of each local decoder that is trained, on its share of the crops."""
-    residual, mean = split_image(image, mean_image)
-    bits = {}
-    for first, name in enumerate(config.local_decoders):
-        share = slice(first, None, len(config.local_decoders))
-        contexts = CONTEXTS[name](residual[share])
-        local = getattr(model, name)
-        sample = config.local_sample
-        bits[name] = local_bits(local, trunk[share], mean[share], contexts, sample).mean()
-    return bits
 
 
 def _to_network(image: Tensor, device: torch.device) -> Tensor:
@@ -288,7 +211,7 @@ def _stratified(batch: int, device: torch.device) -> Tensor:
 
 @torch.no_grad()
 def _validate(
-    model: PhotoVLAE,
+    model: GlobalNetworks,
     photos: Tensor,
     config: TrainingConfig,
     device: torch.device,
@@ -300,24 +223,15 @@ def _validate(
     Rates are those of rounded latents, as files hold them.
     """
     row: dict[str, float] = {"pixels": progress.pixels, "seconds": round(progress.seconds)}
-    clean = {
-        "local": partial(exact_contexts, near_lossless=0),
-        "texture": partial(drawing_contexts, corruption=0),
-    }
     total = 0.0
     for position in VALIDATION_POSITIONS:
         found: dict[str, list[Tensor]] = defaultdict(list)
         for image in photos.split(8):
             quality = torch.full((len(image),), position, device=device)
             image = _to_network(image, device)
-            losses, mean_image, trunk = forward_losses(
+            losses, mean_image = forward_losses(
                 model, image, quality, round_latents, quantised=config.quantised
             )
-            residual, mean = split_image(image, mean_image)
-            for name in config.local_decoders:
-                contexts = clean[name](residual)
-                bits = local_bits(getattr(model, name), trunk, mean, contexts)
-                found[PIXEL_MEASURES[name]].append(bits.mean(1))
             found["bpp"].append(losses.rate_bpp)
             found["psnr_db"].append(_psnr_db(losses))
             losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)

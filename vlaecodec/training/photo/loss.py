@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from vlaecodec.networks.common.formats import PIXEL_UNITS
 from vlaecodec.networks.common.ms_ssim import MS_SSIM_GAIN
 from vlaecodec.networks.common.ssimulacra2 import SSIMULACRA2_GAIN
 from vlaecodec.networks.photo.architecture import LAMBDA_MAX
-from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.rate_distortion import (
     Rounding,
     add_noise,
@@ -32,7 +32,7 @@ COARSE_PX = 8
 
 @dataclass
 class Losses:
-    """Per-image terms, each float [B] but for the last."""
+    """Per-image terms, each float [B]."""
 
     latent_bpp: Tensor
     top_bpp: Tensor
@@ -45,8 +45,6 @@ class Losses:
     """Likewise."""
     seam_error: Tensor | None = None
     """See `seam_error`, likewise."""
-    pixel_bpp: dict[str, Tensor] = field(default_factory=dict)
-    """Of the pixels given the latents, the mean of each local decoder's crops: scalars."""
 
     @property
     def rate_bpp(self) -> Tensor:
@@ -54,23 +52,21 @@ class Losses:
 
 
 def forward_losses(
-    model: PhotoVLAE,
+    model: GlobalNetworks,
     image: Tensor,
     quality: Tensor,
     rounding: Rounding = add_noise,
     *,
     quantised: bool,
-) -> tuple[Losses, Tensor, Tensor]:
+) -> tuple[Losses, Tensor]:
     """One pass over a batch. image: float [B, 3, H, W] in 0..255; quality: [B] in [0, 1].
 
-    Returns the losses, the mean image, and the decoder's trunk, SIGNED, that the local decoder
-    takes its features from.
+    Returns the losses and the mean image.
     """
     pixels = image.shape[-1] * image.shape[-2]
     y = model.analysis(image, quality)
     coded = code_latent(model, y, quality, rounding, quantised=quantised)
-    trunk = model.decoder.features(coded.known, quality)
-    mean_image = model.decoder.mean_image(trunk) / PIXEL_UNITS
+    mean_image = model.decoder(coded.known, quality) / PIXEL_UNITS
     error = mean_image - image
     losses = Losses(
         latent_bpp=coded.latent_bits / pixels,
@@ -78,7 +74,7 @@ def forward_losses(
         mse=error.square().mean((1, 2, 3)),
         coarse_mse=F.avg_pool2d(error, COARSE_PX).square().mean((1, 2, 3)),
     )
-    return losses, mean_image, trunk
+    return losses, mean_image
 
 
 def seam_error(decoded: Tensor, original: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class Report:
         """Count one step in."""
         psnr = 10 * torch.log10(255**2 / losses.mse.detach())
         row = [loss, losses.rate_bpp.mean(), losses.top_bpp.mean(), psnr.mean()]
-        values = [float(v.detach()) for v in (*row, *losses.pixel_bpp.values())]
+        values = [float(v.detach()) for v in row]
         self.sums = (
             [a + b for a, b in zip(self.sums, values, strict=True)] if self.count else values
         )
@@ -56,14 +56,10 @@ class Report:
         now = time.monotonic()
         self.bar.update(self.task, completed=now - self.begin)
         if now - self.last >= self.every_seconds:
-            mean_loss, bpp, top_bpp, psnr_db, *pixel_bpps = (s / self.count for s in self.sums)
-            of_pixels = "  ".join(
-                f"{name} {pixel_bpp:.3f} bpp"
-                for name, pixel_bpp in zip(losses.pixel_bpp, pixel_bpps, strict=True)
-            )
+            mean_loss, bpp, top_bpp, psnr_db = (s / self.count for s in self.sums)
             self.console.print(
                 f"step {progress.steps}  loss {mean_loss:.4f}  bpp {bpp:.4f} (top {top_bpp:.4f})  "
-                f"psnr {psnr_db:.2f} dB  {of_pixels}  "
+                f"psnr {psnr_db:.2f} dB  "
                 f"{self.count / (now - self.last):.2f} steps/s  lr {rate:.1e}",
                 highlight=False,
                 soft_wrap=True,

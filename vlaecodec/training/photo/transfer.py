@@ -1,0 +1,65 @@
+"""A local decoder from one model to another: what it reads of the trunk is fitted, the rest kept.
+
+Trunks of one origin tell the same of a photo in other numbers. So the layer that reads them is
+fitted by least squares to say of the new trunk what it said of the old one, and little is left to
+train.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vlaecodec.frozen.tensors import read_tensors
+from vlaecodec.model.float_weights import dequantise_layers
+from vlaecodec.model.frozen import WEIGHTS_NAME
+from vlaecodec.networks.common.formats import SIGNED
+from vlaecodec.networks.photo.local_decoder import LocalDecoder
+from vlaecodec.training.photo.latent_cache import LatentCache
+
+_RIDGE = 1e-3
+
+
+def take_decoder(local: LocalDecoder, name: str, folder: Path) -> None:
+    """Give a local decoder, "local" or "texture", the weights of an exported model's.
+
+    Raises ValueError if they are of other sizes.
+    """
+    stored = read_tensors((folder / WEIGHTS_NAME).read_bytes()).within(name)
+    try:
+        local.load_state_dict(dequantise_layers(local, stored))
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(f"{folder} has another {name} decoder: {error}") from error
+
+
+@torch.no_grad()
+def fit_features(local: LocalDecoder, before: LatentCache, after: LatentCache) -> None:
+    """Make `local` read of a new trunk what it reads of the one that it was trained on.
+
+    before, after: the same photos, in order, by the old model and by the new one, which may have
+    more of them. Raises ValueError if they are others.
+    """
+    sizes = [[row[:2] for row in cache.photos] for cache in (before, after)]
+    if sizes[0] != sizes[1][: len(sizes[0])]:
+        raise ValueError("the caches are of other photos")
+    channels = local.project.weight.shape[1]
+    normal = torch.zeros(channels + 1, channels + 1, dtype=torch.float64)
+    mixed = torch.zeros(channels + 1, len(local.project.weight), dtype=torch.float64)
+    for number in range(len(before.photos)):
+        old, new = (_rows(cache.trunk(number)) for cache in (before, after))
+        told = F.linear(old, local.project.weight.flatten(1), local.project.bias)
+        regressors = F.pad(new, (0, 1), value=1.0)
+        normal += (regressors.T @ regressors).double()
+        mixed += (regressors.T @ told).double()
+    normal += _RIDGE * normal.diagonal().mean() * torch.eye(channels + 1, dtype=torch.float64)
+    solution = torch.linalg.solve(normal, mixed).float()
+    local.project.weight.copy_(solution[:-1].T[:, :, None, None])
+    local.project.bias.copy_(solution[-1])
+
+
+def _rows(trunk: Tensor) -> Tensor:
+    """Values of a trunk, one row for each of its places."""
+    return trunk.flatten(1).T / SIGNED.scale
