@@ -40,7 +40,7 @@ def decode(
     default what the file recommends. seed: draws another texture than the file's.
     preview: decode only the lossy base layer of a lossless file.
     region: only this part, left, top, width, height: the same pixels as in the whole picture. Takes
-    the tiles that it touches and their neighbours' latents; with texture all rows from the top.
+    the tiles that it touches and their neighbours' latents; with texture 72 pixels around it too.
     keep_going: a damaged tile shows the colours around it, without texture, and a damaged alpha
     channel or EXIF is left out, with a LossWarning; where exact pixels alone are damaged, the lossy
     picture shows.
