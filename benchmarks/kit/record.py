@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,6 @@ from typing import Any
 import click
 import torch
 from PIL import features
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from vlaecodec.bitstream.header import VERSION
 from vlaecodec.model.registry import find_model
@@ -26,7 +22,6 @@ from vlaecodec.model.registry import find_model
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("numpy", "torch", "pillow", "constriction")
-TABLE_COLUMNS = 160
 
 
 def describe_run(*packages: str) -> dict[str, Any]:
@@ -99,13 +94,3 @@ def write_text(output: Path, text: str) -> None:
     temporary = output.with_name(output.name + ".tmp")
     temporary.write_text(text)
     temporary.replace(output)
-
-
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """A Markdown table on standard output, numbers to the right."""
-    table = Table(box=box.MARKDOWN)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=TABLE_COLUMNS, highlight=False).print(table)

@@ -12,9 +12,10 @@ from typing import Any
 import click
 import torch
 
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.kit.tables import read_record
 from benchmarks.paper.likelihood import read_pairs
+from benchmarks.paper.tables import ablation_table
 from vlaecodec.networks.small.preset import PRESETS, SMALLER, Preset
 from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.small.model import SmallModel, read_small_model
@@ -219,22 +220,7 @@ def main(
             results[preset][name] = row
         record = {**run, "seed": seed, "results": results}
         write_record(output, record | {"importance": {"images": images, "samples": samples}})
-    print_table(
-        ("data", "model", "-ELBO", "KL", "NLL", "parameters", "seconds"),
-        [
-            [
-                preset,
-                name,
-                f"{row['negative_elbo_nats']:.2f}",
-                f"{row['kl_nats']:.2f}",
-                f"{row['nll_nats']:.2f}",
-                f"{row['parameters']:,}",
-                f"{row['training_seconds']:.0f}",
-            ]
-            for preset, rows in results.items()
-            for name, row in rows.items()
-        ],
-    )
+    ablation_table(record).print()
 
 
 if __name__ == "__main__":

@@ -16,8 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.paper.likelihood import read_pairs
+from benchmarks.paper.tables import (
+    PAPER_FACTORISED_BITS,
+    PAPER_KL_BITS,
+    chain_table,
+    payload_table,
+)
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.entropy.ans import ESCAPE_BITS, AnsStack
 from vlaecodec.entropy.scales import FRACTIONS
@@ -44,10 +50,6 @@ from vlaecodec.training.small.likelihood import measure_bounds
 
 GROUP = 100
 """Images coded side by side, once the stack holds enough for all their latents."""
-
-PAPER_KL_BITS = 19.2
-PAPER_FACTORISED_BITS = 37.3
-"""arXiv 1611.02731, section 4.1: the KL of a VLAE and of a VAE with a factorised decoder."""
 
 
 def to_images(test: Tensor) -> Images:
@@ -191,47 +193,11 @@ def main(pairs: dict[str, Path], output: Path | None, images: int, payload_image
             "rounded": measure_payloads(model, some),
             "dithered": measure_dithered(model, some),
         }
-    report(results)
     paper = {"kl_bits": PAPER_KL_BITS, "factorised_bits": PAPER_FACTORISED_BITS}
-    write_record(output, {**describe_run(), "paper": paper, "results": results})
-
-
-def report(results: dict[str, dict[str, Any]]) -> None:
-    """Print the chains, then the payloads."""
-    columns = ("chain", "images", "bits/dim", "start, bits", "net bits/dim", "ELBO", "net over, %")
-    print_table(
-        columns,
-        [
-            [
-                name,
-                f"{row['chain']['images']}",
-                f"{row['chain']['bits_per_dimension']:.4f}",
-                f"{row['chain']['start_bits']}",
-                f"{row['chain']['net_bits_per_dimension']:.4f}",
-                f"{row['chain']['elbo_bits_per_dimension']:.4f}",
-                f"{row['chain']['over_elbo_percent']:.2f}",
-            ]
-            for name, row in results.items()
-        ],
-    )
-    for name, row in results.items():
-        print_table(
-            (f"{name}, one image: bits", "step", "latent", "pixels given it"),
-            [
-                [
-                    "as a KL (no file)",
-                    "",
-                    f"{row['kl_bits']:.1f}",
-                    f"{row['reconstruction_bits']:.1f}",
-                ]
-            ]
-            + [
-                [kind, f"{p['step']}", f"{p['latent_bits']:.1f}", f"{p['pixel_bits']:.1f}"]
-                for kind in ("rounded", "dithered")
-                for p in row[kind]
-            ],
-        )
-    click.echo("every image was restored exactly")
+    record = {**describe_run(), "paper": paper, "results": results}
+    chain_table(record).print()
+    payload_table(record).print()
+    write_record(output, record)
 
 
 if __name__ == "__main__":

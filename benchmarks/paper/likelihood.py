@@ -12,7 +12,8 @@ from typing import Any
 import click
 import torch
 
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.record import check_output, describe_run, write_record
+from benchmarks.paper.tables import likelihood_table
 from vlaecodec.cli.progress import progress_bar
 from vlaecodec.model.registry import find_model
 from vlaecodec.training.small.datasets import STATIC_SEED, read_dataset
@@ -110,23 +111,9 @@ def main(
     """Evaluate the installed MODELs, whole numbers as files need them, on their DATA sets."""
     check_output(output)
     results = {name: measure(name, path, draws, images, samples) for name, path in pairs.items()}
-    columns = ("model", "-ELBO", "KL", "NLL", "+- (s.e. of the gain)", "paper", "comparable")
-    print_table(
-        columns,
-        [
-            [
-                name,
-                f"{row['negative_elbo_nats']:.2f}",
-                f"{row['kl_nats']:.2f}",
-                f"{row['nll_nats']:.2f}",
-                f"{row['importance_gain_se_nats']:.2f}",
-                f"{row['paper_nll_nats']:.2f}",
-                row["comparable"],
-            ]
-            for name, row in results.items()
-        ],
-    )
-    write_record(output, {**describe_run(), "static_seed": STATIC_SEED, "results": results})
+    record = {**describe_run(), "static_seed": STATIC_SEED, "results": results}
+    likelihood_table(record).print()
+    write_record(output, record)
 
 
 if __name__ == "__main__":

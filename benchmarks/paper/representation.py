@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.paper.ablations import read_windows
 from benchmarks.paper.likelihood import read_pairs
+from benchmarks.paper.tables import representation_table
 from vlaecodec.model.registry import find_model
 from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.small.coder import invert_latents, posterior_means
@@ -141,21 +142,9 @@ def main(pairs: dict[str, Path], output: Path | None, images: int, work: Path | 
     """Classify the test images of DATA by the latents of the installed MODELs."""
     check_output(output)
     results = {name: measure_all(name, path, images, work) for name, path in pairs.items()}
-    print_table(
-        ("model", "from", "features", "linear probe, %", f"{NEIGHBOURS} neighbours, %"),
-        [
-            [
-                name,
-                kind,
-                f"{row['features']}",
-                f"{100 * row['linear_probe']:.2f}",
-                f"{100 * row['neighbours']:.2f}",
-            ]
-            for name, result in results.items()
-            for kind, row in result["accuracy"].items()
-        ],
-    )
-    write_record(output, {**describe_run(), "neighbours": NEIGHBOURS, "results": results})
+    record = {**describe_run(), "neighbours": NEIGHBOURS, "results": results}
+    representation_table(record).print()
+    write_record(output, record)
 
 
 if __name__ == "__main__":

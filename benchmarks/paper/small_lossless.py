@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.paper.likelihood import read_pairs
+from benchmarks.paper.tables import small_lossless_table
 from benchmarks.photo.lossless import Coder, pillow
 from vlaecodec.analysis.codecs import list_rivals
 from vlaecodec.training.small.datasets import read_dataset
@@ -74,14 +75,9 @@ def main(pairs: dict[str, Path], output: Path | None) -> None:
         test = read_dataset(name, path).test.permute(0, 2, 3, 1).squeeze(-1).contiguous().numpy()
         rows = {codec: measure(coder, test) for codec, coder in coders().items()}
         results[name] = {"images": len(test), "bits_per_dimension": rows}
-        print_table(
-            (name, "one by one", "one sheet"),
-            [
-                [codec, f"{row['one_by_one']:.3f}", f"{row['one_sheet']:.3f}"]
-                for codec, row in rows.items()
-            ],
-        )
-    write_record(output, {**describe_run("pillow-jxl-plugin"), "results": results})
+    record = {**describe_run("pillow-jxl-plugin"), "results": results}
+    small_lossless_table(record).print()
+    write_record(output, record)
 
 
 if __name__ == "__main__":

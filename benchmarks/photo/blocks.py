@@ -13,7 +13,8 @@ import numpy as np
 
 import vlaecodec
 from benchmarks.kit.pictures import open_pictures
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.record import check_output, describe_run, write_record
+from benchmarks.kit.tables import lay_out
 from vlaecodec.metrics.blocks import block_step_ratio
 from vlaecodec.model.registry import TUNES, Tune, find_model
 
@@ -45,11 +46,9 @@ def main(images: tuple[Path, ...], quality: float, output: Path | None) -> None:
     pictures = open_pictures(images)
     record: dict[str, Any] = {**describe_run(), "quality": quality}
     record |= {tune: measure_blocks(pictures, quality, tune) for tune in TUNES}
-    rows = [
-        [tune, record[tune]["model"], *(f"{value:.3f}" for value in record[tune]["mean"].values())]
-        for tune in TUNES
-    ]
-    print_table(["tune", "model", *(f"{px} px" for px in BLOCKS_PX)], rows)
+    rows: dict[str, Any] = {tune: record[tune] | record[tune]["mean"] for tune in TUNES}
+    steps = {f"{px} px": f"{{step_ratio_{px}px:.3f}}" for px in BLOCKS_PX}
+    lay_out("", "tune", rows, {"model": "{model}", **steps}).print()
     write_record(output, record)
 
 

@@ -26,7 +26,8 @@ from torch.utils.data import DataLoader, Dataset
 
 import vlaecodec
 from benchmarks.kit.pictures import open_picture, parse_size
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.record import check_output, describe_run, write_record
+from benchmarks.kit.tables import lay_out
 from benchmarks.kit.timing import timed
 from benchmarks.photo.speed import resize
 from vlaecodec.codec.decode import decode_pixels
@@ -114,8 +115,9 @@ def main(
         {"way": way, "quiet_s": quiet[way], "busy_s": busy[way], "ratio": busy[way] / quiet[way]}
         for way in ways
     ]
-    cells = [[r["way"], *(f"{r[k]:.3f}" for k in ("quiet_s", "busy_s", "ratio"))] for r in rows]
-    print_table(("decoding", "quiet, s a file", f"beside {loops} loops, s", "ratio"), cells)
+    beside = f"beside {loops} loops, s"
+    cells = {"quiet, s a file": "{quiet_s:.3f}", beside: "{busy_s:.3f}", "ratio": "{ratio:.3f}"}
+    lay_out("", "decoding", {row["way"]: row for row in rows}, cells).print()
     settings = {"size": size, "files": files, "loops": loops, "runs": runs}
     cores = {"usable_cores": count_cores(), "load_before": os.getloadavg()[0]}
     write_record(output, {**run, **settings, **cores, "rows": rows})

@@ -8,16 +8,18 @@ exact, and the best PSNR that AVIF, WebP and JPEG reach in at most these bytes, 
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import click
 import numpy as np
 from PIL import Image
 
 import vlaecodec
+from benchmarks.kit.progress import each
+from benchmarks.kit.record import check_output, describe_run, write_record
+from benchmarks.kit.tables import Table
 from benchmarks.photo.drawn_pictures import PICTURES
 from vlaecodec.analysis.codecs import Rival, largest_within, list_rivals
 from vlaecodec.codec.decode import decode_pixels
@@ -65,40 +67,34 @@ def _best_psnr(rival: Rival, image: Image.Image, size_bytes: int) -> float | Non
     return psnr_db(np.asarray(image), np.asarray(rival.decode(data)))
 
 
-def table(rows: list[Row]) -> str:
-    """Markdown."""
+def drawings_table(rows: list[Row]) -> Table:
+    """A row for each picture and quality."""
     names = list(rows[0].rivals_psnr_db)
-    lines = [f"| picture | -q | bytes | coding | dB | {' | '.join(names)} | ahead |"]
-    lines.append("|---" * (6 + len(names)) + "|")
+    cells = []
     for row in rows:
         theirs = [_shown(v, "none so small") for v in row.rivals_psnr_db.values()]
-        cells = [row.picture, f"{row.quality:g}", str(row.size_bytes), row.coding]
-        cells += [_shown(row.psnr_db, "exact"), *theirs, f"{row.lead_db:+.1f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        ours = [row.picture, f"{row.quality:g}", str(row.size_bytes), row.coding]
+        cells.append([*ours, _shown(row.psnr_db, "exact"), *theirs, f"{row.lead_db:+.1f}"])
+    return Table("", ["picture", "-q", "bytes", "coding", "dB", *names, "ahead"], cells)
 
 
 def _shown(value: float | None, otherwise: str) -> str:
     return otherwise if value is None else f"{value:.1f}"
 
 
-def main() -> None:
-    """Measure, print the table, store the rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--picture", choices=PICTURES, action="append", help="default: all")
-    parser.add_argument("--quality", type=float, action="append", help="default: 10 to 90")
-    parser.add_argument("--output", type=Path, help="JSON")
-    options = parser.parse_args()
+@click.command()
+@click.option("--picture", "pictures", multiple=True, type=click.Choice(list(PICTURES)))
+@click.option("--quality", "qualities", multiple=True, type=float)
+@click.option("--output", type=click.Path(path_type=Path), help="Write all figures as JSON.")
+def main(pictures: tuple[str, ...], qualities: tuple[float, ...], output: Path | None) -> None:
+    """Measure all drawings at qualities from 10 to 90, or those that are asked for."""
+    check_output(output)
     installed = list_rivals()
     rivals = [installed[name] for name in RIVALS if installed[name].library is not None]
-    rows = []
-    for name in options.picture or PICTURES:
-        for quality in options.quality or QUALITIES:
-            rows.append(measure(name, quality, rivals))
-            print(table(rows[-1:]).splitlines()[-1], flush=True)
-    print(table(rows))
-    if options.output is not None:
-        options.output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    work = [(name, quality) for name in pictures or PICTURES for quality in qualities or QUALITIES]
+    rows = [measure(name, quality, rivals) for name, quality in each("drawings", work)]
+    drawings_table(rows).print()
+    write_record(output, {**describe_run(), "rows": [asdict(row) for row in rows]})
 
 
 if __name__ == "__main__":

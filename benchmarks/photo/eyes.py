@@ -23,9 +23,9 @@ from PIL import Image
 
 import vlaecodec
 from benchmarks.kit.pictures import open_pictures
+from benchmarks.kit.progress import each
 from benchmarks.photo.texture import encode_near, find_crops, rate_bpp
 from vlaecodec.analysis.codecs import largest_within, list_rivals
-from vlaecodec.cli.progress import progress_bar
 
 MEAN, TEXTURED, AVIF = "vlaecodec", "vlaecodec, texture", "AVIF"
 VERSIONS = (MEAN, TEXTURED, AVIF)
@@ -144,11 +144,8 @@ def main(
         raise click.UsageError("a comparison needs two versions")
     pictures = open_pictures(images)
     trials: list[Trial] = []
-    with progress_bar("eyes", quiet=False) as progress:
-        for done, (name, image) in enumerate(pictures.items(), 1):
-            trials += make_trials(name, image, target_bpp, crop_px, versions)
-            if progress is not None:
-                progress(done / len(pictures))
+    for name, image in each("eyes", list(pictures.items())):
+        trials += make_trials(name, image, target_bpp, crop_px, versions)
     if not trials:
         raise click.ClickException("no two versions differ; nothing to judge")
     output.write_text(render_page(trials, target_bpp))

@@ -17,10 +17,11 @@ from PIL import Image
 
 import vlaecodec
 from benchmarks.kit.pictures import open_pictures
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.progress import each
+from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.kit.timing import median_seconds
+from benchmarks.photo.lossy_tables import lossless_table
 from vlaecodec.analysis.codecs import list_rivals
-from vlaecodec.cli.progress import progress_bar
 
 MAX_ERRORS = (1, 2, 4)
 LOSSLESS = "vlaecodec"
@@ -107,32 +108,6 @@ def summarise(results: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict
     return means
 
 
-def report(
-    results: dict[str, dict[str, dict[str, float]]], means: dict[str, dict[str, float]]
-) -> None:
-    """Print rates per picture, then the means."""
-    stems = next(iter(results.values()))
-    rates = [
-        [stem, *(f"{rows[stem]['rate_bpsp']:.3f}" for rows in results.values())] for stem in stems
-    ]
-    mean_rates = ["mean", *(f"{mean['rate_bpsp']:.3f}" for mean in means.values())]
-    print_table(["bits per sub-pixel", *results], [*rates, mean_rates])
-    columns = ("codec", "bpsp", "to our lossless", "encode, s", "decode, s")
-    print_table(
-        columns,
-        [
-            [
-                name,
-                f"{mean['rate_bpsp']:.3f}",
-                f"{mean['ratio_to_lossless']:.3f}",
-                f"{mean['encode_s']:.3f}",
-                f"{mean['decode_s']:.3f}",
-            ]
-            for name, mean in means.items()
-        ],
-    )
-
-
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Write all figures as JSON.")
@@ -143,28 +118,23 @@ def main(images: tuple[Path, ...], output: Path | None, runs: int) -> None:
     pictures, codecs = open_pictures(images), coders()
     left_out = [name for name in (JPEG_XL,) if name not in codecs]
     results: dict[str, dict[str, dict[str, float]]] = {name: {} for name in codecs}
-    steps = len(pictures) * len(codecs)
-    with progress_bar("lossless", quiet=False) as progress:
-        for stem, picture in pictures.items():
-            for name, coder in codecs.items():
-                try:
-                    results[name][stem] = measure(coder, picture, runs)
-                except ValueError as error:
-                    raise click.ClickException(f"{name} on {stem}: {error}") from error
-                if progress is not None:
-                    progress(sum(map(len, results.values())) / steps)
-    means = summarise(results)
-    report(results, means)
-    for name in left_out:
-        click.echo(f"{name} is left out: its package is not installed")
-    click.echo(f"all {steps * (runs + 1)} decoded files are as exact as they should be")
+    work = [(stem, name) for stem in pictures for name in codecs]
+    for stem, name in each("lossless", work):
+        try:
+            results[name][stem] = measure(codecs[name], pictures[stem], runs)
+        except ValueError as error:
+            raise click.ClickException(f"{name} on {stem}: {error}") from error
     record = {
         **describe_run("pillow-jxl-plugin"),
         "runs": runs,
         "left_out": left_out,
-        "mean": means,
+        "mean": summarise(results),
         "results": results,
     }
+    lossless_table(record).print()
+    for name in left_out:
+        click.echo(f"{name} is left out: its package is not installed")
+    click.echo(f"all {len(work) * (runs + 1)} decoded files are as exact as they should be")
     write_record(output, record)
 
 

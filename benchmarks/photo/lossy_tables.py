@@ -10,7 +10,15 @@ from scipy.interpolate import PchipInterpolator
 from benchmarks.kit.codecs import OURS, TUNED
 from benchmarks.kit.curves import BD_MEASURES, points_of
 from benchmarks.kit.flip import MEASURES
-from benchmarks.kit.tables import Record, Table, count, format_cell, made_with
+from benchmarks.kit.tables import (
+    Record,
+    Table,
+    format_cell,
+    lay_out,
+    made_with,
+    name_photos,
+    photos_of,
+)
 
 RATES_BPP = (0.15, 0.25, 0.5, 1.0)
 LIKENESS_BPP = 0.25
@@ -46,7 +54,7 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
             cells.append(bd_cell(found, "psnr_db", published))
         rows.append([name, *cells])
     return Table(
-        f"{count(record)}, whole files, mean PSNR (RGB, dB) at a rate; {made_with(record)}:",
+        f"{photos_of(record)}, whole files, mean PSNR (RGB, dB) at a rate; {made_with(record)}:",
         [
             "codec",
             *(f"{r} bpp" for r in RATES_BPP),
@@ -78,7 +86,7 @@ def likeness_table(record: Record, rate_bpp: float = LIKENESS_BPP, explained: bo
     shown = [i for i, _ in enumerate(MEASURES, 1) if any(row[i] != "-" for row in rows)]
     kept = [[row[0], *(row[i] for i in shown)] for row in rows]
     return Table(
-        f"{count(record)}, means at {rate_bpp:g} bpp; {made_with(record)}:",
+        f"{photos_of(record)}, means at {rate_bpp:g} bpp; {made_with(record)}:",
         ["codec", *(list(TITLES.values())[i - 1] for i in shown)],
         kept,
         _likeness_notes(record, kept) if explained else [],
@@ -122,7 +130,7 @@ def effort_table(record: Record) -> Table:
         rows.append([name, *cells, format_cell(float(seconds), 1)])
     columns = [f"against {n}, {label}" for n in others for label in EFFORT_MEASURES.values()]
     return Table(
-        f"Search when encoding, {count(record)}, BD-rates, and mean seconds with threads: "
+        f"Search when encoding, {photos_of(record)}, BD-rates, and mean seconds with threads: "
         f"{record['threads']}; {made_with(record)}:",
         ["codec", *columns, "encode, s"],
         rows,
@@ -134,13 +142,19 @@ def effort_table(record: Record) -> Table:
 
 
 def lossless_table(record: Record) -> Table:
-    """Mean bits per sub-pixel of exact and nearly exact files."""
-    means = record["mean"]
-    pictures = len(next(iter(record["results"].values())))
-    return Table(
-        f"Lossless, Kodak, {pictures} photos, whole files; {made_with(record)}:",
-        ["codec", *means],
-        [["bits per sub-pixel", *(f"{mean['rate_bpsp']:.3f}" for mean in means.values())]],
+    """Exact and nearly exact files: mean bits per sub-pixel and seconds."""
+    pictures = next(iter(record["results"].values()))
+    return lay_out(
+        f"Lossless, {name_photos(pictures)}, whole files, threads: {record['threads']}; "
+        f"{made_with(record)}:",
+        "codec",
+        record["mean"],
+        {
+            "bits per sub-pixel": "{rate_bpsp:.3f}",
+            "of our lossless files'": "{ratio_to_lossless:.3f}",
+            "encode, s": "{encode_s:.2f}",
+            "decode, s": "{decode_s:.2f}",
+        },
         [
             "PNG as Pillow optimises it, WebP at method 6, JPEG XL at effort 7. Every decoded file "
             "was compared with its photo, sample by sample."
@@ -150,21 +164,25 @@ def lossless_table(record: Record) -> Table:
 
 def texture_table(record: Record) -> Table:
     """How near textures come to the photos', at equal bytes."""
-    pictures = len(next(iter(next(iter(record["results"].values())).values())))
     means = record["mean"]
-    rows = []
-    for name in next(iter(means.values())):
-        cells = [
-            f"{r['sliced_wasserstein']:.1f} / {r['spectrum_distance']:.2f} / {r['psnr_db']:.2f} dB"
-            for r in (of_rate[name] for of_rate in means.values())
-        ]
-        rows.append([name, *cells])
-    return Table(
-        f"Texture, {pictures} Kodak photos at equal bytes; patch distance (sliced Wasserstein) "
+    rows: dict[str, Record] = {}
+    for index, of_rate in enumerate(means.values()):
+        for name, mean in of_rate.items():
+            rows.setdefault(name, {})[f"rate{index}"] = mean
+    pictures = next(iter(next(iter(record["results"].values())).values()))
+    parts = ("sliced_wasserstein]:.1f} /", "spectrum_distance]:.2f} /", "psnr_db]:.2f} dB")
+    return lay_out(
+        f"Texture, {name_photos(pictures)} at equal bytes; patch distance (sliced Wasserstein) "
         f"and spectrum distance to the photo, less is nearer, and the price in PSNR; "
         f"{made_with(record)}:",
-        ["codec", *(f"{m['mean image']['rate_bpp']:.2f} bpp" for m in means.values())],
+        "codec",
         rows,
+        {
+            f"{of_rate['mean image']['rate_bpp']:.2f} bpp": " ".join(
+                f"{{rate{index}[{part}" for part in parts
+            )
+            for index, of_rate in enumerate(means.values())
+        },
     )
 
 

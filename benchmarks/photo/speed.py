@@ -21,12 +21,11 @@ from PIL import Image
 import vlaecodec
 from benchmarks.kit.pictures import open_picture, parse_size
 from benchmarks.kit.processes import Options, measure_memory, measure_processes
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.progress import each
+from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.kit.timing import timed
-from benchmarks.photo.serial_context import load_mbt2018, seconds_mbt2018
-from benchmarks.photo.speed_tables import GROWING, WAYS
+from benchmarks.photo.speed_tables import GROWING, WAYS, sizes_table, speed_table, threads_table
 from vlaecodec.analysis.codecs import largest_within, list_rivals, set_decoder_threads
-from vlaecodec.cli.progress import progress_bar
 from vlaecodec.model.reduced import choose_factor
 
 MODE_SIZE = (768, 512)
@@ -38,7 +37,6 @@ GROWTH_FROM_MP = 1.0
 
 THUMBNAIL_PX = 256
 THUMBNAIL_SIZES = ((768, 512), (4000, 3000))
-SERIAL = "mbt2018 (CompressAI, serial context)"
 
 MODES: dict[str, Options] = {
     "mean image": ({"texture": 0}, {"texture": 0}),
@@ -185,38 +183,6 @@ def measure_rivals(image: Image.Image, size_bytes: int, runs: int, threads: int)
     return rows
 
 
-def measure_serial_context(image: Image.Image, runs: int) -> Row | None:
-    """CompressAI's mbt2018 on the same picture, random weights, or None if it is not installed."""
-    model = load_mbt2018()
-    if model is None:
-        return None
-    tensor = torch.from_numpy(np.asarray(image).transpose(2, 0, 1)[None] / 255).float()
-    times = np.array([seconds_mbt2018(model, tensor) for _ in range(runs)])
-    encode_s, decode_s = np.median(times, axis=0)
-    return {"encode_s": float(encode_s), "decode_s": float(decode_s)}
-
-
-def report(record: dict[str, Any]) -> None:
-    """Print modes and rivals, sizes, threads, processes, memory and growth."""
-    columns = ("at 768 x 512", "encode, s", "decode, s")
-    rows = {**record["modes"], **record["rivals"]}
-    print_table(
-        columns, [[n, f"{r['encode_s']:.3f}", f"{r['decode_s']:.3f}"] for n, r in rows.items()]
-    )
-    for key in ("sizes", "thumbnails", "by_threads", "memory"):
-        found = record[key]
-        columns_of = list(dict.fromkeys(k for row in found for k in row))
-        print_table(columns_of, [[_cell(row.get(k)) for k in columns_of] for row in found])
-    for key in ("process", "growth"):
-        click.echo(f"{key}: " + ", ".join(f"{k} {_cell(v)}" for k, v in record[key].items()))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
 @click.command()
 @click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--quality", default=50.0, show_default=True)
@@ -241,7 +207,7 @@ def main(
     data = vlaecodec.encode(picture, quality)  # also loads the model
     vlaecodec.decode(data, texture=1)
     record = {
-        **describe_run("pillow-jxl-plugin", "compressai"),
+        **describe_run("pillow-jxl-plugin"),
         "picture": photo.stem,
         "quality": quality,
         "runs": runs,
@@ -257,23 +223,14 @@ def main(
         "sizes": lambda: measure_sizes(original, sizes, quality, runs),
         "memory": lambda: measure_peaks(original, sizes, quality),
     }
-    with progress_bar("speed", quiet=False) as progress:
-        for done, (name, measure) in enumerate(stages.items(), 1):
-            record[name] = measure()
-            if progress is not None:
-                progress(done / len(stages))
+    for name, measure in each("speed", list(stages.items())):
+        record[name] = measure()
     record["growth"] = measure_growth(record["sizes"])
-    serial = measure_serial_context(picture, min(runs, 3))
-    if serial is not None:
-        record["rivals"][SERIAL] = serial
-        ours = record["modes"]["vlaecodec, mean image"]["decode_s"]
-        record["decode_ratio_to_serial"] = serial["decode_s"] / ours
-    report(record)
+    for table in (speed_table, sizes_table, threads_table):
+        table(record).print()
     record["left_out"] = [r.name for r in list_rivals().values() if r.library is None]
-    if serial is None:
-        record["left_out"].append(SERIAL)
     for name in record["left_out"]:
-        click.echo(f"{name} is left out: what it needs cannot be imported here")
+        click.echo(f"{name} is left out: its package is not installed")
     write_record(output, record)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.kit.tables import Record, Table, format_cell, made_with
+from benchmarks.kit.tables import Record, Table, lay_out, made_with
 
 WAYS = ("encode", "decode")
 GROWING = {"mean image": "", "full texture": "texture_", "lossless": "lossless_"}
@@ -12,10 +12,6 @@ PEAKS = {f"{prefix}encode_and_decode_gib": f"memory, {mode}" for mode, prefix in
 
 def speed_table(record: Record) -> Table:
     """Median seconds for a 768 x 512 photo, in process; start-up and growth below."""
-    rows = [
-        [name, *(format_cell(row.get(key), 3) for key in ("encode_s", "decode_s"))]
-        for name, row in {**record["modes"], **record["rivals"]}.items()
-    ]
     largest, memory = record["sizes"][-1], record["memory"][-1]
     process = record["process"]
     notes = [
@@ -26,14 +22,14 @@ def speed_table(record: Record) -> Table:
         f"{memory['encode_and_decode_gib']:.2f} GiB (mean image).",
         *_thumbnail_notes(record),
         *_growth_notes(record),
-        "Other codecs' files are no larger than ours at q 50. mbt2018 stands for codecs with a "
-        "serial context: its weights are random, so its seconds count and its pictures do not.",
+        "Other codecs' files are no larger than ours at q 50.",
     ]
-    return Table(
+    return lay_out(
         f"Seconds for a 768 x 512 photo, in process, {record['threads']} threads, all in one run; "
         f"{made_with(record)}:",
-        ["codec", "encode", "decode"],
-        rows,
+        "codec",
+        {**record["modes"], **record["rivals"]},
+        {"encode": "{encode_s:.3f}", "decode": "{decode_s:.3f}"},
         notes,
     )
 
@@ -67,18 +63,22 @@ def _growth_notes(record: Record) -> list[str]:
 
 def sizes_table(record: Record) -> Table:
     """Seconds and peak memory by size of picture."""
-    columns = [f"{prefix}{way}_s" for prefix in GROWING.values() for way in WAYS]
-    labels = [f"{mode}, {way}" for mode in GROWING for way in WAYS]
-    rows = []
-    for row, memory in zip(record["sizes"], record["memory"], strict=True):
-        name = f"{row['width_px']} x {row['height_px']}, {row['megapixels']:.1f} MP"
-        cells = [format_cell(row.get(column), 2) for column in columns]
-        rows.append([name, *cells, *(format_cell(memory.get(key), 2) for key in PEAKS)])
-    return Table(
+    rows = {
+        f"{row['width_px']} x {row['height_px']}, {row['megapixels']:.1f} MP": row | memory
+        for row, memory in zip(record["sizes"], record["memory"], strict=True)
+    }
+    seconds = {
+        f"{mode}, {way}": f"{{{prefix}{way}_s:.2f}}"
+        for mode, prefix in GROWING.items()
+        for way in WAYS
+    }
+    memory = {title: f"{{{key}:.2f}}" for key, title in PEAKS.items()}
+    return lay_out(
         f"Seconds, and peak memory of a process in GiB, by size, {record['threads']} threads; "
         f"{made_with(record)}:",
-        ["pixels", *labels, *PEAKS.values()],
+        "pixels",
         rows,
+        seconds | memory,
     )
 
 

@@ -21,10 +21,11 @@ from PIL import Image, ImageDraw
 import vlaecodec
 from benchmarks.kit.deep_features import MIN_SIDE_PX, DeepFeatures
 from benchmarks.kit.pictures import open_pictures
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.progress import each
+from benchmarks.kit.record import check_output, describe_run, write_record
+from benchmarks.kit.tables import lay_out
 from vlaecodec.analysis.codecs import largest_within, list_rivals
 from vlaecodec.bitstream.header import read_header
-from vlaecodec.cli.progress import progress_bar
 from vlaecodec.metrics.measures import measure_all
 
 RATES_BPP = (0.1, 0.2, 0.4)
@@ -181,10 +182,12 @@ def summarise(results: Results) -> dict[str, Any]:
 def report(results: Results, summary: dict[str, Any]) -> None:
     """Print the means, and what is odd about them."""
     for rate, means in summary["mean"].items():
-        shown = [key for key in MEASURES if key in means["AVIF"]]
-        columns = [f"{rate} bpp", *(MEASURES[key][0] for key in shown)]
-        cells = ([f"{mean[key]:.{MEASURES[key][1]}f}" for key in shown] for mean in means.values())
-        print_table(columns, [[name, *row] for name, row in zip(means, cells, strict=True)])
+        cells = {
+            title: f"{{{key}:.{decimals}f}}"
+            for key, (title, decimals) in MEASURES.items()
+            if key in means["AVIF"]
+        }
+        lay_out("", f"{rate} bpp", means, cells).print()
         strengths = list(summary["recommended_strength"][rate].values())
         drop = summary["largest_psnr_drop_db"][rate]
         click.echo(
@@ -234,20 +237,15 @@ def main(
         sheet.mkdir(parents=True, exist_ok=True)
     names = (*STRENGTHS, *RIVALS)
     results: Results = {f"{rate:g}": {name: {} for name in names} for rate in rates}
-    done = 0
-    with progress_bar("texture", quiet=False) as progress:
-        for stem, image in pictures.items():
-            drawn: list[dict[str, Pixels]] = []
-            for rate in rates:
-                decoded, rows = code_all(image, rate, features)
-                for name, row in rows.items():
-                    results[f"{rate:g}"][name][stem] = row
-                drawn += sheet_rows(np.asarray(image), decoded, rows)
-                done += 1
-                if progress is not None:
-                    progress(done / (len(pictures) * len(rates)))
-            if sheet is not None:
-                draw_sheet(drawn).save(sheet / f"{stem}.png")
+    for stem, image in each("texture", list(pictures.items())):
+        drawn: list[dict[str, Pixels]] = []
+        for rate in rates:
+            decoded, rows = code_all(image, rate, features)
+            for name, row in rows.items():
+                results[f"{rate:g}"][name][stem] = row
+            drawn += sheet_rows(np.asarray(image), decoded, rows)
+        if sheet is not None:
+            draw_sheet(drawn).save(sheet / f"{stem}.png")
     summary = summarise(results)
     report(results, summary)
     run = describe_run("ssimulacra2")

@@ -22,7 +22,8 @@ import click
 import numpy as np
 
 from benchmarks.kit.pictures import find_images, open_picture
-from benchmarks.kit.record import check_output, describe_run, print_table, write_record
+from benchmarks.kit.record import check_output, describe_run, write_record
+from benchmarks.kit.tables import lay_out
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -119,8 +120,14 @@ def main(
         "medians": medians,
         "rows": rows,
     }
-    columns = ("processes", "seconds", "CPU seconds", "files/s", "MP/s", "ratio")
-    print_table(columns, [[n, *(f"{v:.2f}" for v in m.values())] for n, m in medians.items()])
+    cells = {
+        "seconds": "{seconds:.2f}",
+        "CPU seconds": "{cpu_s:.2f}",
+        "files/s": "{files_per_s:.2f}",
+        "MP/s": "{megapixels_per_s:.2f}",
+        "ratio": "{throughput_ratio:.2f}",
+    }
+    lay_out("", "processes", medians, cells).print()
     write_record(output, record)
 
 

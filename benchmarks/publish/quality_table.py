@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.kit.codecs import OURS, TARGETED
 from benchmarks.kit.record import RESULTS, ROOT, write_record, write_text
-from benchmarks.kit.tables import Record, Table, format_cell, made_with, read_record
+from benchmarks.kit.tables import Record, Table, lay_out, made_with, read_record
 from vlaecodec.cli.commands.encode import QUALITIES
 
 STORED = RESULTS / "qualities.json"
@@ -25,7 +25,6 @@ BEGIN = "<!-- qualities: written by bin/benchmark quality_table -->\n"
 END = "<!-- end of qualities -->"
 JPEG_XL, AVIF = "JPEG XL", "AVIF"
 MEASURE = "ssimulacra2"
-COLUMNS = ["-q", "bits per pixel", "SSIMULACRA2", "cjxl -d", "AVIF quality"]
 INDENT = "  "
 
 Row = dict[str, Any]
@@ -52,24 +51,22 @@ def alike(means: list[Row], score: float) -> float | None:
 def quality_table(record: Record) -> Table:
     """A row for each measured quality."""
     means = record["mean"]
-    rows = []
+    rows = {}
     for mean in sorted(means[OURS], key=lambda mean: mean["setting"]):
         jxl, avif = (alike(means[name], mean[MEASURE]) for name in (JPEG_XL, AVIF))
         distance = None if jxl is None else jxl_distance(jxl)
-        rows.append(
-            [
-                f"{mean['setting']:g}",
-                f"{mean['rate_bpp']:.2f}",
-                f"{mean[MEASURE]:.0f}",
-                format_cell(distance, 1),
-                format_cell(avif, 0),
-            ]
-        )
-    return Table(
+        rows[f"{mean['setting']:g}"] = mean | {"jxl": distance, "avif": avif}
+    return lay_out(
         f"Means of {len(record['pictures'])} validation photos of about 0.15 megapixels; "
         f"{made_with(record)}:",
-        COLUMNS,
+        "-q",
         rows,
+        {
+            "bits per pixel": "{rate_bpp:.2f}",
+            "SSIMULACRA2": "{ssimulacra2:.0f}",
+            "cjxl -d": "{jxl:.1f}",
+            "AVIF quality": "{avif:.0f}",
+        },
     )
 
 
@@ -97,14 +94,11 @@ def _rate_at(rows: list[Row], codec: str, picture: str, score: float) -> float:
 
 def target_table(record: Record) -> Table:
     """What files by `--target-ssimulacra2` take, and others at the same."""
-    rows = [
-        [f"{rates['target']:g}", *(f"{rates[name]:.2f}" for name in (OURS, AVIF, JPEG_XL))]
-        for rates in record["at_targets"]
-    ]
-    return Table(
+    return lay_out(
         "On the same photos, each of which meets the target, bits per pixel:",
-        ["--target-ssimulacra2", OURS, AVIF, JPEG_XL],
-        rows,
+        "--target-ssimulacra2",
+        {f"{rates['target']:g}": rates for rates in record["at_targets"]},
+        {name: f"{{{name}:.2f}}" for name in (OURS, AVIF, JPEG_XL)},
         [
             "Beyond what the networks reach on a photo, files become near-lossless, and far "
             "larger: that is most photos at 80."

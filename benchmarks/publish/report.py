@@ -19,8 +19,9 @@ import numpy as np
 from benchmarks.kit.codecs import OURS
 from benchmarks.kit.curves import points_of
 from benchmarks.kit.pictures import open_pictures
+from benchmarks.kit.progress import each
 from benchmarks.kit.record import RESULTS, ROOT, check_output, write_text
-from benchmarks.kit.tables import Record, Table, count, made_at, made_with, read_record
+from benchmarks.kit.tables import Record, Table, made_at, made_with, photos_of, read_record
 from benchmarks.photo.texture import encode_near
 from benchmarks.publish.chart import Axis, Series, draw_chart
 from benchmarks.publish.contents import PAGE_TABLES, SMALL_MODELS
@@ -28,7 +29,6 @@ from vlaecodec.analysis.codecs import list_rivals
 from vlaecodec.analysis.comparison import compare_at_bytes
 from vlaecodec.analysis.html.comparer import render_comparison
 from vlaecodec.analysis.html.document import render_document, render_table
-from vlaecodec.cli.progress import progress_bar
 from vlaecodec.metrics.distortion import ms_ssim_db
 
 CHART_BPP = (0.08, 2.0)
@@ -79,7 +79,7 @@ def draw_charts(record: Record) -> dict[str, str]:
     for measure, axis in CHARTS.items():
         series = chart_series(record, measure)
         if any(line.is_ours for line in series):
-            heading = f"{axis.title}: {count(record)}, means, whole files"
+            heading = f"{axis.title}: {photos_of(record)}, means, whole files"
             charts[measure] = draw_chart(replace(axis, title=heading), series, CHART_BPP)
     return charts
 
@@ -113,13 +113,10 @@ def render_pictures(photos: Sequence[Path], rate_bpp: float) -> list[str]:
     pictures = open_pictures(photos)
     rivals = [r for r in map(list_rivals().get, ("avif", "webp")) if r is not None and r.library]
     sections = []
-    with progress_bar("pictures", quiet=False) as progress:
-        for done, (name, image) in enumerate(pictures.items(), 1):
-            original = np.asarray(image)
-            candidates = compare_at_bytes(original, encode_near(image, rate_bpp), rivals)
-            sections.append(render_comparison(name, original, candidates))
-            if progress is not None:
-                progress(done / len(pictures))
+    for name, image in each("pictures", list(pictures.items())):
+        original = np.asarray(image)
+        candidates = compare_at_bytes(original, encode_near(image, rate_bpp), rivals)
+        sections.append(render_comparison(name, original, candidates))
     return [f"<h2>Pictures at equal bytes, about {rate_bpp:g} bpp</h2>", *sections]
 
 

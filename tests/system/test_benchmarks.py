@@ -14,14 +14,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks.kit.agreement import measure_agreement
 from benchmarks.kit.bd_rate import bd_rate
 from benchmarks.kit.codecs import find_codecs
 from benchmarks.kit.curves import curve_of, mean_rows, read_published, rises_with_quality
 from benchmarks.kit.pictures import find_images
 from benchmarks.kit.record import RESULTS, ROOT
 from benchmarks.kit.stored_rows import StoredRows
-from benchmarks.photo import busy, rate_distortion, throughput
+from benchmarks.photo import busy, rate_distortion, rate_distortion_jobs, throughput
 from benchmarks.publish import api_page, results_pages, transcript
 from tests.conftest import photo
 
@@ -219,7 +218,7 @@ def test_rows_are_taken_over_only_where_nothing_changed(pictures, tmp_path) -> N
 def test_a_stopped_run_goes_on(pictures, tmp_path, monkeypatch) -> None:
     output = tmp_path / "results.json"
     arguments = [pictures, "--codec", "JPEG", "--output", output, "--runs", 1]
-    whole, jobs = rate_distortion.measure, []
+    whole, jobs = rate_distortion_jobs.measure, []
 
     def measure(job):
         if jobs:
@@ -227,7 +226,7 @@ def test_a_stopped_run_goes_on(pictures, tmp_path, monkeypatch) -> None:
         jobs.append(job)
         return whole(job)
 
-    monkeypatch.setattr(rate_distortion, "measure", measure)
+    monkeypatch.setattr(rate_distortion_jobs, "measure", measure)
     stopped = CliRunner().invoke(rate_distortion.main, [str(a) for a in arguments])
     assert stopped.exit_code != 0
     assert not output.exists()
@@ -336,33 +335,6 @@ def test_slow_measures_at_every_second_of_many_settings(pictures, tmp_path) -> N
     assert has["JPEG"] == [True, False] * 5 + [True]
     assert all(has["vlaecodec, full texture"])
     assert all(row["psnr_db"] > 0 for row in record["rows"])
-
-
-def test_agreement_with_stored_rows() -> None:
-    row = {"codec": "JPEG", "picture": "a", "setting": 5, "size_bytes": 1000, "psnr_db": 30.0}
-    stored = {"pictures": {"a": "abc"}, "rows": [row, {**row, "setting": 8}]}
-    other = {**row, "picture": "b", "size_bytes": 1020, "psnr_db": 29.9}
-    found = measure_agreement(stored, {"b": "abc"}, [other, {**other, "setting": 12}])
-    assert found is not None
-    assert found.rows == 1
-    assert found.largest_size_percent == pytest.approx(2)
-    assert found.largest_psnr_db == pytest.approx(0.1)
-    assert measure_agreement(stored, {"b": "abd"}, [other]) is None
-    exact = {**row, "psnr_db": None}
-    assert measure_agreement(stored, {"a": "abc"}, [exact]).largest_psnr_db == 0
-
-
-def test_a_run_on_stored_pictures_says_how_near_it_comes(pictures, tmp_path, monkeypatch) -> None:
-    output = tmp_path / "results.json"
-    arguments = [pictures / "b.png", "--codec", "JPEG", "--runs", 1]
-    assert "are stored too" not in run(*arguments, "--output", output).output
-    record = json.loads(output.read_text())
-    record["rows"][0]["size_bytes"] *= 2
-    output.write_text(json.dumps(record))
-    monkeypatch.setattr(rate_distortion, "STORED", output)
-    said = run(*arguments).output
-    assert f"{len(record['rows'])} rows are stored too: sizes differ by at most 50.00 %" in said
-    assert "| JPEG " in said
 
 
 def test_busy_compares_each_way_with_a_quiet_machine(pictures, tmp_path) -> None:

@@ -10,7 +10,6 @@ import torch
 from benchmarks.paper.ablations import checkpoint_path, read_windows
 from benchmarks.paper.bits_back import code_chain, measure_dithered, measure_payloads
 from benchmarks.paper.colour_draws import redraw
-from benchmarks.paper.photo_crops import crop
 from benchmarks.paper.representation import linear_probe_accuracy, neighbours_accuracy
 from benchmarks.paper.sheets import (
     draw_sheet,
@@ -138,15 +137,6 @@ def test_a_redrawn_image_follows_its_own_distributions() -> None:
     assert bits.mean() < 3 * 1.6  # samples among three narrow logistics
     assert others.mean() > 100
     assert drawn.float().std() > 1
-
-
-def test_crops_are_squares_of_the_photo() -> None:
-    photo = np.zeros((100, 160, 3), np.uint8)
-    photo[:, :80] = 255
-    crops = [np.asarray(x) for x in crop(photo, 30, np.random.default_rng(0))]
-    assert all(x.shape == (32, 32, 3) for x in crops)
-    assert all(np.ptp(x, axis=0).max() == 0 for x in crops)
-    assert len({x.tobytes() for x in crops}) > 10
 
 
 @pytest.mark.parametrize("colours", [(), (3,)])
