@@ -18,7 +18,12 @@ from vlaecodec.cli.progress import progress_bar
 from vlaecodec.model.registry import find_model
 from vlaecodec.training.small.datasets import STATIC_SEED, read_dataset
 from vlaecodec.training.small.export import load_whole
-from vlaecodec.training.small.likelihood import BATCH, importance_nll, measure_bounds
+from vlaecodec.training.small.likelihood import (
+    BATCH,
+    SAMPLES_AT_ONCE,
+    importance_nll,
+    measure_bounds,
+)
 
 PAPER_NATS = {
     "mnist-static": 79.03,
@@ -63,7 +68,7 @@ def measure(name: str, path: Path, draws: int, images: int, samples: int) -> dic
     dimensions = test[0].numel()
     test = test // 255 if test.shape[1] == 1 else test
     some = test[torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:images]]
-    bound_chunks, sample_chunks = -(-len(test) // BATCH), -(-samples // BATCH)
+    bound_chunks, sample_chunks = -(-len(test) // BATCH), -(-samples // SAMPLES_AT_ONCE)
     steps, done = bound_chunks + len(some) * sample_chunks, 0
     torch.manual_seed(0)
     with progress_bar(name, quiet=False) as progress:

@@ -16,10 +16,12 @@ import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.paper.ablations import read_windows
+from benchmarks.paper.bits_back import to_images
 from benchmarks.paper.likelihood import read_pairs
 from benchmarks.paper.tables import representation_table
 from vlaecodec.model.registry import find_model
@@ -103,13 +105,12 @@ def measure_all(name: str, path: Path, images: int, work: Path | None) -> dict[s
     model = load_small_model(entry)
     # A part from all over: files are often sorted by class.
     chosen = np.sort(np.random.default_rng(0).permutation(len(data.train))[:images])
-    train = binarise_once(data.train[chosen, 0].numpy()) // 255
-    test = (data.test[:, 0] // 255).numpy()
+    train, test = _as_coded(data.train[chosen]), _as_coded(data.test)
     labels = {
         "train": data.labels["train"][chosen].astype(np.int64),
         "test": data.labels["test"].astype(np.int64),
     }
-    windows = {} if work is None else read_windows(work, name, data)
+    windows = {} if work is None or model.curves else read_windows(work, name, data)
     sources: dict[str, Callable[[NDArray[np.uint8]], Features]] = {
         "pixels": lambda x: x.reshape(len(x), -1).astype(np.float32),
         "z": partial(latent_features, model, flat=False),
@@ -127,6 +128,13 @@ def measure_all(name: str, path: Path, images: int, work: Path | None) -> dict[s
         "classes": len(np.unique(labels["test"])),
         "accuracy": accuracy,
     }
+
+
+def _as_coded(images: Tensor) -> NDArray[np.uint8]:
+    """A data set's images as their model codes them: black and white, or samples."""
+    if images.shape[1] > 1:
+        return to_images(images)
+    return binarise_once(images[:, 0].numpy()) // 255
 
 
 @click.command()

@@ -6,12 +6,18 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.kit.tables import Record, Table
+from benchmarks.paper.colour_tables import (
+    classes_table,
+    colour_ablation_table,
+    density_table,
+)
 from benchmarks.paper.tables import (
     ablation_table,
     chain_table,
     likelihood_table,
     payload_table,
     representation_table,
+    small_lossless_table,
 )
 from benchmarks.photo.lossy_tables import (
     RATES_BPP,
@@ -23,7 +29,15 @@ from benchmarks.photo.lossy_tables import (
 )
 from benchmarks.photo.speed_tables import sizes_table, speed_table, threads_table
 
-SMALL_MODELS = ("paper.json", "paper_ablations.json", "bits_back.json", "representation.json")
+SMALL_MODELS = (
+    "paper.json",
+    "paper_ablations.json",
+    "bits_back.json",
+    "representation.json",
+    "cifar10.json",
+    "small_lossless.json",
+    "cifar10_ablations.json",
+)
 """Results of the small models, which name their models themselves."""
 
 TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
@@ -36,6 +50,9 @@ TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     "paper_ablations.json": (ablation_table,),
     "bits_back.json": (chain_table, payload_table),
     "representation.json": (representation_table,),
+    "cifar10.json": (density_table, classes_table),
+    "small_lossless.json": (small_lossless_table,),
+    "cifar10_ablations.json": (colour_ablation_table,),
 }
 """Those of docs/, by the name of the stored result; what is not stored is not shown."""
 

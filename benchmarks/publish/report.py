@@ -50,6 +50,9 @@ TITLES = {
     "paper_ablations.json": "What each part is worth",
     "bits_back.json": "Data sets and single images as files",
     "representation.json": "What the latent knows",
+    "cifar10.json": "CIFAR-10",
+    "small_lossless.json": "CIFAR-10 with other codecs",
+    "cifar10_ablations.json": "What each part is worth on CIFAR-10",
 }
 COMMANDS = ROOT / "CONTRIBUTING.md"
 

@@ -25,12 +25,14 @@ def round_operand(x: Tensor) -> Tensor:
 
 def ste_round_operand(x: Tensor) -> Tensor:
     """`round_operand` with the gradient of the identity (straight-through estimator)."""
-    return x + (round_operand(x) - x).detach()
+    rounded = round_operand(x)
+    return x + (rounded - x).detach() if torch.is_grad_enabled() else rounded
 
 
 def ste_round(x: Tensor) -> Tensor:
     """Round half up, with the gradient of the identity (straight-through estimator)."""
-    return x + (torch.floor(x + 0.5) - x).detach()
+    rounded = torch.floor(x + 0.5)
+    return x + (rounded - x).detach() if torch.is_grad_enabled() else rounded
 
 
 class ExactConv2d(nn.Module):
