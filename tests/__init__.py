@@ -1,0 +1,5 @@
+"""Tests, and what they share."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.any_file")
