@@ -1,4 +1,4 @@
-"""What -v and --log-file show: the library's log, and in the file all that is said besides."""
+"""The options -v and --log-file: the library's log, and in the file warnings and errors too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINE = "%(asctime)s %(levelname)s %(message)s"
 
 
 def logged(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options -v and --log-file, which it need not know of."""
+    """Give a command the options -v and --log-file; the command itself does not see them."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, verbose: bool, log_file: str | None, **kwargs: Any) -> Any:
@@ -28,11 +28,11 @@ def logged(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
 
     options = (
-        click.option("-v", "--verbose", is_flag=True, help="Say what is done, step by step."),
+        click.option("-v", "--verbose", is_flag=True, help="Report each step."),
         click.option(
             "--log-file",
             metavar="PATH",
-            help="Add to this file, each with its time: what -v says, warnings and errors.",
+            help="Append what -v reports, warnings and errors to this file, with times.",
         ),
     )
     described: Callable[..., Any] = reports_errors(wrapped)

@@ -39,20 +39,20 @@ OPTIONS = (
         "--output",
         type=PATH,
         metavar="OUTPUT",
-        help="Same as the second argument; or a folder, same as --output-dir.",
+        help="The same as the second argument; an existing folder is the same as --output-dir.",
     ),
     click.option(
         "--output-dir",
         type=PATH,
         metavar="FOLDER",
-        help="Where the outputs of many inputs go; made if it is not there. A .tar shard "
-        "becomes a shard.",
+        help="Folder for the outputs of many inputs; it is created if it does not exist. A .tar "
+        "shard becomes a shard.",
     ),
     click.option(
         "-r",
         "--recursive",
         is_flag=True,
-        help="Take folders, with all that is in them; their layout is kept.",
+        help="Accept folders, and go into their subfolders; outputs keep the layout.",
     ),
     click.option(
         "-j",
@@ -60,36 +60,36 @@ OPTIONS = (
         "processes",
         type=click.IntRange(1),
         metavar="N",
-        help="Processes for many files, which share out the cores.  [default: one per core, "
-        "at most 8; with Ray one per CPU of the cluster]",
+        help="Number of processes for many files; they share the cores.  [default: one per "
+        "core, at most 8; with Ray one per CPU of the cluster]",
     ),
     click.option(
         "--engine",
         type=click.Choice(ENGINES),
         default=LOCAL,
         show_default=True,
-        help="Where many files are worked on: processes here, or a Ray cluster that sees the "
-        "same folders: the one that RAY_ADDRESS names, or one started on this machine.",
+        help="Work on many files in processes on this machine, or on a Ray cluster that sees the "
+        "same folders: the one at RAY_ADDRESS, or else one started on this machine.",
     ),
     click.option(
         "--skip-existing",
         is_flag=True,
-        help="Of many files, leave out those whose output is there already.",
+        help="Of many files, skip those whose output exists.",
     ),
     click.option(
-        "--preserve", is_flag=True, help="Give outputs the times and mode of their inputs."
+        "--preserve", is_flag=True, help="Copy the times and the mode of inputs to outputs."
     ),
     click.option(
-        "--dry-run", is_flag=True, help="Only say what would be written, and what would fail."
+        "--dry-run", is_flag=True, help="Only print what would be written, and what would fail."
     ),
     click.option(
         "--json",
         "as_json",
         is_flag=True,
-        help="Print a JSON object for each file, a line each, instead of a summary.",
+        help="Print a JSON object for each file, one on a line, instead of a summary.",
     ),
-    click.option("-f", "--force", is_flag=True, help="Overwrite the output."),
-    click.option("--quiet", is_flag=True, help="No progress bar and no summary."),
+    click.option("-f", "--force", is_flag=True, help="Overwrite outputs that exist."),
+    click.option("--quiet", is_flag=True, help="Print no progress bar and no summary."),
 )
 
 

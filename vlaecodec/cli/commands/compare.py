@@ -29,20 +29,23 @@ if TYPE_CHECKING:
     "--texture",
     type=click.FloatRange(0, 1),
     metavar="S",
-    help="Decode .vlae files at this strength.",
+    help="Decode .vlae files with texture of this strength.",
 )
 @click.option(
     "--against",
     metavar="CODECS",
-    help="Instead of B: jpeg, jpeg2000, webp, avif, avif-psnr, avif-ssim, jxl; by commas.",
+    help="Other codecs, by commas: jpeg, jpeg2000, webp, avif, avif-psnr, avif-ssim, jxl.",
 )
 @click.option(
-    "--at-bytes-of", "file", metavar="FILE", help="A .vlae file of A; others get no more."
+    "--at-bytes-of",
+    "file",
+    metavar="FILE",
+    help="Instead of B: a .vlae file of A; the other codecs get no more bytes.",
 )
-@click.option("--html", metavar="PAGE", help="Also write a page with a divider to drag.")
+@click.option("--html", metavar="PAGE", help="Also write an HTML page with a divider to drag.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--csv", "as_csv", is_flag=True, help="Of two folders: print CSV.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, for two folders.")
 @reports_errors
 def compare(
     first: str,
@@ -55,19 +58,18 @@ def compare(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Measure how near B is to A, the original. Both may be pictures or .vlae files.
+    """Measure how similar B is to A, the original. Both may be pictures or .vlae files.
 
-    Of two folders, the files of the same name but for the suffix are compared, and their means
-    shown.
+    Of two folders, files whose names differ only in the suffix are compared, and the means shown.
 
-    With --at-bytes-of, decode FILE at texture 0, as recommended, and 1, and set the best files of
-    other codecs beside it that have no more bytes.
+    With --at-bytes-of, FILE is decoded without texture, with the recommended strength and with
+    full texture, and compared with the best files of other codecs that have no more bytes.
 
     \b
     Examples:
       vlaecodec compare photo.png photo.vlae
       vlaecodec compare --texture 0 photo.png photo.vlae
-      vlaecodec compare originals small --csv > likeness.csv
+      vlaecodec compare originals small --csv > quality.csv
       vlaecodec compare photo.png --against webp,avif --at-bytes-of photo.vlae
       vlaecodec compare photo.png --against jxl --at-bytes-of a.vlae --html a.html
     """

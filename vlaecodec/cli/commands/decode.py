@@ -61,39 +61,39 @@ class RegionType(click.ParamType[Region]):
     "--format",
     "format_name",
     type=click.Choice(SUFFIXES),
-    help="Format of the output, whatever its suffix.  [default: what its suffix says, or png]",
+    help="Format of the output, whatever its suffix.  [default: from its suffix, or png]",
 )
 @click.option(
     "--texture",
     type=click.FloatRange(0, 1),
     metavar="S",
-    help="Strength of regenerated texture: 0 is the smooth mean image, and fast; 1 a full draw.  "
+    help="Strength of drawn texture: 0 is the smooth mean image, and fast; 1 draws all of it.  "
     "[default: what the file recommends]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, SEED_MAX),
     metavar="N",
-    help="Draw another texture.  [default: the file's]",
+    help="Seed of the texture's noise: another seed, another draw.  [default: the file's]",
 )
-@click.option("--preview", is_flag=True, help="Decode only the lossy base of a lossless file.")
+@click.option("--preview", is_flag=True, help="Decode only the lossy part of a lossless file.")
 @click.option(
     "--region",
     type=RegionType(),
-    help="Decode only this part: left, top, width, height in pixels. The same pixels as in the "
-    "whole picture, from the tiles that it touches; with texture, from all rows down to it.",
+    help="Decode only this part: left, top, width, height in pixels. The pixels are those of the "
+    "whole picture; only the tiles that the part touches are decoded.",
 )
 @click.option(
     "--thumbnail",
     type=click.IntRange(1),
     metavar="N",
-    help="A small picture, its longer side N pixels, without decoding the large one.",
+    help="Write a small picture, N pixels on its longer side, without decoding the large one.",
 )
 @click.option(
     "--keep-going",
     is_flag=True,
-    help="Show the colours around damaged tiles in them, and do without a damaged alpha channel or "
-    "EXIF.",
+    help="Decode damaged files: fill damaged tiles with the colours around them, and leave out a "
+    "damaged alpha channel, profile, EXIF or XMP.",
 )
 @max_pixels_option
 @threads_option
@@ -110,13 +110,13 @@ def decode(
 ) -> None:
     """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
 
-    OUTPUT is INPUT with the suffix .png unless given, or .decoded.png where INPUT was made from a
+    By default OUTPUT is INPUT with the suffix .png, or .decoded.png where INPUT was made from a
     .png of its name. "-" is standard input or output.
 
-    Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
-    FOLDER/INPUT with the suffix that --format says. Two arguments without a folder are INPUT and
-    OUTPUT, unless the second is a .vlae file that exists. A file that fails does not stop the
-    others; the exit code is 1 then. A .tar shard becomes a shard of pictures.
+    Many inputs need --output-dir, or -o with an existing folder: each INPUT becomes FOLDER/INPUT
+    with the suffix of --format. Two arguments without a folder are INPUT and OUTPUT, unless the
+    second is a .vlae file that exists. A file that fails does not stop the others; the exit code
+    is then 1. A .tar shard becomes a shard of pictures.
 
     \b
     Examples:

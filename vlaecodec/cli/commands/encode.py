@@ -68,8 +68,8 @@ class TextureType(click.ParamType[Any]):
 
 
 @click.command(
-    epilog="Qualities, and settings of JPEG XL and AVIF that look alike; means of photos:\n\n\b\n"
-    + QUALITIES.read_text()
+    epilog="What each quality gives, and the settings of JPEG XL and AVIF that score the same; "
+    "means of photos:\n\n\b\n" + QUALITIES.read_text()
 )
 @click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
 @file_options
@@ -78,41 +78,45 @@ class TextureType(click.ParamType[Any]):
     "--quality",
     type=click.FloatRange(1, 100),
     metavar="Q",
-    help="1 is the smallest file, 100 the best picture.  [default: 50; with --lossless or "
-    "--max-error 30, and then it is the preview's]",
+    help="Quality: 1 gives the smallest file, 100 the best picture.  [default: 50; 30 for the "
+    "preview in a file of --lossless or --max-error]",
 )
-@click.option("--target-size", type=ByteCount(), help="Largest file that fits, as 40k or 1.5M.")
+@click.option(
+    "--target-size",
+    type=ByteCount(),
+    help="Choose the best quality whose file fits in BYTES, such as 40k or 1.5M.",
+)
 @click.option(
     "--target-bpp",
     type=click.FloatRange(0, min_open=True),
     metavar="BPP",
-    help="Largest file of at most so many bits per pixel.",
+    help="Choose the best quality that takes at most BPP bits per pixel.",
 )
 @click.option(
     "--target-psnr",
     type=float,
     metavar="DB",
-    help="Smallest file with this PSNR at least, dB, at texture 0.",
+    help="Choose the smallest file whose PSNR, without texture, is at least DB decibels.",
 )
 @click.option(
     "--target-ms-ssim",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="S",
-    help="Smallest file with this MS-SSIM at least, above 0 and below 1, at texture 0.",
+    help="Choose the smallest file whose MS-SSIM, without texture, is at least S.",
 )
 @click.option(
     "--target-ssimulacra2",
     type=float,
     metavar="S",
-    help="Smallest file with this SSIMULACRA2 at least, up to 100, at texture 0; needs the package "
-    "ssimulacra2.",
+    help="Choose the smallest file whose SSIMULACRA2, without texture, is at least S, which is at "
+    "most 100. Needs the package ssimulacra2.",
 )
 @click.option("--lossless", is_flag=True, help="Keep every sample exactly.")
 @click.option(
     "--max-error",
     type=click.IntRange(1, MAX_ERROR),
     metavar="N",
-    help=f"Keep every sample to within N grey levels of 255, 1 to {MAX_ERROR}.",
+    help="Keep every sample within N of 255 levels (near-lossless).",
 )
 @click.option(
     "-e",
@@ -125,7 +129,7 @@ class TextureType(click.ParamType[Any]):
 @click.option(
     "--tune",
     type=click.Choice(TUNES),
-    help="What to aim for: how the picture looks, or the least squared error. Chooses the model, "
+    help="Optimise how the picture looks, or its squared error (PSNR). This chooses the model, "
     "and what --effort searches for.  [default: looks, or what the model is tuned for]",
 )
 @click.option(
@@ -133,62 +137,66 @@ class TextureType(click.ParamType[Any]):
     "rois",
     type=RoiType(),
     multiple=True,
-    help="Spend bits here: X,Y,W,H in pixels, or a grey PNG of the picture's size, white where it "
-    "matters. :GAIN is how much more errors count there, 1/64 to 64: twice is 11 steps of -q.  "
-    "[default gain: 4] Several may be given.",
+    help="Spend more bits in a region of interest: X,Y,W,H in pixels, or a grey PNG of the "
+    "picture's size, white where it matters. Errors there count GAIN times as much, 1/64 to 64; "
+    "a gain of 2 is like 11 steps of -q.  [default gain: 4]  Can be repeated.",
 )
 @click.option(
     "--texture",
     type=TextureType(),
     metavar="S",
-    help="Strength of regenerated texture that decoders use, 0 to 1, or auto: measured on the "
-    "picture.  [default: 0]",
+    help="Strength of the texture that decoders draw by default: 0 to 1, or auto, which measures "
+    "it on the picture.  [default: 0]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, SEED_MAX),
     metavar="N",
-    help="Seed of the texture's noise.  [default: from the picture]",
+    help="Seed of the texture's noise.  [default: derived from the picture]",
 )
 @click.option(
     "--robust",
     is_flag=True,
-    help="Store the header, some 30 bytes, once more at the end: for archives.",
+    help="Store a second copy of the header, about 30 bytes, at the end: for archives.",
 )
 @click.option(
     "--verify",
     is_flag=True,
-    help="Decode the file by another way before it is written, for archives: exit code 7 if it "
-    "does not come out right.",
+    help="Decode the file in a second way before it is written, and stop with exit code 7 if the "
+    "picture is not as it should be: for archives.",
 )
 @threads_option
-@click.option("--strip", is_flag=True, help="Leave out the ICC profile, EXIF and XMP.")
-@click.option("--to-8-bit", is_flag=True, help="Reduce deeper samples to 8 bits; else refused.")
+@click.option("--strip", is_flag=True, help="Do not store the ICC profile, EXIF and XMP.")
+@click.option(
+    "--to-8-bit",
+    is_flag=True,
+    help="Reduce samples of more than 8 bits to 8; without this such pictures are refused.",
+)
 @click.option(
     "--frame",
     type=click.IntRange(1),
     metavar="N",
-    help="Take the Nth frame of an animation, or page; else files with several are refused.",
+    help="Encode frame or page N of a file that has several; without this such files are refused.",
 )
 @click.option(
     "--accept-truncated",
     is_flag=True,
-    help="Take files that break off, with what is there of them.",
+    help="Encode pictures whose file is cut off; what is missing is grey or black.",
 )
 @click.option(
     "--only-nets",
     is_flag=True,
-    help="Code with the networks, also what is smaller as a lossless WebP or, near -q 100, less "
-    "near than promised.",
+    help="Always use the networks, even where a lossless WebP is smaller or, near -q 100, where "
+    "the networks do not reach the promised PSNR.",
 )
 @click.option(
     "--keep-suffix",
     is_flag=True,
-    help="Name outputs with one more suffix, photo.jpg.vlae, so that photo.png and photo.jpg both "
-    "get one.",
+    help="Append .vlae to the whole name, as in photo.jpg.vlae, so that photo.png and photo.jpg "
+    "do not collide.",
 )
 @max_pixels_option
-@click.option("-m", "--model", metavar="NAME", help="A name from `vlaecodec models`.")
+@click.option("-m", "--model", metavar="NAME", help="Model to use: a name from `vlaecodec models`.")
 @logged
 @reports_errors
 def encode(
@@ -203,15 +211,15 @@ def encode(
 ) -> None:
     """Encode INPUT, any picture that Pillow reads, to OUTPUT.
 
-    OUTPUT is INPUT with the suffix .vlae unless given. "-" is standard input or output.
+    By default OUTPUT is INPUT with the suffix .vlae. "-" is standard input or output.
 
-    Many inputs need --output-dir, or -o with a folder that is there: each INPUT becomes
-    FOLDER/INPUT with the suffix .vlae; with -r and no folder each stays beside its original. Two
+    Many inputs need --output-dir, or -o with an existing folder: each INPUT becomes FOLDER/INPUT
+    with the suffix .vlae; with -r and no folder each output is written beside its input. Two
     arguments without a folder are INPUT and OUTPUT, unless the second is a picture that exists.
-    A file that fails does not stop the others; the exit code is 1 then.
+    A file that fails does not stop the others; the exit code is then 1.
 
-    A .tar shard, as webdataset has them, becomes FOLDER/INPUT: the same members in the same order,
-    .vlae in place of pictures.
+    A .tar shard in the layout of webdataset becomes FOLDER/INPUT: the same members in the same
+    order, with .vlae files in place of pictures.
 
     \b
     Examples:

@@ -28,14 +28,16 @@ SECTIONS = {section.name.lower(): section.title for section in Section}
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
-@click.option("--json", "as_json", is_flag=True, help="A JSON object; of several files a list.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: an object, or a list for several files."
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a line for each file.")
 @reports_errors
 def info(files: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
-    """Show size, quality, rate and model of each FILE from its header; decodes nothing.
+    """Show size, quality, rate and model of each FILE. Only the header is read.
 
-    A folder stands for all .vlae files in it and below. Of several files: a table, and exit code 1
-    if any has no usable header.
+    A folder stands for all .vlae files in it and its subfolders. Several files are listed in a
+    table; the exit code is 1 if any has no usable header.
 
     \b
     Examples:
@@ -132,7 +134,7 @@ def _describe_pixels(details: FileInfo) -> str:
         return f"stored, {colours} colours; a WebP near the original"
     if details.max_error is None:
         drawn = "; drawn parts exact" if details.coding == "networks and webp" else ""
-        return f"regenerated (lossy){drawn}"
+        return f"lossy{drawn}"
     share = details.latents_size_bytes / details.size_bytes
     kind = "exact (lossless)" if details.max_error == 0 else f"to within {details.max_error}"
     return f"{kind}; the first {share:.0%} of the file are a lossy preview"

@@ -21,18 +21,25 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=PATH)
-@click.option("--png", type=PATH, metavar="SHEET", help="Write all pictures on one sheet.")
-@click.option("--html", type=PATH, metavar="PAGE", help="Write a page with a divider to drag.")
+@click.option(
+    "--png", type=PATH, metavar="SHEET", help="Write all heat maps and pictures as one PNG sheet."
+)
+@click.option(
+    "--html",
+    type=PATH,
+    metavar="PAGE",
+    help="Write an HTML page that compares them, with a divider to drag.",
+)
 @click.option("-f", "--force", is_flag=True, help="Overwrite the outputs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @reports_errors
 def inspect(file: str, png: str | None, html: str | None, force: bool, as_json: bool) -> None:
-    """Show where the bits of FILE, a .vlae file, went, and what each of its layers tells.
+    """Show where the bits of FILE, a .vlae file, went, and what each layer of the latent adds.
 
-    The table has the true code lengths of the top latent, of the anchor (the first pass over the
-    latent, which alone depends on the top latent) and of the rest, and how near to the picture each
-    gets. Sheet and page show that: bits as heat maps over the picture, the picture that the top
-    latent tells, with the anchor, with the rest, and how strong its texture is where.
+    The table has the exact code length of each layer (the top latent; the anchor, which is the
+    first of four passes over the latent; the other passes) and the PSNR of the picture decoded up
+    to that layer. The sheet and the page show the same as pictures: heat maps of the bits, the
+    picture after each layer, and a map of how strong its texture is.
 
     \b
     Examples:

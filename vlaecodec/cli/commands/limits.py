@@ -12,13 +12,12 @@ max_pixels_option = click.option(
     metavar="N",
     default=MAX_PIXELS,
     show_default=True,
-    help="Refuse larger pictures.",
+    help="Refuse pictures of more than N pixels.",
 )
 
 threads_option = click.option(
     "--threads",
     type=click.IntRange(1),
     metavar="N",
-    help="Compute a picture with so many threads.  [default: the idle cores; one for small "
-    "pictures]",
+    help="Number of threads for one picture.  [default: the idle cores; one for small pictures]",
 )

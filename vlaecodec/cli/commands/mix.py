@@ -19,13 +19,15 @@ from vlaecodec.model.registry import find_fingerprint
 @click.command()
 @click.argument("structure", type=PATH, metavar="A")
 @click.argument("other", type=PATH, metavar="B")
-@click.option("-o", "output", type=PATH, metavar="OUTPUT", required=True, help="The picture.")
+@click.option(
+    "-o", "output", type=PATH, metavar="OUTPUT", required=True, help="The picture to write."
+)
 @click.option(
     "--take",
     type=click.Choice(["top", "texture"]),
     default="texture",
     show_default=True,
-    help="What of B: its top latent, or how strong its texture is where.",
+    help="What to take from B: its top latent, or the strength of its texture at each place.",
 )
 @click.option("--html", type=PATH, metavar="PAGE", help="Also write a page: A, B and the mixture.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the outputs.")
@@ -33,10 +35,10 @@ from vlaecodec.model.registry import find_fingerprint
 def mix(structure: str, other: str, output: str, take: str, html: str | None, force: bool) -> None:
     """Make a picture with the structure of A and the texture, or the top latent, of B.
 
-    Both are .vlae files of one size and model. With --take texture, A's own texture is drawn and
-    then made as strong at each place as what B shows there beyond its mean image. With --take top,
-    what A's file says of its latents relative to what its top latent predicts is added to what B's
-    predicts: large, smooth differences, such as colour and light, come from B.
+    Both are .vlae files of one size and model. With --take texture, texture is drawn for A, and
+    scaled so that it is as strong at each place as B's details are there. With --take top, the top
+    latent of B replaces that of A: A's latent keeps its differences from what the top latent
+    predicts, so that large, smooth differences, such as colour and light, come from B.
 
     \b
     Examples:

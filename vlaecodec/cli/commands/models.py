@@ -13,7 +13,7 @@ from vlaecodec.model.registry import list_models
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @reports_errors
 def models(as_json: bool) -> None:
     """List the models that `encode -m` takes; the default one is marked with a star.

@@ -14,15 +14,17 @@ from vlaecodec.errors import ParameterError
 
 @click.command()
 @click.argument("file", type=PATH, required=False)
-@click.option("-o", "--output", type=PATH, help="The page.  [default: FILE with suffix .html]")
+@click.option(
+    "-o", "--output", type=PATH, help="The page to write.  [default: FILE with the suffix .html]"
+)
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @reports_errors
 def page(file: str | None, output: str | None, force: bool) -> None:
     """Write a page that shows FILE, a .vlae file, in any browser that has WebAssembly.
 
     The page holds the file, its model (7 MB) and a decoder, and needs no network. Other files of
-    the same model can be dropped on it. It shows lossy pictures without texture, and of lossless
-    files the lossy picture inside. Without FILE it waits for files of the default model.
+    the same model can be dropped on it. It shows lossy pictures without texture, and the lossy
+    picture in lossless files. Without FILE the page waits for files of the default model.
 
     \b
     Examples:

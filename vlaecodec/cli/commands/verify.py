@@ -18,14 +18,15 @@ from vlaecodec.errors import VlaeError
 @click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
 @max_pixels_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a line for each file.")
 @reports_errors
 def verify(files: tuple[str, ...], max_pixels: int, as_json: bool, as_csv: bool) -> None:
     """Decode each FILE and compare every tile with the checksums that its encoder stored.
 
-    A folder stands for all .vlae files in it and below. Exit code 4: the file is damaged. 5: its
-    model is not installed. 7: the file is intact, but this machine computes something else than the
-    encoder's did. Of several files: 1 if any is not intact; the others are verified all the same.
+    A folder stands for all .vlae files in it and its subfolders. Exit codes: 4, the file is
+    damaged; 5, its model is not installed; 7, the file is intact, but this machine computes other
+    values than the encoder's did. With several files the exit code is 1 if any is not intact; the
+    others are verified nevertheless.
 
     \b
     Examples:
