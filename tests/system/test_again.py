@@ -10,7 +10,7 @@ import vlaecodec
 from tests.golden.regenerate import HERE
 from vlaecodec.bitstream.container import Tile
 from vlaecodec.bitstream.header import quality_to_code
-from vlaecodec.codec.again import find_again, looks_decoded
+from vlaecodec.codec.again import StepDistances, find_again
 from vlaecodec.codec.analysed import analyse_tiles
 from vlaecodec.codec.interface import Draft
 from vlaecodec.metrics.distortion import psnr_db
@@ -28,7 +28,10 @@ def crop(name: str) -> np.ndarray:
 
 def looks(pixels: np.ndarray, quality: float = QUALITY) -> bool:
     model, code = load_model(find_model()), quality_to_code(quality)
-    return looks_decoded(model, analyse_tiles(model, pixels, code), code)
+    steps = StepDistances(model, code)
+    for y in analyse_tiles(model, pixels, code):
+        steps.add(y)
+    return steps.look_decoded()
 
 
 @pytest.mark.parametrize("name", ["kodim01", "kodim08", "kodim23"])

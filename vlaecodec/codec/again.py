@@ -35,19 +35,25 @@ MOST_GROWTH = 1.12
 D = TypeVar("D", bound=Draft)
 
 
-def looks_decoded(model: PhotoModel, ys: list[Analysed], quality_code: int) -> bool:
-    """Whether latents of a picture, [C, rows, columns] a tile, lie too near to whole steps.
+class StepDistances:
+    """How far latents of a picture are from whole steps: of the anchor, those not nearest to 0."""
 
-    Looks at those of the anchor that are not nearest to zero.
-    """
-    off, count = 0.0, 0
-    for y in ys:
-        predictor = LatentPredictor(model, quality_code, *y.shape[1:])
+    def __init__(self, model: PhotoModel, quality_code: int) -> None:
+        self._model, self._quality_code = model, quality_code
+        self._off, self._count = 0.0, 0
+
+    def add(self, y: Analysed) -> Analysed:
+        """Look at a tile's, [C, rows, columns], and give it back."""
+        predictor = LatentPredictor(self._model, self._quality_code, *y.shape[1:])
         steps = predictor.offset_steps(y, np.zeros(predictor.shape, np.int64), 0)
         whole = np.rint(steps)
-        off += float(np.abs(steps - whole)[whole != 0].sum())
-        count += int(np.count_nonzero(whole))
-    return count >= FEWEST_LATENTS and off < OFF_CENTRE * count
+        self._off += float(np.abs(steps - whole)[whole != 0].sum())
+        self._count += int(np.count_nonzero(whole))
+        return y
+
+    def look_decoded(self) -> bool:
+        """Whether those of all tiles lie too near to whole steps for a photo's."""
+        return self._count >= FEWEST_LATENTS and self._off < OFF_CENTRE * self._count
 
 
 def find_again(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from vlaecodec.bitstream.tiles import tiles_of
 from vlaecodec.errors import MissingPackageError
 from vlaecodec.latents.predictor import Analysed
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.model.tiled import pad_edges
 from vlaecodec.picture.image import Pixels
 
 
@@ -17,14 +16,15 @@ def analyse_tiles(
     pixels: Pixels,
     quality_code: int,
     after_tile: Callable[[], None] = lambda: None,
-) -> list[Analysed]:
-    """Every tile's y, float32 [C, rows, columns]. Raises MissingPackageError without torch."""
+) -> Iterator[Analysed]:
+    """Every tile's y, float32 [C, rows, columns], each when it is asked for.
+
+    Raises MissingPackageError without torch.
+    """
     analyse_tile = _load_analyser()
-    padded, ys = pad_edges(pixels), []
     for box in tiles_of(pixels.shape):
-        ys.append(analyse_tile(model, padded, box, quality_code))
+        yield analyse_tile(model, pixels, box, quality_code)
         after_tile()
-    return ys
 
 
 def _load_analyser() -> Callable[..., Analysed]:

@@ -22,7 +22,8 @@ from vlaecodec.codec.fewer import encode_fewer
 from vlaecodec.codec.interface import Parts
 from vlaecodec.codec.kinds import choose_codec
 from vlaecodec.codec.options import TARGETS, EncodeOptions
-from vlaecodec.codec.photo import PhotoDraft, PhotoEncoder
+from vlaecodec.codec.photo import PhotoEncoder
+from vlaecodec.codec.photo_draft import PhotoDraft
 from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.codec.rate_control import UnmetTargetError, find_draft, make_scale, size_limit
 from vlaecodec.codec.stored import store_picture
@@ -83,7 +84,7 @@ def encode_best(
     if webp is None:
         return best.data
     _log.info("as a lossless WebP: %d bytes, with the networks: %d", len(webp), len(best.data))
-    exact = Coded(webp, picture.pixels)
+    exact = Coded(webp, lambda: picture.pixels)
     if is_drawing and drawn is None and not options.is_exact and options.roi is None:
         best = _weigh_fewer(best, exact, picture, options, cost)
     return min(exact, best, key=cost).data
@@ -113,7 +114,8 @@ def _encode_photo(
             raise
         place, measure = make_scale(picture.pixels, options.target or ("", 0.0))
         return _encode_nearer(picture, options, sections, lambda shown: measure(shown) >= place)
-    coded = Coded(_write(encoder.finish(draft), sections), encoder.mean_image(draft))
+    data = _write(encoder.finish(draft), sections)
+    coded = Coded(data, lambda: encoder.mean_image(draft))
     if options.is_exact or options.roi is not None:
         return coded
     floor_db = promised_db(options)
@@ -146,7 +148,7 @@ def _encode_mixed(
     draft = encoder.encode_latents(options.quality)
     shown = np.where(drawn[..., None], picture.pixels, encoder.mean_image(draft))
     stored = {**sections, Section.OVERLAY: overlay}
-    return Coded(_write(encoder.finish(draft), stored), shown)
+    return Coded(_write(encoder.finish(draft), stored), lambda: shown)
 
 
 def _find_draft(encoder: Any, picture: Picture, options: EncodeOptions, sections: Sections) -> Any:
@@ -201,7 +203,7 @@ def _finish_exact(
     chosen = _exact_options(options, error)
     encoder = choose_codec(chosen).encoder(picture, chosen, None)
     shown = round_residual(picture.pixels, encoder.mean_image(draft), error)
-    return Coded(_write(encoder.finish(draft), sections), shown)
+    return Coded(_write(encoder.finish(draft), sections), lambda: shown)
 
 
 def _exact_options(options: EncodeOptions, error: int) -> EncodeOptions:

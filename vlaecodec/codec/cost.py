@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 
 import numpy as np
@@ -31,10 +32,15 @@ NOTHING_BYTES = 64
 
 @dataclass(frozen=True)
 class Coded:
-    """A whole file, and what it shows without texture."""
+    """A whole file."""
 
     data: bytes
-    shown: Pixels
+    show: Callable[[], Pixels]
+
+    @cached_property
+    def shown(self) -> Pixels:
+        """What it shows without texture: uint8 [H, W, 3]."""
+        return self.show()
 
 
 Cost = Callable[[Coded], float]

@@ -76,11 +76,12 @@ def encode_picture(
     image: Image.Image | NDArray[np.uint8],
     options: EncodeOptions,
     progress: Callable[[float], None] | None = None,
+    *,
+    close: bool = False,
 ) -> bytes:
-    """`encode` with its options as one object."""
+    """`encode` with its options as one object. close: a PIL image, when its samples are taken."""
     start = time.perf_counter()
-    picture = to_picture(image, exact=options.is_exact, to_8_bit=options.to_8_bit)
-    del image  # its samples are as large again
+    picture = to_picture(image, exact=options.is_exact, to_8_bit=options.to_8_bit, close=close)
     height, width = picture.pixels.shape[:2]
     with working_threads(width * height, options.threads) as threads:
         _log.info("%d x %d pixels, threads: %d", width, height, threads)

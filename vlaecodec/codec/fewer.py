@@ -60,4 +60,4 @@ def _store(
     data = store_picture(
         replace(picture, pixels=pixels), options, quality_code, is_original=False, quick=quick
     )
-    return None if data is None else Coded(data, pixels)
+    return None if data is None else Coded(data, lambda: pixels)

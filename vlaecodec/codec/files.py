@@ -10,9 +10,9 @@ from typing import IO, Unpack
 from PIL import Image
 
 from vlaecodec.codec.decode import decode
-from vlaecodec.codec.encode import encode
+from vlaecodec.codec.encode import encode_picture
 from vlaecodec.codec.info import FileInfo, read_info
-from vlaecodec.codec.options import DecodeKeywords, EncodeKeywords
+from vlaecodec.codec.options import DecodeKeywords, EncodeKeywords, EncodeOptions
 from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.errors import InputError, OutputError
 from vlaecodec.picture.image import read_image
@@ -39,7 +39,7 @@ def encode_file(
     OutputError.
     """
     image = read_image(_read(source), to_8_bit=options.get("to_8_bit", False))
-    data = encode(image, quality, progress=progress, **options)
+    data = encode_picture(image, EncodeOptions(quality=quality, **options), progress, close=True)
     _write(target, data)
     return read_info(data)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.bitstream.container import Container
+from vlaecodec.bitstream.container import Container, Tile
 from vlaecodec.bitstream.header import (
     SEED_MAX,
     Header,
@@ -24,11 +24,12 @@ from vlaecodec.bitstream.tiles import (
     plan_view,
     tiles_of,
 )
-from vlaecodec.codec import rescue, tiles
-from vlaecodec.codec.again import find_again, looks_decoded
+from vlaecodec.codec import rescue, strips, tiles
+from vlaecodec.codec.again import StepDistances, find_again
 from vlaecodec.codec.analysed import analyse_tiles
-from vlaecodec.codec.interface import Draft, Parts
+from vlaecodec.codec.interface import Parts
 from vlaecodec.codec.options import AUTO, DecodeOptions, EncodeOptions
+from vlaecodec.codec.photo_draft import PhotoDraft
 from vlaecodec.codec.progress import ProgressCallback, Stages
 from vlaecodec.codec.rate_control import TRIES
 from vlaecodec.errors import ParameterError
@@ -54,14 +55,6 @@ LOSSY_QUALITY = 50.0
 
 EXACT_QUALITY = 30.0
 """Default quality of files with exact pixels; it minimises their size on the validation photos."""
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoDraft(Draft):
-    """A photo's coded latents, and what they tell of it."""
-
-    latent: LatentArray
-    base: Reconstruction
 
 
 class PhotoCodec:
@@ -198,6 +191,8 @@ class PhotoEncoder:
             )
         # What search saves in latents, exact pixels pay: files of both kinds were as large.
         self.search_steps = 0 if options.is_exact else self.search.steps
+        is_large = shape[0] * shape[1] > strips.LARGE_PX
+        self._in_strips = is_large and not options.is_exact and options.target is None
         self.weights: Weights | None = None
         if options.roi is not None:
             self.weights = weigh_pixels(shape, options.rois)
@@ -215,34 +210,57 @@ class PhotoEncoder:
         if self.weights is not None:
             quality_code, weights = scale_to_peak(self.weights, quality_code)
 
-        pixels = self.picture.pixels
-        ys = analyse_tiles(self.model, pixels, quality_code, self.stages.finish_one)
-        if self.search_steps:
-            ys = self._search(ys, quality_code, weights)
-        if weights is not None:
-            ys = self._rdo_quantise(ys, quality_code, weights)
-        draft = self._code(ys, quality_code)
-        if self.search_steps or weights is not None or self.options.is_exact:
-            return draft
-        if not looks_decoded(self.model, ys, quality_code):
+        ys = analyse_tiles(self.model, self.picture.pixels, quality_code, self.stages.finish_one)
+        if self.search_steps or weights is not None:
+            found = list(ys)
+            if self.search_steps:
+                found = self._search(found, quality_code, weights)
+            if weights is not None:
+                found = self._rdo_quantise(found, quality_code, weights)
+            return self._code(found, quality_code)
+        if self.options.is_exact:
+            return self._code(ys, quality_code)
+        return self._code_once_more(ys, quality_code)
+
+    def _code_once_more(self, ys: Iterable[Analysed], quality_code: int) -> PhotoDraft:
+        """The draft of y; if the photo looks decoded, of what is nearer to the latents of then."""
+
+        def analyse(shown: Pixels) -> list[Analysed]:
+            return list(analyse_tiles(self.model, shown, quality_code))
+
+        steps, pixels = StepDistances(self.model, quality_code), self.picture.pixels
+        seen = map(steps.add, ys)
+        kept = None if self._in_strips else list(seen)
+        draft = self._code(seen if kept is None else kept, quality_code)
+        if not steps.look_decoded():
             return draft
         return find_again(
             pixels,
-            ys,
+            kept or analyse(pixels),
             draft,
-            analyse=lambda shown: analyse_tiles(self.model, shown, quality_code),
+            analyse=analyse,
             code=lambda guess: self._code(guess, quality_code),
             show=self.mean_image,
         )
 
-    def _code(self, ys: list[Analysed], quality_code: int) -> PhotoDraft:
+    def _code(self, ys: Iterable[Analysed], quality_code: int) -> PhotoDraft:
         """Every tile's y, quantised and coded."""
         shape = self.picture.pixels.shape
+        if self._in_strips:
+            sealed = strips.code_strips(self.model, ys, shape, quality_code)
+            return PhotoDraft(quality_code, sealed, lambda: self._decode(sealed, quality_code))
         latent, payloads = tiles.code_latents(self.model, ys, shape, quality_code)
         base = reconstruct(self.model, latent, quality_code, shape)
         sealed = tiles.seal_latents(payloads, base.mean)
         base = base.as_grey() if self.picture.grey else base
-        return PhotoDraft(quality_code, sealed, latent, base)
+        return PhotoDraft(quality_code, sealed, lambda: (latent, base))
+
+    def _decode(self, sealed: list[Tile], quality_code: int) -> tuple[LatentArray, Reconstruction]:
+        """What was not kept."""
+        shape = self.picture.pixels.shape
+        latent = strips.decode_strips(self.model, sealed, shape, quality_code)
+        base = reconstruct(self.model, latent, quality_code, shape)
+        return latent, base.as_grey() if self.picture.grey else base
 
     def mean_image(self, draft: PhotoDraft) -> Pixels:
         """What decoders will show without texture."""

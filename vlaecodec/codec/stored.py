@@ -86,7 +86,7 @@ def store_picture(
         webp=True,
         webp_alpha=picture.alpha is not None,
     )
-    webp = Tile(encode_vp8l(samples, quick=quick), zlib.crc32(samples.tobytes()))
+    webp = Tile(encode_vp8l(samples, quick=quick), zlib.crc32(np.ascontiguousarray(samples).data))
     sections = write_sections(replace(picture, alpha=None), strip=options.strip)
     return write_container(header, [], [], sections, webp)
 
@@ -103,6 +103,6 @@ def decode_samples(container: Container) -> NDArray[np.uint8]:
     if header.webp_alpha and Section.ALPHA in container.sections:
         raise DamagedError("there are two alpha channels")
     samples = decode_vp8l(webp.payload, Shape(header.width, header.height, header.webp_alpha))
-    if zlib.crc32(samples.tobytes()) != webp.pixel_crc:
+    if zlib.crc32(np.ascontiguousarray(samples).data) != webp.pixel_crc:
         raise ReproductionError("the picture is intact but does not decode here to what it was")
     return samples

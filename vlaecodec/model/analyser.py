@@ -17,22 +17,25 @@ from vlaecodec.errors import ModelError
 from vlaecodec.frozen.tensors import Tensors
 from vlaecodec.model.defaults import with_own_defaults
 from vlaecodec.model.frozen import PhotoModel
+from vlaecodec.model.tiled import pad_edges
 from vlaecodec.networks.common.formats import QUALITIES
 from vlaecodec.networks.photo.analysis import AnalysisNetwork
 from vlaecodec.picture.image import Pixels
 
 
 def analyse_tile(
-    model: PhotoModel, padded: Pixels, box: TileBox, quality_code: int
+    model: PhotoModel, pixels: Pixels, box: TileBox, quality_code: int
 ) -> NDArray[np.float32]:
     """y of one tile before quantisation, [C, rows, columns], seeing the pixels around it.
 
-    padded: uint8 [H, W, 3], both sides multiples of LATENT_FACTOR.
+    pixels: of the whole picture, uint8 [H, W, 3].
     """
     network = _load_analysis(model)
     halo = network.halo * LATENT_FACTOR
     top, left = max(0, box.top - halo), max(0, box.left - halo)
-    y = _analyse(network, padded[top : box.bottom + halo, left : box.right + halo], quality_code)
+    # What is cut ends at a whole latent, or at the picture's edge.
+    seen = pad_edges(pixels[top : box.bottom + halo, left : box.right + halo])
+    y = _analyse(network, seen, quality_code)
     row, column = (box.top - top) // LATENT_FACTOR, (box.left - left) // LATENT_FACTOR
     _, rows, columns = latent_window(box)
     height, width = rows.stop - rows.start, columns.stop - columns.start

@@ -46,7 +46,10 @@ def equal_part(pixels: NDArray[np.uint8]) -> float:
 def is_grey(pixels: NDArray[np.uint8]) -> bool:
     """Whether R = G = B at every pixel. Looks at few of them if it is not so."""
     some = pixels[:: max(1, pixels.shape[0] // 16)]
-    return _all_grey(some) and _all_grey(pixels)
+    if not _all_grey(some):
+        return False
+    rows = range(0, len(pixels), _SAMPLE_ROWS)
+    return all(_all_grey(pixels[row : row + _SAMPLE_ROWS]) for row in rows)
 
 
 def _all_grey(pixels: NDArray[np.uint8]) -> bool:

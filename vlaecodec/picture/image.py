@@ -21,6 +21,7 @@ from vlaecodec.picture.density import Density
 from vlaecodec.picture.metadata import Metadata, metadata_of
 from vlaecodec.picture.opening import choose_frame, load_image, open_image
 from vlaecodec.picture.sample_depth import is_cut, mode_of_cut, restore_mode
+from vlaecodec.picture.samples import take_samples
 
 Pixels = NDArray[np.uint8]
 """uint8 [H, W, 3], RGB."""
@@ -33,8 +34,6 @@ _TIFF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """Those tags of a TIFF that tell about the picture, not about the file: description, camera, ..."""
 _TIFF_FOLDERS = (0x8769, 0x8825)
 """EXIF and GPS."""
-
-_BAND_ROWS = 256
 
 _ON_THE_SIDE = range(5, 9)
 """EXIF orientations that swap width and height."""
@@ -122,14 +121,19 @@ _our_limits = _OurLimits()
 
 
 def to_picture(
-    image: Image.Image | NDArray[Any], *, exact: bool = False, to_8_bit: bool = False
+    image: Image.Image | NDArray[Any],
+    *,
+    exact: bool = False,
+    to_8_bit: bool = False,
+    close: bool = False,
 ) -> Picture:
     """A PIL image or an array as a file will hold it.
 
     Arrays are [H, W] or [H, W, 1] for grey, [H, W, 3], or [H, W, 4] with alpha; uint8, or floats
     from 0 to 1, which `exact` refuses. A PIL image is turned as its EXIF orientation says. `exact`
     refuses what a file cannot hold exactly, and keeps colours that do not show. Samples of 16 bits
-    are refused, or reduced to 8 with `to_8_bit`. Raises ImageError.
+    are refused, or reduced to 8 with `to_8_bit`. close: a PIL image, as soon as its samples are
+    taken, for it is as large as they are. Raises ImageError.
     """
     if isinstance(image, np.ndarray):
         return _from_array(image, exact=exact)
@@ -137,7 +141,7 @@ def to_picture(
         raise ImageError(f"expected a PIL image or an array, not {type(image).__name__}")
     _check_size(*image.size)
     try:
-        return _from_pillow(image, exact=exact, to_8_bit=to_8_bit)
+        return _from_pillow(image, exact=exact, to_8_bit=to_8_bit, close=close)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # Pillow raises whatever it meets in a file it reads lazily
@@ -183,7 +187,7 @@ def _from_array(array: NDArray[Any], *, exact: bool) -> Picture:
     if array.shape[2:] in ((), (1,)):
         return Picture(_repeat(array.reshape(array.shape[:2])), grey=True)
     if array.shape[2] == 4:
-        return _from_pillow(Image.fromarray(array), exact=exact, to_8_bit=False)
+        return _from_pillow(Image.fromarray(array), exact=exact, to_8_bit=False, close=True)
     grey = is_grey(array)
     return Picture(np.ascontiguousarray(array), grey, as_rgb=grey)
 
@@ -201,7 +205,8 @@ def _to_bytes(array: NDArray[Any], *, exact: bool) -> NDArray[np.uint8]:
     return np.rint(array * 255).astype(np.uint8)
 
 
-def _from_pillow(image: Image.Image, *, exact: bool, to_8_bit: bool) -> Picture:
+def _from_pillow(source: Image.Image, *, exact: bool, to_8_bit: bool, close: bool) -> Picture:
+    image = source
     image.load()
     info = dict(image.info)
     if image.format == "TIFF" and "exif" not in info:
@@ -224,17 +229,24 @@ def _from_pillow(image: Image.Image, *, exact: bool, to_8_bit: bool) -> Picture:
         mode = "LA" if grey else "RGBA"
         image = image if image.mode == mode else image.convert(mode)
         if image.getchannel("A").getextrema() != (255, 255):
-            alpha = _samples(image.getchannel("A"))[..., 0]
-    if grey:
-        image = image.convert("L") if image.mode == "1" else image.getchannel(0)
-        pixels = _repeat(_samples(image)[..., 0])
-    else:
-        pixels = _samples(_opaque(image), 3)
+            alpha = take_samples(image.getchannel("A"), 1)[..., 0]
+    image = _without_alpha(image, grey=grey)
+    if close and image is not source:
+        source.close()
+    samples = take_samples(image, 1 if grey else 3, close=close or image is not source)
+    pixels = _repeat(samples[..., 0]) if grey else samples
     if alpha is not None and not exact:
         fill_hidden_in_place(pixels, alpha)
     as_rgb = not grey and is_grey(pixels)
     metadata = _metadata(image, info, format_name, orientation, grey=grey)
     return Picture(pixels, grey or as_rgb, alpha, metadata, as_rgb)
+
+
+def _without_alpha(image: Image.Image, *, grey: bool) -> Image.Image:
+    """Mode L, RGB, or RGBA as it is: converting that would do arithmetic on hidden colours."""
+    if grey:
+        return image.convert("L") if image.mode == "1" else image.getchannel(0)
+    return image if image.mode == "RGBA" else image.convert("RGB")
 
 
 def _metadata(
@@ -266,21 +278,6 @@ def _upright(image: Image.Image, info: dict[Any, Any]) -> tuple[Image.Image, int
         warnings.warn("the EXIF cannot be read: left out", LossWarning, stacklevel=5)
         info.pop("exif", None)
         return image, 1
-
-
-def _samples(image: Image.Image, channels: int = 1) -> NDArray[np.uint8]:
-    """The first channels, uint8 [H, W, channels]: band by band, for Pillow makes several copies."""
-    samples = np.empty((image.height, image.width, channels), np.uint8)
-    for top in range(0, image.height, _BAND_ROWS):
-        bottom = min(top + _BAND_ROWS, image.height)
-        band = np.asarray(image.crop((0, top, image.width, bottom)))
-        samples[top:bottom] = band.reshape(bottom - top, image.width, -1)[..., :channels]
-    return samples
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """RGB, or RGBA as it is: converting that would do arithmetic on colours that do not show."""
-    return image if image.mode == "RGBA" else image.convert("RGB")
 
 
 def _from_sixteen_bits(image: Image.Image, *, to_8_bit: bool) -> Image.Image:

@@ -292,10 +292,7 @@ def encode_file(
             accept_truncated=accept_truncated,
         )
         start = time.perf_counter()
-        # Nobody else shall have the image, so that it is gone when its samples are taken.
-        given = [image]
-        del image
-        encoded = encode_picture(given.pop(), options, progress)
+        encoded = encode_picture(image, options, progress, close=True)
         seconds = time.perf_counter() - start
     write_output(job.output, encoded, force=force, like=job.input if preserve else None)
     header, _ = read_header(encoded, max_pixels)
