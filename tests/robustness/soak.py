@@ -24,7 +24,7 @@ def main(threads: int, rounds: int, folder: Path) -> None:
 
     def work(number: int) -> None:
         for turn in range(rounds):
-            height, width = 16 + 8 * (number % 4), 16 + 8 * (turn % 7)
+            height, width = 64 + 16 * (number % 5), 64 + 16 * (turn % 5)
             pixels = photo(height, width, seed=1000 * number + turn)
             options = {"max_error": 0} if turn % 2 else {}
             try:
