@@ -27,6 +27,7 @@ from benchmarks.photo.lossy_tables import (
     rate_distortion_table,
     texture_table,
 )
+from benchmarks.photo.photo_features import features_table
 from benchmarks.photo.speed_tables import sizes_table, speed_table, threads_table
 
 SMALL_MODELS = (
@@ -46,6 +47,7 @@ TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     "lossless.json": (lossless_table,),
     "texture.json": (texture_table,),
     "speed.json": (speed_table,),
+    "photo_features.json": (features_table,),
     "paper.json": (likelihood_table,),
     "paper_ablations.json": (ablation_table,),
     "bits_back.json": (chain_table, payload_table),

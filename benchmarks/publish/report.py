@@ -46,6 +46,7 @@ TITLES = {
     "lossless.json": "Lossless and near-lossless",
     "texture.json": "Texture",
     "speed.json": "Speed",
+    "photo_features.json": "What photos' latents know",
     "paper.json": "The paper's data sets",
     "paper_ablations.json": "What each part is worth",
     "bits_back.json": "Data sets and single images as files",

@@ -149,6 +149,8 @@ def test_a_latent_is_what_the_file_holds() -> None:
     decoded = np.asarray(vlaecodec.decode(vlaecodec.encode(PIXELS, 60), texture=0))
     assert np.array_equal(picture[:, :70], decoded)
     assert psnr_db(PIXELS, picture[:, :70]) > 25
+    pooled = vlaecodec.encode_latent(PIXELS, 60, pooled=True)
+    np.testing.assert_allclose(pooled, [*latent.mean((1, 2)), *latent.std((1, 2))], rtol=1e-6)
     blurred = vlaecodec.decode_latent(0.5 * latent, 60)
     assert not np.array_equal(np.asarray(blurred), picture)
     for wrong in (latent[1:], latent[0], latent.astype(np.int32), np.full_like(latent, np.nan)):

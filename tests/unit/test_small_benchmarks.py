@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.kit.probes import linear_probe_accuracy, neighbours_accuracy
 from benchmarks.paper.ablations import checkpoint_path, read_windows
 from benchmarks.paper.bits_back import code_chain, measure_dithered, measure_payloads
 from benchmarks.paper.colour_draws import redraw
-from benchmarks.paper.representation import linear_probe_accuracy, neighbours_accuracy
 from benchmarks.paper.sheets import (
     draw_sheet,
     interpolations,

@@ -21,17 +21,23 @@ def encode_latent(
     quality: float = FEATURE_QUALITY,
     *,
     model: str | None = None,
+    pooled: bool = False,
 ) -> NDArray[np.float32]:
     """The latent that a file of a picture would hold, as an array: float32 [C, rows, columns].
 
     For photos each position stands for 16 x 16 pixels; rows and columns are rounded up. Values are
     quantised, so that they cost the bits of such a file, and scaled to about -128..128.
     image, model: as in `encode`. quality: 1..100, how finely the latent is quantised.
+    pooled: return each channel's mean over all positions, then each one's deviation, [2 C]: as many
+    numbers for a picture of any size.
     Raises ImageError, ParameterError or ModelError.
     """
     options = EncodeOptions(quality=quality, model=model)
     encoder = choose_codec(options).encoder(to_picture(image), options, None)
-    return encoder.latent(encoder.encode_latents(quality))
+    latent = encoder.latent(encoder.encode_latents(quality))
+    if pooled:
+        return np.concatenate([latent.mean((1, 2)), latent.std((1, 2))])
+    return latent
 
 
 def decode_latent(
