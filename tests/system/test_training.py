@@ -237,7 +237,8 @@ def test_decoders_follow_a_trunk_that_tells_the_same_in_other_numbers(folder, tm
     take_decoder(local, "local", old)
     with torch.no_grad():
         expected = local.features(first.trunk(0)[None])
-        fit_features(local, first, second)
+        pairs = [(first.trunk(n), second.trunk(n)) for n in range(len(first.photos))]
+        fit_features(local, pairs)
         found = local.features(second.trunk(0)[None])
         unfitted = local.features(first.trunk(0)[None])
     assert (found - expected).abs().mean() < 0.1 * (unfitted - expected).abs().mean()

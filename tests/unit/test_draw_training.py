@@ -67,7 +67,7 @@ def test_samples_are_the_quantiles_that_files_are_drawn_at() -> None:
     trim = round(draw.TRIM * ends[-1])
     wanted = trim + (np.arange(DRAWS) * (ends[-1] - 2 * trim) >> DRAW_BITS)
     files = np.searchsorted(ends, wanted, side="right") + tables.lows[table]
-    place = draw._quantiles()[level].numpy() * residual_scale(row)
+    place = draw._quantiles(torch.device("cpu"))[level].numpy() * residual_scale(row)
     assert np.abs(files - place).max() < 1
     torch.manual_seed(0)
     drawn = draw._sample(outputs.expand(4000, 3), torch.full((4000,), 128.0))
@@ -84,7 +84,7 @@ def test_tails_grow_with_their_level() -> None:
 def test_every_weight_feels_how_draws_look(squeezenet) -> None:
     torch.manual_seed(0)
     local = LocalDecoder(TINY, drawing=True)
-    DrawnLooks(squeezenet).loss(local, some_crops(local)).backward()
+    DrawnLooks(squeezenet, torch.device("cpu")).loss(local, some_crops(local)).backward()
     missing = [n for n, p in local.named_parameters() if p.grad is None or not p.grad.any()]
     # The first sub-grid's features and biases reach the others by what these see of it.
     assert all("predict" in name and name.endswith("weight") for name in missing), missing

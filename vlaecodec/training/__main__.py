@@ -64,6 +64,8 @@ main.add_command(export_preset)
 @click.option("--batch", default=32, help="Crops per step.")
 @click.option("--ms-ssim-part", default=0.0, help="Part of the distortion that is 1 - MS-SSIM.")
 @click.option("--ssimulacra2-part", default=0.0, help="Part that is SSIMULACRA2's error.")
+@click.option("--coarse-weight", default=0.0, help="Weight of block averages' error.")
+@click.option("--synthetic", default=0.0, help="Part of the crops that are drawings, not photos.")
 @click.option("--learning-rate", default=1e-3)
 @click.option("--device", default="cuda")
 def gpu(
@@ -147,9 +149,7 @@ def export(checkpoint: Path, folder: Path, **options: Any) -> None:
 )
 @click.option("--decoder", type=click.Choice(sorted(LIKELIHOODS)), default="local")
 @click.option("--squeezenet", type=PATH, help="Its weights: train texture for how its draws look.")
-@click.option(
-    "--cache", type=PATH, required=True, help="Folder for the photos as models decode them."
-)
+@click.option("--cache", type=PATH, help="Folder for photos as models decode them; GPUs need none.")
 @click.option("--start-from", type=PATH, help="Model folder whose decoder to begin with.")
 @click.option("--crop", default=64, help="Side of a training crop, pixels; a multiple of 8.")
 @run_options(batch=8, learning_rate=2e-3, validation_minutes=10.0)

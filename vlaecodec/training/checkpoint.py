@@ -75,8 +75,7 @@ def load_optimizer(path: Path, model: nn.Module, optimizer: optim.Adam) -> None:
                 if f"adam.{key}.{name}" in known:
                     value = file.get_tensor(f"adam.{key}.{name}")
                     # Of the weights' own memory order: the fused optimiser goes by that alone.
-                    state[key] = (
-                        value if key == "step" else torch.empty_like(parameter).copy_(value)
-                    )
+                    like = parameter if key != "step" else value.to(parameter.device)
+                    state[key] = torch.empty_like(like).copy_(value)
             if state:
                 optimizer.state[parameter] = state

@@ -50,25 +50,25 @@ class QualityAffine(nn.Module):
         """Base-2 logarithms."""
 
     def integer_tables(self) -> tuple[Tensor, Tensor]:
-        """Biases, STREAM units, and gains, 2**-GAIN_BITS, at the qualities 1..100: int64 [100, C].
-
-        Raises ValueError if a gain is too large to be held.
-        """
+        """Biases, in STREAM units, and gains, in 2**-GAIN_BITS: int64 [100 qualities, C] each."""
         positions = torch.linspace(0, 1, QUALITIES)
         values = interpolate_knots(self.knots.detach(), positions)[:, :, 0, 0]
-        gains = torch.exp2(interpolate_knots(self.gain_knots.detach(), positions)[:, :, 0, 0])
+        gains = self._gain(positions).detach()[:, :, 0, 0]
         gains = torch.floor(gains * 2**GAIN_BITS + 0.5).long()
-        if gains.max() > GAIN_LIMIT:
-            raise ValueError("a gain of a quality is too large to be held")
         return torch.floor(values * STREAM.scale + 0.5).long(), gains
 
     def forward(self, stream: Tensor, quality: Tensor) -> Tensor:
         bias = interpolate_knots(self.knots, quality) * STREAM.scale
-        gain = torch.exp2(interpolate_knots(self.gain_knots, quality))
+        gain = self._gain(quality)
         if not self.quantised:
             return STREAM.clamp(stream * gain + bias)
         gain = ste_round(gain * 2**GAIN_BITS) / 2**GAIN_BITS
         return STREAM.clamp(ste_round(stream * gain) + ste_round(bias))
+
+    def _gain(self, quality: Tensor) -> Tensor:
+        """No larger than can be held, [B, C, 1, 1]."""
+        knots = self.gain_knots.clamp(max=math.log2(GAIN_LIMIT / 2**GAIN_BITS))
+        return torch.exp2(interpolate_knots(knots, quality))
 
 
 class QuantisationStep(nn.Module):

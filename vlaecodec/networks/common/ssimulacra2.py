@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vlaecodec.networks.common.constants import constant
+
 SSIMULACRA2_GAIN = 6.0
 """Squared grey levels that one unit of the error is worth, so that equal qualities take about
 equal bits: MS_SSIM_GAIN * (1 - MS-SSIM) over the error, geometric mean of AVIF files of six
@@ -63,7 +65,7 @@ def ssimulacra2_error(decoded: Tensor, original: Tensor) -> Tensor:
 
     Both float [B, 3, H, W], RGB in grey levels. Returns float [B].
     """
-    weights = torch.tensor(_WEIGHTS, device=decoded.device)
+    weights = constant(_WEIGHTS, decoded.device)
     with torch.autocast(decoded.device.type, enabled=False):
         light = torch.cat([_linear_light(x.float()) for x in (decoded, original)])
         total = torch.zeros(len(decoded), device=decoded.device)
@@ -100,7 +102,7 @@ def _linear_light(x: Tensor) -> Tensor:
 
 def _opponent_colours(light: Tensor) -> Tensor:
     """Linear RGB to X, Y and B - Y, moved and scaled to be positive."""
-    matrix = light.new_tensor(_OPSIN)
+    matrix = constant(_OPSIN, light.device)
     mixed = torch.einsum("ck,bkhw->bchw", matrix, light) + _OPSIN_BIAS
     red, green, blue = (mixed ** (1 / 3) - _OPSIN_BIAS ** (1 / 3)).unbind(1)
     x, y = (red - green) / 2, (red + green) / 2

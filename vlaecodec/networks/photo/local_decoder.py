@@ -28,6 +28,7 @@ from torch.nn import functional as F
 
 from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.entropy.scales import SCALE_UNITS, TAIL_UNITS
+from vlaecodec.networks.common.constants import constant
 from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear
 from vlaecodec.networks.common.formats import SIGNED
 from vlaecodec.networks.photo.architecture import Architecture, LocalSizes
@@ -137,7 +138,7 @@ class ColourHead(nn.Module):
         """
         outputs = self.leave(self.merge(hidden, known), known)
         mean, scale, tail = outputs.float().unbind(-1)
-        limits = torch.tensor(CLASS_BOUNDS[: predictions.shape[-1] - 1], device=scale.device)
+        limits = constant(tuple(CLASS_BOUNDS[: predictions.shape[-1] - 1]), scale.device)
         classes = (scale.detach()[..., None] >= limits).sum(-1)
         predicted = predictions.gather(-1, classes[..., None])[..., 0]
         return torch.stack((mean + predicted, scale, tail), dim=-1)

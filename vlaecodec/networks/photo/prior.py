@@ -27,11 +27,11 @@ _INITIAL_SCALE = 21.0
 _INITIAL_TOP_SCALE = 10.0
 
 
-def pass_mask(number: int, height: int, width: int) -> Tensor:
+def pass_mask(number: int, height: int, width: int, device: torch.device) -> Tensor:
     """Which channel quarter pass `number` codes where: float [4, 1, height, width] of 0 and 1."""
-    rows, columns = torch.arange(height) % 2, torch.arange(width) % 2
+    rows, columns = (torch.arange(n, device=device) % 2 for n in (height, width))
     parity = 2 * rows[:, None] + columns[None, :]
-    quarter = torch.arange(4)[:, None, None]
+    quarter = torch.arange(4, device=device)[:, None, None]
     return (quarter == (parity ^ ORDER[number])).float().unsqueeze(1)
 
 
@@ -39,13 +39,13 @@ def gather_pass(x: Tensor, number: int) -> Tensor:
     """The part of x [B, C, H, W] that pass `number` codes: [B, C/4, H, W]."""
     batch, channels, height, width = x.shape
     quarters = x.reshape(batch, 4, channels // 4, height, width)
-    return (quarters * pass_mask(number, height, width).to(x.device, x.dtype)).sum(1)
+    return (quarters * pass_mask(number, height, width, x.device).to(x.dtype)).sum(1)
 
 
 def scatter_pass(part: Tensor, number: int) -> Tensor:
     """Put a part [B, C/4, H, W] back in its place, zeros elsewhere: [B, C, H, W]."""
     batch, channels, height, width = part.shape
-    mask = pass_mask(number, height, width).to(part.device, part.dtype)
+    mask = pass_mask(number, height, width, part.device).to(part.dtype)
     return (part.unsqueeze(1) * mask).reshape(batch, 4 * channels, height, width)
 
 

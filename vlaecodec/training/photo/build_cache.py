@@ -15,10 +15,12 @@ from vlaecodec.model.analyser import analyse_tile
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.model.tiled import reconstruct
 from vlaecodec.training.photo.data import Photo
-from vlaecodec.training.photo.latent_cache import INDEX_NAME, PIXELS_NAME, TRUNKS_NAME
-
-EXACT_QUALITIES = (24.0, 40.0)
-"""About the quality that exact pixels are coded at; a part of the photos gets one of these."""
+from vlaecodec.training.photo.latent_cache import (
+    EXACT_QUALITIES,
+    INDEX_NAME,
+    PIXELS_NAME,
+    TRUNKS_NAME,
+)
 
 
 def build_cache(

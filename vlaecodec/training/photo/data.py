@@ -67,14 +67,13 @@ class Crops:
         size: int,
         batch: int,
         seed: int,
+        rescale_part: float = 0.0,
         extra: list[Photo] | None = None,
         part: float = 0.0,
-        rescale_part: float = 0.0,
     ) -> None:
         extra = extra or []
         self.photos = [pad_to(photo, size) for photo in photos + extra]
-        weights = [by_area(photos) * (1 - part if extra else 1)]
-        self.weights = np.concatenate([*weights, by_area(extra) * part] if extra else weights)
+        self.weights = crop_shares(photos, extra, part)
         self.size, self.batch, self.rescale_part = size, batch, rescale_part
         self.rng = np.random.default_rng(seed)
 
@@ -104,8 +103,17 @@ class Crops:
         return min(shorter, round(self.size * self.rng.uniform(1, 2)))
 
 
-def by_area(photos: list[Photo]) -> NDArray[np.float64]:
-    """How likely a crop is of each photo, so that all pixels are seen as often: [N], sum 1."""
+def crop_shares(photos: list[Photo], extra: list[Photo], part: float) -> NDArray[np.float64]:
+    """How likely a crop is of each photo and then of each extra picture: [N], sum 1.
+
+    `part` of the crops are of extra ones, if there are any; of either all pixels are as likely.
+    """
+    if not extra:
+        return _by_area(photos)
+    return np.concatenate([_by_area(photos) * (1 - part), _by_area(extra) * part])
+
+
+def _by_area(photos: list[Photo]) -> NDArray[np.float64]:
     areas = np.array([p.shape[0] * p.shape[1] for p in photos], np.float64)
     return areas / areas.sum()
 

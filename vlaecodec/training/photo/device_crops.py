@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vlaecodec.training.photo.data import Photo, by_area, pad_to
+from vlaecodec.training.photo.data import Photo, crop_shares, pad_to
 
 
 class DeviceCrops:
@@ -24,12 +24,15 @@ class DeviceCrops:
         seed: int,
         rescale_part: float,
         device: torch.device,
+        extra: list[Photo] | None = None,
+        part: float = 0.0,
     ) -> None:
-        photos = [pad_to(photo, size) for photo in photos]
+        extra = extra or []
+        self._weights = crop_shares(photos, extra, part)
+        photos = [pad_to(photo, size) for photo in photos + extra]
         self._size, self._batch, self._device = size, batch, device
         self._reduced = round(batch * rescale_part)
         self._rng = np.random.default_rng(seed)
-        self._weights = by_area(photos)
         self._shapes = np.array([photo.shape[:2] for photo in photos])
         pixels = self._shapes.prod(axis=1)
         self._starts = np.concatenate([[0], np.cumsum(pixels)[:-1]])

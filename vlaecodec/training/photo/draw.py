@@ -67,7 +67,7 @@ def _sample(outputs: Tensor, mean: Tensor) -> Tensor:
     middle, index, tail = outputs.unbind(-1)
     scale = residual_scale((index / SCALE_UNITS).clamp(0, RESIDUAL_INDICES - 1))
     level = (tail / TAIL_UNITS).clamp(0, TAIL_LEVELS - 1)
-    quantiles = _quantiles().to(outputs.device)
+    quantiles = _quantiles(outputs.device)
     number = torch.randint(DRAWS, middle.shape, device=middle.device)
     lower = level.detach().floor().clamp(max=TAIL_LEVELS - 2).long()
     below, above = (quantiles[lower + more, number] for more in (0, 1))
@@ -76,8 +76,8 @@ def _sample(outputs: Tensor, mean: Tensor) -> Tensor:
     return (mean + value).clamp(0, 255) - mean
 
 
-@lru_cache(maxsize=1)
-def _quantiles() -> Tensor:
+@lru_cache(maxsize=2)
+def _quantiles(device: torch.device) -> Tensor:
     """Where each of DRAWS numbers falls in a mixture of scale 1, float [TAIL_LEVELS, DRAWS]."""
     wanted = TRIM + (torch.arange(DRAWS, dtype=torch.float64) + 0.5) / DRAWS * (1 - 2 * TRIM)
     weight = torch.sigmoid(tail_logit(torch.arange(TAIL_LEVELS, dtype=torch.float64)))[:, None]
@@ -90,7 +90,7 @@ def _quantiles() -> Tensor:
             torch.where(mass < wanted, middle, low),
             torch.where(mass < wanted, high, middle),
         )
-    return ((low + high) / 2).float()
+    return ((low + high) / 2).float().to(device)
 
 
 def _without_means(drawn: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.networks.photo.distribution import COLOURS
 
 PIXELS_NAME, TRUNKS_NAME, INDEX_NAME = "pixels.bin", "trunks.bin", "index.json"
+
+EXACT_QUALITIES = (24.0, 40.0)
+"""About the quality that exact pixels are coded at; a part of the photos gets one of these."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,25 @@ class Crops:
     trunk: Tensor
     """SIGNED [B, channels, H / 8, W / 8]."""
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of them, in order."""
+        return self.pixels, self.mean, self.inside, self.trunk
+
     @classmethod
     def join(cls, crops: list[Crops]) -> Crops:
         """All crops of several."""
-        names = ("pixels", "mean", "inside", "trunk")
-        return cls(*(torch.cat([getattr(c, name) for c in crops]) for name in names))
+        return cls(*map(torch.cat, zip(*(c.tensors for c in crops), strict=True)))
+
+
+class Photos(Protocol):
+    """Decoded photos to validate on."""
+
+    photos: list[tuple[int, int, int]]
+    """Height, width and place of each."""
+
+    def center(self, number: int, size: int, border: int) -> Crops:
+        """The middle of a photo, or all of it where it is smaller."""
 
 
 class LatentCache:

@@ -20,6 +20,7 @@ from vlaecodec.entropy.scales import (
     residual_scale,
     tail_logit,
 )
+from vlaecodec.networks.common.constants import constant
 from vlaecodec.networks.photo.distribution import STEP_CONDITIONS
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
 from vlaecodec.networks.photo.subgrids import SubGrid
@@ -63,8 +64,8 @@ def exact_contexts(crops: Crops, near_lossless: float = NEAR_LOSSLESS) -> Contex
     step = (2 * max_error + 1)[:, None, None, None]
     target = torch.floor(residual / step + 0.5) * step
     shown = ((crops.mean + target).clamp(0, 255) - crops.mean) * crops.inside
-    conditions = torch.tensor(STEP_CONDITIONS, device=device)
-    return Contexts(shown, target, step, conditions[max_error.long()].float())
+    conditions = constant(tuple(STEP_CONDITIONS), device)
+    return Contexts(shown, target, step, conditions[max_error.long()])
 
 
 def drawing_contexts(crops: Crops, corruption: float = 1.0) -> Contexts:

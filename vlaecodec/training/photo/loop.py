@@ -26,6 +26,7 @@ from vlaecodec.training.checkpoint import (
     save_checkpoint,
 )
 from vlaecodec.training.config import RunConfig, follow, learning_rate_at
+from vlaecodec.training.descent import adam, descend, set_rate
 from vlaecodec.training.photo.data import Crops, Photo, center_crops, read_photos
 from vlaecodec.training.photo.device_crops import DeviceCrops
 from vlaecodec.training.photo.export import import_model
@@ -33,6 +34,7 @@ from vlaecodec.training.photo.initialise import initialise_as_transform
 from vlaecodec.training.photo.loss import Losses, Weights, forward_losses, objective, seam_error
 from vlaecodec.training.photo.report import Report
 from vlaecodec.training.photo.synthetic import draw_pictures
+from vlaecodec.training.replay import Replay
 
 VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 DRAWN_PICTURES = 200
@@ -59,10 +61,6 @@ class TrainingConfig(RunConfig):
     rescale_part: float = 0.0
     synthetic: float = 0.0
     validation_minutes: float = 10.0
-
-    def __post_init__(self) -> None:
-        if self.crops_on_device and self.synthetic:
-            raise ValueError("drawings are made on the CPU: not with crops on the device")
 
     @property
     def weights(self) -> Weights:
@@ -91,6 +89,7 @@ def train(config: TrainingConfig) -> Progress:
     crops = _crops(config, photos, seed, device)
     validation = center_crops(read_photos(config.validation), 256)
 
+    step = Replay(lambda drawn: _step(model, optimizer, drawn, config, device))
     begin, steps_before = time.monotonic(), progress.steps
     seconds_before, last_validation = progress.seconds, begin
     with Report(config.minutes * 60, config.report_seconds) as report:
@@ -98,7 +97,8 @@ def train(config: TrainingConfig) -> Progress:
             while (elapsed := time.monotonic() - begin) < config.minutes * 60:
                 fraction = elapsed / (config.minutes * 60)
                 rate = learning_rate_at(config, fraction, progress.steps - steps_before)
-                losses, loss = _step(model, optimizer, crops.draw(), config, device, rate)
+                set_rate(optimizer, rate)
+                losses, loss = step(crops.draw())
                 follow(average, model, progress.steps, AVERAGE_DECAY)
                 progress.steps += 1
                 progress.pixels += config.batch * config.crop**2
@@ -118,12 +118,11 @@ def train(config: TrainingConfig) -> Progress:
 def _crops(
     config: TrainingConfig, photos: list[Photo], seed: int, device: torch.device
 ) -> Crops | DeviceCrops:
-    if config.crops_on_device:
-        return DeviceCrops(photos, config.crop, config.batch, seed, config.rescale_part, device)
     drawn = draw_pictures(DRAWN_PICTURES, seed) if config.synthetic else []
-    return Crops(
-        photos, config.crop, config.batch, seed, drawn, config.synthetic, config.rescale_part
-    )
+    sizes = config.crop, config.batch, seed, config.rescale_part
+    if config.crops_on_device:
+        return DeviceCrops(photos, *sizes, device, drawn, config.synthetic)
+    return Crops(photos, *sizes, drawn, config.synthetic)
 
 
 def _save(
@@ -164,7 +163,7 @@ def _start(
     average.requires_grad_(False)
     set_quantised(model, config.quantised)
     set_quantised(average, config.quantised)
-    optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99), fused=True)
+    optimizer = adam(model.parameters(), device)
     if resume:
         load_optimizer(config.checkpoint, model, optimizer)
     return model, average, optimizer, progress
@@ -176,11 +175,8 @@ def _step(
     crops: Tensor,
     config: TrainingConfig,
     device: torch.device,
-    rate: float,
 ) -> tuple[Losses, Tensor]:
-    """One step on uint8 crops [B, 3, H, W]; left out if a gradient is not finite."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    """One step on uint8 crops [B, 3, H, W]."""
     image = _to_network(crops, device)
     quality = _stratified(len(crops), device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
@@ -192,11 +188,7 @@ def _step(
         if config.seam_weight:
             losses.seam_error = seam_error(mean_image, image)
         loss = objective(losses, quality, config.weights)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_LIMIT)
-    if torch.isfinite(norm):
-        optimizer.step()
+    descend(optimizer, model, loss, GRADIENT_LIMIT)
     return losses, loss
 
 

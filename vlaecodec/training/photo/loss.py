@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vlaecodec.networks.common.constants import constant
 from vlaecodec.networks.common.formats import PIXEL_UNITS
 from vlaecodec.networks.common.ms_ssim import MS_SSIM_GAIN
 from vlaecodec.networks.common.ssimulacra2 import SSIMULACRA2_GAIN
@@ -19,6 +20,9 @@ from vlaecodec.networks.photo.rate_distortion import (
     code_latent,
     rate_weight,
 )
+
+LUMA = (0.299, 0.587, 0.114)
+"""Of red, green and blue (ITU-R BT.601)."""
 
 SEAM_PX = 8
 """The decoder's last layer makes blocks of this side."""
@@ -85,7 +89,7 @@ def seam_error(decoded: Tensor, original: Tensor) -> Tensor:
     does. Float [B].
     """
     with torch.autocast(decoded.device.type, enabled=False):
-        weights = decoded.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1).float()
+        weights = constant(LUMA, decoded.device).view(3, 1, 1)
         total = torch.zeros(len(decoded), device=decoded.device)
         for turned in (False, True):
             x, y = ((p.float() * weights).sum(1) for p in (decoded, original))

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
 from vlaecodec.training.photo.draw import draw_crops
-from vlaecodec.training.photo.latent_cache import Crops, LatentCache
+from vlaecodec.training.photo.latent_cache import Crops, Photos
 from vlaecodec.training.photo.local_loss import (
     Contexts,
     drawing_contexts,
@@ -48,7 +48,7 @@ class Objective(Protocol):
     def loss(self, local: LocalDecoder, crops: Crops) -> Tensor:
         """A scalar, the mean over the crops."""
 
-    def validate(self, local: LocalDecoder, cache: LatentCache) -> dict[str, float]:
+    def validate(self, local: LocalDecoder, cache: Photos) -> dict[str, float]:
         """A point of the learning curve."""
 
 
@@ -64,7 +64,7 @@ class Likelihood:
         parts = [bits.flatten() for _, bits in local_bits(local, crops, self.contexts(crops))]
         return torch.cat(parts).mean()
 
-    def validate(self, local: LocalDecoder, cache: LatentCache) -> dict[str, float]:
+    def validate(self, local: LocalDecoder, cache: Photos) -> dict[str, float]:
         """Bits a sample on the photos' middles."""
         sums, counts = np.zeros(len(local.subgrids)), np.zeros(len(local.subgrids))
         for number in range(len(cache.photos)):
@@ -90,15 +90,15 @@ class DrawnLooks:
     smooth, draws must have the same mean and deviation in every phase of the 8 x 8 grid.
     """
 
-    def __init__(self, squeezenet: Path) -> None:
-        self.distortion = WassersteinDistortion(SqueezeNet(squeezenet))
+    def __init__(self, squeezenet: Path, device: torch.device) -> None:
+        self.distortion = WassersteinDistortion(SqueezeNet(squeezenet).to(device))
 
     def loss(self, local: LocalDecoder, crops: Crops) -> Tensor:
         """The mean over the crops."""
         distortion, error, phases = self._parts(local, crops)
         return distortion + ERROR_WEIGHT * error + PHASE_WEIGHT * phases
 
-    def validate(self, local: LocalDecoder, cache: LatentCache) -> dict[str, float]:
+    def validate(self, local: LocalDecoder, cache: Photos) -> dict[str, float]:
         """The parts' means over the photos' middles, one draw each."""
         rows = [
             self._parts(local, cache.center(number, DRAWN_VALIDATION_PX, local.reach))

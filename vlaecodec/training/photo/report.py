@@ -29,7 +29,7 @@ class Report:
         self.task = self.bar.add_task("training", total=seconds)
         self.every_seconds = every_seconds
         self.begin = self.last = time.monotonic()
-        self.sums: list[float] = []
+        self.sums = torch.zeros(4)
         self.count = 0
 
     def __enter__(self) -> Report:
@@ -48,15 +48,13 @@ class Report:
         """Count one step in."""
         psnr = 10 * torch.log10(255**2 / losses.mse.detach())
         row = [loss, losses.rate_bpp.mean(), losses.top_bpp.mean(), psnr.mean()]
-        values = [float(v.detach()) for v in row]
-        self.sums = (
-            [a + b for a, b in zip(self.sums, values, strict=True)] if self.count else values
-        )
+        values = torch.stack([v.detach().float() for v in row])
+        self.sums = self.sums + values if self.count else values
         self.count += 1
         now = time.monotonic()
         self.bar.update(self.task, completed=now - self.begin)
         if now - self.last >= self.every_seconds:
-            mean_loss, bpp, top_bpp, psnr_db = (s / self.count for s in self.sums)
+            mean_loss, bpp, top_bpp, psnr_db = (self.sums / self.count).tolist()
             self.console.print(
                 f"step {progress.steps}  loss {mean_loss:.4f}  bpp {bpp:.4f} (top {top_bpp:.4f})  "
                 f"psnr {psnr_db:.2f} dB  "

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vlaecodec.networks.common.constants import constant
+
 MEAN_BGR = (104.0, 117.0, 123.0)
 KEPT = ("conv1", "fire3", "fire5")
 """The layers whose outputs are features; each is half as fine as the one before."""
@@ -51,7 +53,7 @@ class SqueezeNet(nn.Module):
 
         picture: blue, green, red, 0..255, [B, 3, H, W].
         """
-        x = picture - torch.tensor(MEAN_BGR, device=picture.device).view(3, 1, 1)
+        x = picture - constant(MEAN_BGR, picture.device).view(3, 1, 1)
         first = self._convolve("conv1", x.contiguous(memory_format=torch.channels_last), stride=2)
         third = self._fire(3, self._fire(2, F.max_pool2d(first, 3, 2, padding=1)))
         fifth = self._fire(5, F.max_pool2d(self._fire(4, third), 3, 2, padding=1))

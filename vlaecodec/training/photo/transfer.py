@@ -7,6 +7,7 @@ train.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -18,7 +19,6 @@ from vlaecodec.model.float_weights import dequantise_layers
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.networks.common.formats import SIGNED
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
-from vlaecodec.training.photo.latent_cache import LatentCache
 
 _RIDGE = 1e-3
 
@@ -36,30 +36,29 @@ def take_decoder(local: LocalDecoder, name: str, folder: Path) -> None:
 
 
 @torch.no_grad()
-def fit_features(local: LocalDecoder, before: LatentCache, after: LatentCache) -> None:
+def fit_features(local: LocalDecoder, trunks: Iterable[tuple[Tensor, Tensor]]) -> None:
     """Make `local` read of a new trunk what it reads of the one that it was trained on.
 
-    before, after: the same photos, in order, by the old model and by the new one, which may have
-    more of them. Raises ValueError if they are others.
+    trunks: of the same photos, by the old model and by the new one, SIGNED [..., channels, H / 8,
+    W / 8].
     """
-    sizes = [[row[:2] for row in cache.photos] for cache in (before, after)]
-    if sizes[0] != sizes[1][: len(sizes[0])]:
-        raise ValueError("the caches are of other photos")
     channels = local.project.weight.shape[1]
-    normal = torch.zeros(channels + 1, channels + 1, dtype=torch.float64)
-    mixed = torch.zeros(channels + 1, len(local.project.weight), dtype=torch.float64)
-    for number in range(len(before.photos)):
-        old, new = (_rows(cache.trunk(number)) for cache in (before, after))
+    device = local.project.weight.device
+    normal = torch.zeros(channels + 1, channels + 1, dtype=torch.float64, device=device)
+    mixed = torch.zeros(channels + 1, len(local.project.weight), dtype=torch.float64, device=device)
+    for pair in trunks:
+        old, new = map(_rows, pair)
         told = F.linear(old, local.project.weight.flatten(1), local.project.bias)
         regressors = F.pad(new, (0, 1), value=1.0)
         normal += (regressors.T @ regressors).double()
         mixed += (regressors.T @ told).double()
-    normal += _RIDGE * normal.diagonal().mean() * torch.eye(channels + 1, dtype=torch.float64)
+    ridge = torch.eye(channels + 1, dtype=torch.float64, device=device)
+    normal += _RIDGE * normal.diagonal().mean() * ridge
     solution = torch.linalg.solve(normal, mixed).float()
     local.project.weight.copy_(solution[:-1].T[:, :, None, None])
     local.project.bias.copy_(solution[-1])
 
 
 def _rows(trunk: Tensor) -> Tensor:
-    """Values of a trunk, one row for each of its places."""
-    return trunk.flatten(1).T / SIGNED.scale
+    """Values of trunks, one row for each of their places."""
+    return trunk.movedim(-3, -1).flatten(0, -2) / SIGNED.scale

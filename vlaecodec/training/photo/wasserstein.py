@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vlaecodec.networks.common.constants import constant
 from vlaecodec.training.photo.squeezenet import SqueezeNet
 
 SMALL_PX, LARGE_PX = 4, 16
@@ -39,9 +40,6 @@ TEXTURE_FLOOR = 4.0
 _OPPONENT = ((0.587, 0.299, 0.114), (-0.331, -0.169, 0.5), (-0.419, 0.5, -0.081))
 """Luma and both chromas (ITU-R BT.601) of green, red and blue."""
 
-_BLUE_GREEN_RED = (2, 0, 1)
-"""Of pictures whose colours are in coding order."""
-
 
 class WassersteinDistortion:
     """Of drawn pictures to photos: [B, 3, H, W], grey levels, colours in coding order."""
@@ -61,15 +59,15 @@ class WassersteinDistortion:
 
     def _pairs(self, drawn: Tensor, photo: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, int]]:
         """Features of both, the floor of deviations [channels, 1, 1], and pixels a position."""
-        matrix = torch.tensor(_OPPONENT, device=photo.device)
+        matrix = constant(_OPPONENT, photo.device)
         levels = [torch.einsum("ij,bjhw->bihw", matrix, x) for x in (drawn, photo)]
-        floor = torch.tensor(DERIVATIVE_FLOOR, device=photo.device).view(1, 1, 1)
+        floor = constant((DERIVATIVE_FLOOR,), photo.device).view(1, 1, 1)
         for level in range(LEVELS):
             one, other = (_derivatives(x) for x in levels)
             yield one, other, floor, 2**level
             levels = [F.avg_pool2d(x, 2) for x in levels]
         for enlarged in (1, 2):
-            pictures = (_enlarge(x[:, _BLUE_GREEN_RED], enlarged) for x in (drawn, photo))
+            pictures = (_enlarge(_blue_green_red(x), enlarged) for x in (drawn, photo))
             # The photos' features need no gradient; both in one go where neither does.
             for depth, (one, other) in enumerate(zip(*map(self.net, pictures), strict=True)):
                 spread = other.float().std((0, 2, 3)).clamp_min(1e-3).view(-1, 1, 1)
@@ -120,6 +118,12 @@ def _derivatives(x: Tensor) -> Tensor:
         (across[..., 1:, :] - across[..., :-1, :])[..., :-1, :-1],
     )
     return torch.cat(parts, dim=1)
+
+
+def _blue_green_red(picture: Tensor) -> Tensor:
+    """Of a picture whose colours are in coding order."""
+    green, red, blue = picture.unbind(1)
+    return torch.stack([blue, green, red], dim=1)
 
 
 def _enlarge(picture: Tensor, times: int) -> Tensor:

@@ -1,0 +1,124 @@
+"""What training on a GPU takes: crops decoded as they are drawn, and steps that ask it nothing.
+
+Run on the CPU here.
+"""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from tests.conftest import TINY, photo
+from tests.system.test_training import export_untrained_photo
+from vlaecodec.bitstream.header import quality_to_code
+from vlaecodec.bitstream.tiles import TileBox
+from vlaecodec.latents.coder import encode_latent
+from vlaecodec.model.analyser import analyse_tile
+from vlaecodec.model.frozen import WEIGHTS_NAME, read_model
+from vlaecodec.model.tiled import reconstruct
+from vlaecodec.networks.common.quality import QualityAffine
+from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
+from vlaecodec.training.__main__ import main
+from vlaecodec.training.checkpoint import Progress, read_progress, save_checkpoint
+from vlaecodec.training.descent import adam, descend, set_rate
+from vlaecodec.training.photo.data import read_photos
+from vlaecodec.training.photo.decoded_crops import DecodedCrops, Trunk
+from vlaecodec.training.photo.device_crops import DeviceCrops
+from vlaecodec.training.replay import Replay
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index in range(3):
+        Image.fromarray(photo(112, 128, index)).save(folder / f"{index}.png")
+    return folder
+
+
+def test_a_trunk_decodes_what_the_codec_does(tmp_path) -> None:
+    model_folder = export_untrained_photo(tmp_path / "tiny")
+    model = read_model((model_folder / WEIGHTS_NAME).read_bytes())
+    picture, code = photo(64, 96), quality_to_code(25)
+    y = analyse_tile(model, picture, TileBox(0, 0, 96, 64), code)
+    base = reconstruct(model, encode_latent(model, y, code)[1], code, picture.shape)
+    pictures = torch.from_numpy(picture).permute(2, 0, 1)[None]
+    mean, trunk = Trunk(model_folder, CPU).decode(pictures, torch.tensor([24 / 99]))
+    off = np.abs(mean[0].permute(1, 2, 0).numpy() - base.mean)
+    assert np.median(off) <= 1
+    assert off.mean() < 0.2 * np.abs(picture - base.mean.astype(float)).mean()
+    assert trunk.shape == (1, TINY.eighth_channels, 8, 12)
+
+
+def test_decoded_crops_show_what_is_around_them(folder, tmp_path) -> None:
+    trunk = Trunk(export_untrained_photo(tmp_path / "tiny"), CPU)
+    crops = DecodedCrops(trunk, read_photos([folder]), 32, 4, 0.5, 0, CPU)
+    rng, outside = np.random.default_rng(0), 0
+    for _ in range(8):
+        drawn = crops.draw(rng, 32, 12)
+        assert drawn.pixels.shape == drawn.mean.shape == (4, 56, 56, 3)
+        assert drawn.trunk.shape == (4, TINY.eighth_channels, 4, 4)
+        outside += int((drawn.inside == 0).sum())
+        assert (drawn.inside[:, 12:-12, 12:-12] == 1).all()
+    assert 0 < outside < 0.5 * 8 * 4 * 56**2
+    positions = crops.qualities(rng, 4000)
+    exact = ((positions >= 23 / 99) & (positions <= 39 / 99)).float().mean()
+    assert 0.5 < exact < 0.66
+
+
+def test_local_decoders_are_trained_without_a_cache(folder, tmp_path) -> None:
+    """From a model folder's decoder on a checkpoint's trunk, as after training on a GPU."""
+    model = export_untrained_photo(tmp_path / "models" / "tiny")
+    trunk, checkpoint = tmp_path / "trunk.safetensors", tmp_path / "local.safetensors"
+    torch.manual_seed(3)
+    network = GlobalNetworks(TINY)
+    optimizer = adam(network.parameters(), CPU)
+    save_checkpoint(trunk, network, copy.deepcopy(network), optimizer, TINY.to_dict(), Progress())
+    run = [
+        *("passes", folder, "--validation", folder, "--model", trunk, "--start-from", model),
+        *("--crop", 32, "--batch", 2, "--minutes", 0.05, "--checkpoint", checkpoint),
+    ]
+    done = CliRunner().invoke(main, [str(a) for a in run])
+    assert done.exit_code == 0, done.output
+    progress = read_progress(checkpoint)[1]
+    assert progress.steps > 0
+    assert len(progress.curve) == 2
+
+
+def test_a_step_whose_gradient_is_not_finite_is_left_out() -> None:
+    layer = torch.nn.Linear(2, 1, bias=False)
+    optimizer = adam(layer.parameters(), CPU)
+    set_rate(optimizer, 0.1)
+    descend(optimizer, layer, layer(torch.ones(1, 2)).sum(), 1.0)
+    before = layer.weight.detach().clone()
+    descend(optimizer, layer, layer(torch.full((1, 2), torch.inf)).sum(), 1.0)
+    assert torch.equal(layer.weight, before)
+    descend(optimizer, layer, layer(torch.ones(1, 2)).sum(), 1.0)
+    assert not torch.equal(layer.weight, before)
+    assert layer.weight.isfinite().all()
+
+
+def test_a_replay_on_a_cpu_is_the_function() -> None:
+    replay = Replay(lambda x, y: x + y)
+    assert torch.equal(replay(torch.ones(2), torch.ones(2)), torch.full((2,), 2.0))
+
+
+def test_gains_never_grow_beyond_what_is_stored() -> None:
+    layer = QualityAffine(3)
+    with torch.no_grad():
+        layer.gain_knots.fill_(4.0)
+    assert layer.integer_tables()[1].max() == 2047
+    stream = torch.ones(1, 3, 2, 2)
+    assert layer(stream, torch.tensor([0.5])).max() < 2
+
+
+def test_drawings_are_among_crops_on_the_device() -> None:
+    black, white = np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)
+    crops = DeviceCrops([black], 16, 400, 0, 0.0, CPU, [white] * 5, 0.25)
+    assert 0.18 < (crops.draw() == 255).float().mean() < 0.32
