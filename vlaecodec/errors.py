@@ -62,10 +62,10 @@ class MissingPackageError(VlaeError):
 
 
 class EngineError(VlaeError):
-    """What many files were given to, to work on them, has failed."""
+    """A batch engine failed: the local processes, or the Ray cluster."""
 
 
-def is_want_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Whether an error says that memory is short.
 
     torch's is a RuntimeError; where a library itself does not fit, it is an ImportError.
@@ -75,4 +75,4 @@ def is_want_of_memory(error: Exception) -> bool:
 
 
 class LossWarning(UserWarning):
-    """Something of the input is not kept in the file."""
+    """A part of the input is not kept in the output."""

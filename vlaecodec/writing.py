@@ -1,4 +1,4 @@
-"""Files written all or nothing: under another name first, held by a lock, then moved into place."""
+"""Write files all or nothing: under another name, with a lock, then moved into place."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 STALE_S = 60.0
-"""What nobody has held or changed for so long is a dead process's."""
+"""A temporary file that nobody has locked or changed for so long is a dead process's."""
 
 _OURS = ".vlaecodec-"
-"""How names begin of what is not finished."""
+"""How the names of temporary files begin."""
 
 _unfinished: set[Path] = set()
 """Temporary files of this process."""

@@ -1,1 +1,1 @@
-"""Measuring: pictures, codecs, curves, likenesses, timing, and the records of all that."""
+"""Measuring: pictures, codecs, curves, measures, timing, and the records of all that."""

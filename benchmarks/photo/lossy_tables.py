@@ -1,4 +1,4 @@
-"""Tables of rates and likeness: lossy files, search, texture, exact files."""
+"""Tables of rates and similarity: lossy files, search, texture, exact files."""
 
 from __future__ import annotations
 
@@ -73,8 +73,10 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
     )
 
 
-def likeness_table(record: Record, rate_bpp: float = LIKENESS_BPP, explained: bool = True) -> Table:
-    """All measures of likeness at one rate, of every codec that has files on both sides of it.
+def similarity_table(
+    record: Record, rate_bpp: float = LIKENESS_BPP, explained: bool = True
+) -> Table:
+    """All measures of similarity at one rate, of every codec that has files on both sides of it.
 
     explained: with notes on what they mean.
     """
@@ -89,7 +91,7 @@ def likeness_table(record: Record, rate_bpp: float = LIKENESS_BPP, explained: bo
         f"{photos_of(record)}, means at {rate_bpp:g} bpp; {made_with(record)}:",
         ["codec", *(list(TITLES.values())[i - 1] for i in shown)],
         kept,
-        _likeness_notes(record, kept) if explained else [],
+        _similarity_notes(record, kept) if explained else [],
     )
 
 
@@ -99,9 +101,9 @@ def _tuned_model(record: Record) -> str:
     return f" Tuned for PSNR: model {found['model']}." if found else ""
 
 
-def _likeness_notes(record: Record, rows: list[list[str]]) -> list[str]:
+def _similarity_notes(record: Record, rows: list[list[str]]) -> list[str]:
     note = (
-        "FLIP and the two distances fall with likeness, the other measures rise. The distances "
+        "FLIP and the two distances fall with similarity, the other measures rise. The distances "
         "compare statistics of texture, not samples; drawn texture gains in these and pays in "
         "the others. SSIMULACRA2 is by a port to numpy, not the reference program. Between a "
         "codec's settings, means are interpolated over log rate by monotone cubics."

@@ -33,7 +33,7 @@ from benchmarks.kit.pictures import digest, name_pictures, open_picture
 from benchmarks.kit.record import check_output, describe_run, write_record, write_rows
 from benchmarks.kit.stored_rows import StoredRows
 from benchmarks.kit.tables import Table
-from benchmarks.photo.lossy_tables import bd_cell, likeness_table, rate_distortion_table
+from benchmarks.photo.lossy_tables import bd_cell, rate_distortion_table, similarity_table
 from benchmarks.photo.rate_distortion_jobs import MEASURES, Job, run_jobs
 from vlaecodec.cli.progress import progress_bar
 
@@ -183,7 +183,7 @@ def summarise(
 def report(record: dict[str, Any]) -> None:
     """Print the documents' tables, and every BD-rate with the rates that it was taken over."""
     rate_distortion_table(record).print()
-    likeness_table(record).print()
+    similarity_table(record).print()
     low, high = record["bd_rate_bpp"]
     for name, others in record["bd_rate"].items():
         rows = [

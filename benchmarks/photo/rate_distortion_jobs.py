@@ -101,7 +101,7 @@ def run_jobs(jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, list[Ro
 def _measure_file(
     job: Job, codec: Codec, image: Image.Image, setting: float
 ) -> tuple[Row, NDArray[np.uint8]]:
-    """A row without measures of likeness, and the decoded picture [H, W, 3]."""
+    """A row without measures of similarity, and the decoded picture [H, W, 3]."""
     data, encode_s = timed(partial(codec.encode, image, setting), job.runs, LONG_S)
     decoded, decode_s = timed(partial(codec.decode, data), job.runs, LONG_S)
     row: Row = {

@@ -48,7 +48,7 @@ MEASURES = {
     "ms_ssim": ("MS-SSIM", 4),
     "ssimulacra2": ("SSIMULACRA2", 1),
 }
-"""Each measure's column and decimals. The first four fall with likeness; the others rise."""
+"""Each measure's column and decimals. The first four fall with similarity; the others rise."""
 
 CROP_PX = 256
 CROP_STRIDE_PX = 16

@@ -22,9 +22,9 @@ from benchmarks.paper.tables import (
 from benchmarks.photo.lossy_tables import (
     RATES_BPP,
     effort_table,
-    likeness_table,
     lossless_table,
     rate_distortion_table,
+    similarity_table,
     texture_table,
 )
 from benchmarks.photo.photo_features import features_table
@@ -42,7 +42,7 @@ SMALL_MODELS = (
 """Results of the small models, which name their models themselves."""
 
 TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
-    "kodak.json": (rate_distortion_table, likeness_table),
+    "kodak.json": (rate_distortion_table, similarity_table),
     "effort.json": (effort_table,),
     "lossless.json": (lossless_table,),
     "texture.json": (texture_table,),
@@ -62,7 +62,7 @@ PAGE_TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     **TABLES,
     "kodak.json": (
         partial(rate_distortion_table, published=True),
-        *(partial(likeness_table, rate_bpp=r, explained=r == RATES_BPP[-1]) for r in RATES_BPP),
+        *(partial(similarity_table, rate_bpp=r, explained=r == RATES_BPP[-1]) for r in RATES_BPP),
     ),
     "speed.json": (speed_table, sizes_table, threads_table),
 }

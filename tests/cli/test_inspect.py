@@ -37,7 +37,7 @@ def test_the_table_adds_up(file) -> None:
     lines = result.stdout.splitlines()
     assert all(len(line) <= 80 for line in lines)
     bits = {line[:10].strip(): int(line[10:23]) for line in lines[1:-1]}
-    assert list(bits) == ["top latent", "anchor", "rest", "beside", "file"]
+    assert list(bits) == ["top latent", "anchor", "rest", "side info", "file"]
     assert bits["file"] == 8 * file.stat().st_size
     assert abs(sum(bits.values()) - 2 * bits["file"]) <= 2
     assert "recommended" in lines[-1]

@@ -11,7 +11,7 @@ from tests.golden.regenerate import HERE
 from vlaecodec.bitstream.container import Tile
 from vlaecodec.bitstream.header import quality_to_code
 from vlaecodec.codec.again import StepDistances, find_again
-from vlaecodec.codec.analysed import analyse_tiles
+from vlaecodec.codec.analyse import analyse_tiles
 from vlaecodec.codec.interface import Draft
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.model.frozen import load_model

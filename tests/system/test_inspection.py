@@ -33,7 +33,7 @@ def lossy() -> bytes:
 def test_the_layers_of_a_lossy_file(lossy) -> None:
     found = inspect_file(lossy)
     assert [layer.name for layer in found.layers] == ["top latent", "anchor", "rest"]
-    assert 0 < found.beside_bits < HEADER_BITS + 64
+    assert 0 < found.side_bits < HEADER_BITS + 64
     assert all(layer.bits.shape == (5, 7) for layer in found.layers)
     top, anchor, rest = (layer.psnr_db for layer in found.layers)
     assert top < anchor < rest == float("inf")
@@ -49,7 +49,7 @@ def test_the_pixels_of_an_exact_file(pixels, options) -> None:
     exact = found.layers[-1]
     assert exact.name == "pixels"
     # Of two stacks, each ends with up to a word that is not full.
-    assert 0 < found.beside_bits < HEADER_BITS + 2 * 64
+    assert 0 < found.side_bits < HEADER_BITS + 2 * 64
     assert exact.total_bits / 8 / len(data) > 0.5
     assert np.array_equal(exact.shown, decode_pixels(data))
 

@@ -98,7 +98,7 @@ def test_tuning_that_means_nothing_is_refused(options: dict[str, object]) -> Non
         vlaecodec.encode(np.zeros((16, 16, 3), np.uint8), **options)  # type: ignore[arg-type]
 
 
-def test_a_model_tuned_for_another_likeness_searches_by_default() -> None:
+def test_a_model_tuned_for_another_metric_searches_by_default() -> None:
     entry = replace(find_model(), tuned_for=PSNR)
     assert plan_search(None, PSNR, entry).steps == EFFORT_STEPS[1] == 0
     assert plan_search(None, LOOKS, entry).steps == EFFORT_STEPS[5]

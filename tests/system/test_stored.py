@@ -268,19 +268,19 @@ def test_quality_and_size_rise_to_the_top(noisy) -> None:
     if noisy:
         grain = np.random.default_rng(2).normal(0, 25, picture.shape)
         picture = np.clip(picture + grain, 0, 255).astype(np.uint8)
-    sizes, likeness = [], []
+    sizes, psnrs = [], []
     for quality in (60, 85, 92, 96, 98, 100):
         data = vlaecodec.encode(picture, quality)
         sizes.append(len(data))
-        likeness.append(
+        psnrs.append(
             psnr_db(
                 picture,
                 decode_pixels(data, texture=0 if not read_header(data)[0].max_error else None),
             )
         )
-    assert likeness == sorted(likeness)
+    assert psnrs == sorted(psnrs)
     assert sizes == sorted(sizes)
-    assert likeness[-1] >= 45
+    assert psnrs[-1] >= 45
 
 
 def test_targets_use_the_whole_range() -> None:

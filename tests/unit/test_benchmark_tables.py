@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.kit.record import RESULTS
 from benchmarks.kit.tables import read_record
-from benchmarks.photo.lossy_tables import effort_table, likeness_table, rate_distortion_table
+from benchmarks.photo.lossy_tables import effort_table, rate_distortion_table, similarity_table
 from benchmarks.publish import report
 from benchmarks.publish.contents import PAGE_TABLES
 from benchmarks.publish.results_pages import draw_plots
@@ -49,13 +49,13 @@ def test_what_was_not_run_says_so(record) -> None:
 
 
 def test_measures_at_a_rate_are_those_of_codecs_that_reach_it(record) -> None:
-    table = likeness_table(record, 0.25)
+    table = similarity_table(record, 0.25)
     assert table.columns == ["codec", "PSNR, RGB, dB", "patch distance (SWD)"]
     assert table.rows == [["vlaecodec", "30.00", "40.0"], ["AVIF", "29.00", "-"]]
     assert "A dash: not measured there" in table.notes[0]
     assert "some settings only" not in table.notes[0]
     del record["mean"]["WebP"][1]["sliced_wasserstein"]
-    assert "some settings only" in likeness_table(record, 0.25).notes[0]
+    assert "some settings only" in similarity_table(record, 0.25).notes[0]
 
 
 def test_search_is_compared_with_none_and_names_its_photos(record) -> None:

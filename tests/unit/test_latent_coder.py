@@ -8,7 +8,7 @@ from vlaecodec.frozen import operations
 from vlaecodec.frozen.layers import Floats, Layer, round_operand
 from vlaecodec.frozen.passes import gather_pass, places, scatter_pass
 from vlaecodec.latents import coder as latent_coder
-from vlaecodec.latents.predictor import Analysed
+from vlaecodec.latents.predictor import FloatLatent
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.common.fixed_point import exact_layers
 from vlaecodec.networks.photo import prior
@@ -17,7 +17,7 @@ from vlaecodec.networks.photo.architecture import PASSES
 CODE = 50 * 256
 
 
-def latents(model: PhotoModel, rows: int, columns: int, spread: float = 2.0) -> Analysed:
+def latents(model: PhotoModel, rows: int, columns: int, spread: float = 2.0) -> FloatLatent:
     generator = torch.Generator().manual_seed(rows * 100 + columns)
     shape = (model.arch.latent_channels, rows, columns)
     return (torch.randn(shape, generator=generator) * spread).numpy()

@@ -16,17 +16,17 @@ from vlaecodec.networks.photo.photo_vlae import PhotoVLAE
 from vlaecodec.networks.photo.subgrids import SubGrid, subgrids
 from vlaecodec.pixels import passes
 from vlaecodec.pixels.kernel import Ints
-from vlaecodec.pixels.passes import Given, Passes, rows_of
+from vlaecodec.pixels.passes import Conditioning, Passes, rows_of
 
 SIZES = [(1, 1), (1, 11), (11, 1), (2, 2), (9, 2), (8, 8), (17, 24), (21, 13)]
 
 
-def random_given(depth: int, lanes: int, height: int, width: int) -> Given:
+def random_conditioning(depth: int, lanes: int, height: int, width: int) -> Conditioning:
     """What is given, over all that its formats hold."""
     rng = np.random.default_rng(height * 100 + width)
     mean = rng.integers(0, 256, (3, lanes, height, width)).astype(np.int16)
     features = rng.integers(GREY.low, GREY.high + 1, (depth, lanes, height, width))
-    return Given(mean, features.astype(np.int16))
+    return Conditioning(mean, features.astype(np.int16))
 
 
 def chosen(
@@ -38,9 +38,11 @@ def chosen(
     return ((mixed * 2654435761 >> 7) % 511 - 255).astype(np.int32)
 
 
-def run_passes(local: LocalDecoder, given: Given, condition: int | None, *, whole: bool) -> Ints:
+def run_passes(
+    local: LocalDecoder, conditioning: Conditioning, condition: int | None, *, whole: bool
+) -> Ints:
     """All residuals: [3, lanes, H, W]."""
-    _, lanes, height, width = given.mean.shape
+    _, lanes, height, width = conditioning.mean.shape
     lane, row, column = (
         np.broadcast_to(index, (lanes, height, width))
         for index in np.ix_(range(lanes), range(height), range(width))
@@ -50,16 +52,18 @@ def run_passes(local: LocalDecoder, given: Given, condition: int | None, *, whol
         places = (rows_of(x, grid, rows).ravel() for x in (row, column, lane))
         return chosen(colour, *places, *outputs)
 
-    runner = Passes(local, given, condition)
+    runner = Passes(local, conditioning, condition)
     runner.run(choose, whole=whole)
     return runner.residual.astype(np.int32)
 
 
-def run_pixels(local: local_decoder.LocalDecoder, given: Given, condition: int | None) -> Ints:
+def run_pixels(
+    local: local_decoder.LocalDecoder, conditioning: Conditioning, condition: int | None
+) -> Ints:
     """The same, one lane, one pixel after another, from the torch module alone."""
-    _, _, height, width = given.mean.shape
-    mean = torch.from_numpy(given.mean[:, 0].transpose(1, 2, 0)).float()
-    features = torch.from_numpy(given.features[:, 0].transpose(1, 2, 0)).float()
+    _, _, height, width = conditioning.mean.shape
+    mean = torch.from_numpy(conditioning.mean[:, 0].transpose(1, 2, 0)).float()
+    features = torch.from_numpy(conditioning.features[:, 0].transpose(1, 2, 0)).float()
     residual = torch.zeros(height, width, 3)
     order = [
         (number, row, column)
@@ -102,11 +106,11 @@ def test_passes_are_pixels_one_after_another(
     tiny_model: PhotoModel, size: tuple[int, int], name: str
 ) -> None:
     local, trained = getattr(tiny_model, name), getattr(as_trained(tiny_model), name)
-    given = random_given(TINY.local_features, 1, *size)
+    conditioning = random_conditioning(TINY.local_features, 1, *size)
     condition = None if local.drawing else STEP_CONDITIONS[3]
-    expected = run_pixels(trained, given, condition)
+    expected = run_pixels(trained, conditioning, condition)
     for whole in (False, True):
-        found = run_passes(local, given, condition, whole=whole)
+        found = run_passes(local, conditioning, condition, whole=whole)
         np.testing.assert_array_equal(found, expected)
 
 
@@ -115,9 +119,9 @@ def test_other_fields_of_view(neighbours: int) -> None:
     arch = replace(TINY, local_neighbours=neighbours)
     torch.manual_seed(3)
     model = freeze(PhotoVLAE(arch))
-    given = random_given(TINY.local_features, 1, 13, 10)
-    expected = run_pixels(as_trained(model).local, given, 0)
-    np.testing.assert_array_equal(run_passes(model.local, given, 0, whole=True), expected)
+    conditioning = random_conditioning(TINY.local_features, 1, 13, 10)
+    expected = run_pixels(as_trained(model).local, conditioning, 0)
+    np.testing.assert_array_equal(run_passes(model.local, conditioning, 0, whole=True), expected)
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -126,19 +130,19 @@ def test_blocks_and_lanes_make_no_difference(
 ) -> None:
     local = tiny_model.local
     lanes = 1 if whole else 3
-    given = random_given(TINY.local_features, lanes, 26, 19)
-    found = run_passes(local, given, 0, whole=whole)
+    conditioning = random_conditioning(TINY.local_features, lanes, 26, 19)
+    found = run_passes(local, conditioning, 0, whole=whole)
     monkeypatch.setattr(passes, "BLOCK_PX", 20)
-    np.testing.assert_array_equal(run_passes(local, given, 0, whole=whole), found)
-    alone = Given(given.mean[:, :1], given.features[:, :1])
+    np.testing.assert_array_equal(run_passes(local, conditioning, 0, whole=whole), found)
+    alone = Conditioning(conditioning.mean[:, :1], conditioning.features[:, :1])
     np.testing.assert_array_equal(run_passes(local, alone, 0, whole=whole), found[:, :1])
 
 
 def test_known_residuals_predict_what_decoding_did(tiny_model: PhotoModel) -> None:
     local = tiny_model.local
-    given = random_given(TINY.local_features, 1, 20, 30)
+    conditioning = random_conditioning(TINY.local_features, 1, 20, 30)
     told: dict[tuple[int, SubGrid], Ints] = {}
-    first, second = Passes(local, given, 0), Passes(local, given, 0)
+    first, second = Passes(local, conditioning, 0), Passes(local, conditioning, 0)
 
     def choose(colour: int, grid: SubGrid, _: slice, *outputs: Ints) -> Ints:
         told[colour, grid] = np.stack(outputs)

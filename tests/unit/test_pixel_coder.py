@@ -73,9 +73,9 @@ def test_a_sample_that_is_as_predicted_is_the_likeliest(max_error) -> None:
     for grey in (-200, -37, 0, 5, 120):
         for index in range(8, 41):
             prediction = (np.array([v], np.int32) for v in (8 * grey, 16 * index, 128))
-            at = grid.place(*prediction)
-            mode = int(np.argmax(tables.table(int(at.table[0]))[:-1])) - 32 + int(at.base[0])
-            width = grid.step << int(at.bits[0])
+            index = grid.select_tables(*prediction)
+            mode = int(np.argmax(tables.table(int(index.table[0]))[:-1])) - 32 + int(index.base[0])
+            width = grid.step << int(index.bits[0])
             middle = (mode * width) + (width - grid.step) / 2
             assert abs(middle - grey) <= width * (1 / 2 + 1 / 16)
 

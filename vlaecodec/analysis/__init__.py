@@ -1,1 +1,1 @@
-"""What a file tells of itself: where its bits went, mixing files, comparing codecs."""
+"""Analysis of files: where their bits went, mixing two of them, comparing codecs."""

@@ -1,4 +1,4 @@
-"""Other codecs through Pillow, to compare with: one place for their options."""
+"""Other codecs to compare with, through Pillow; the one place for their options."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Rival:
     library: str | None
     """Its name and version; None if it is not installed here."""
     settings: Sequence[float] = field(repr=False)
-    """All that a search may try, from the smallest file to the best picture."""
+    """All settings that a search may try, from the smallest file to the best picture."""
     threads_option: str | None = None
 
     def encode(self, image: Image.Image, setting: float, threads: int = 1) -> bytes:
@@ -67,7 +67,7 @@ def list_rivals() -> dict[str, Rival]:
 
 
 def set_decoder_threads(threads: int) -> None:
-    """How many threads the decoders that have a choice use."""
+    """Set the number of threads of those decoders that let us."""
     avif: Any = importlib.import_module("PIL.AvifImagePlugin")
     avif.DEFAULT_MAX_THREADS = threads
     if _jpeg_xl_plugin() is not None:

@@ -1,4 +1,4 @@
-"""How near one picture is to another, and candidates for the same photo side by side."""
+"""Compare files of one photo at equal bytes: ours, and those of other codecs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vlaecodec.picture.image import Pixels
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to keep a photo, and what comes back."""
+    """One file of a photo, and the picture that it decodes to."""
 
     name: str
     pixels: Pixels = field(repr=False)

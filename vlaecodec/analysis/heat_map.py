@@ -1,4 +1,4 @@
-"""What an inspection found, as pictures: heat maps over the picture, and a sheet of all."""
+"""Draw an inspection: heat maps over the picture, and one sheet of all pictures."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def draw_panels(found: Inspection) -> list[Panel]:
     ]
     titles = ("top latent alone", "with the anchor", "with the rest: the mean image")
     for title, layer in zip(titles, latents, strict=True):
-        likeness = "" if np.isinf(layer.psnr_db) else f"PSNR {layer.psnr_db:.2f} dB"
-        panels.append(Panel(title, likeness, _resize(layer.shown, size)))
+        detail = "" if np.isinf(layer.psnr_db) else f"PSNR {layer.psnr_db:.2f} dB"
+        panels.append(Panel(title, detail, _resize(layer.shown, size)))
     for layer in found.layers:
         share = f"; {layer.total_bits / total:.1%} of the file"
         panels.append(heat(f"bits of the {layer.name}", layer.bits, _UNIT, share))

@@ -1,4 +1,4 @@
-"""Looking inside a file: where its bits went, and what each of its layers tells."""
+"""Inspect a file: the bits of each layer, and the picture decoded up to each layer."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Layer:
 
     name: str
     bits: Map = field(repr=False)
-    """At each latent position. The top latent's are net of what bits-back coding returned."""
+    """At each latent position; of the top latent, less what bits-back coding returns."""
     shown: Pixels = field(repr=False)
-    """What the file's layers up to this one tell, later ones at their predicted means."""
+    """The picture decoded from the layers up to this one; later ones take their predicted means."""
     psnr_db: float
-    """Of that, to the exact picture where the file holds it, otherwise to the whole mean image."""
+    """PSNR of that picture against the exact one, or where the file has none, the mean image."""
 
     @property
     def total_bits(self) -> float:
@@ -55,9 +55,9 @@ class Inspection:
     """The energy of a full draw of texture: its root mean square, grey levels."""
 
     @property
-    def beside_bits(self) -> float:
-        """What the file holds beside its layers: header, checksums, sections, whole words,
-        and where pixels have a correction of their predicted means, its coefficients."""
+    def side_bits(self) -> float:
+        """Side information: header, checksums, sections, the rounding to whole words,
+        and the corrections of exact pixels."""
         return 8 * self.info.size_bytes - sum(layer.total_bits for layer in self.layers)
 
 

@@ -1,4 +1,4 @@
-"""Pictures of two files: the structure of one, the top latent or the texture of the other."""
+"""Mix two files: the structure of one, the top latent or the texture of the other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_GAIN = 4.0
 """A draw is amplified by no more than this."""
 
 RMS_FLOOR = 0.25
-"""Grey levels; weaker draws are taken to be this strong, so that nothing is divided by zero."""
+"""The least strength of a draw, grey levels, so that nothing is divided by zero."""
 
 TAKEN = ("top", "texture")
 """What can be taken from the second file."""
@@ -29,11 +29,11 @@ TAKEN = ("top", "texture")
 def mix(structure: bytes, other: bytes, take: str) -> Image.Image:
     """A picture with the structure of one file and, of another, its top latent or its texture.
 
-    "top": the other's top latents predict the anchor; to that the first file's symbols are added,
-    which say how far its latents were from what its own predicted. Later passes likewise: symbols
-    around what is predicted now. Texture as the first file recommends.
-    "texture": the first file's texture is drawn, then scaled so that its energy around each place
-    is that of the other's there: of what the other shows beyond its mean image, drawn or exact.
+    "top": the anchor is predicted from the other file's top latents, and the first file's symbols
+    are added to that prediction; they are the differences of its latents from their own
+    prediction. Later passes likewise. Texture as the first file recommends.
+    "texture": the first file's texture is drawn, and scaled so that its energy around each place
+    equals the other's there: the energy of the other's picture less its mean image.
     The result has the first file's alpha, colour profile, EXIF and XMP. Raises ParameterError if
     the pictures differ in size or the files in model, and what `decode` raises.
     """

@@ -107,7 +107,7 @@ def read_container(
 
     Damage to a tile's latents or to a section raises DamagedError, or with `keep_going` leaves
     that tile or section None.
-    Damage to a tile's pixels, which refine what the latents tell, always leaves it None. Where the
+    Damage to a tile's pixels, which refine the lossy picture, always leaves it None. Where the
     header is damaged, `keep_going` takes its copy at the end, with a LossWarning.
     """
     try:

@@ -1,4 +1,4 @@
-"""What a file says before its first part: bytes to fields and back, as FORMAT.md says."""
+"""The file header: bytes to fields and back, as FORMAT.md says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERSION = 6
 
 MAX_SIDE_PX = 65536
 MAX_PIXELS = 100_000_000
-"""Default limit on width x height; a larger picture has to be asked for."""
+"""Default limit on width x height; callers can raise it."""
 
 QUALITY_UNIT = 256
 """Quality codes per unit of quality."""
@@ -26,7 +26,7 @@ WORD_BYTES = 4
 FINGERPRINT_BYTES = 4
 
 NO_FINGERPRINT = bytes(FINGERPRINT_BYTES)
-"""In place of a model's, where none is needed."""
+"""The fingerprint in files that need no model."""
 
 TEXTURE_UNIT = 128
 """Codes per unit of texture strength."""
@@ -42,13 +42,13 @@ _MAX_ERROR = struct.Struct("<B")
 _HEADER_CHECK = struct.Struct("<H")
 CRC = struct.Struct("<I")
 TILE_CHECK_BYTES = 2 * CRC.size
-"""Follow each payload: the CRC-32 of the decoded pixels, then that of all before it."""
+"""After each payload: the CRC-32 of the decoded pixels, then that of all bytes before it."""
 
 HEAD_BYTES = 2**17
-"""No header is longer."""
+"""The longest possible header."""
 
 METADATA_MAX_BYTES = 2**24
-"""The most that a file keeps of a colour profile, of EXIF, of XMP: each, compressed or not."""
+"""Limit for each of colour profile, EXIF and XMP, compressed or not."""
 
 _HAS_PIXELS, _IS_GREY, _HAS_SECTIONS, _IS_WEBP = 0x01, 0x02, 0x04, 0x08
 _HAS_COPY, _AS_RGB, _WEBP_ALPHA = 0x10, 0x20, 0x40
@@ -72,7 +72,7 @@ class Section(IntEnum):
 
     @property
     def title(self) -> str:
-        """What to call it in a message."""
+        """Its name in messages."""
         return (
             "alpha channel",
             "ICC profile",
@@ -84,12 +84,12 @@ class Section(IntEnum):
 
 
 SAMPLE_SECTIONS = (Section.ALPHA, Section.OVERLAY)
-"""Have samples of the picture's size."""
+"""Sections that hold samples of the picture's size."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says before its first tile."""
+    """The fields of a file header."""
 
     width: int
     height: int
@@ -100,11 +100,11 @@ class Header:
     seed: int = 0
     """Of the texture's noise."""
     max_error: int | None = None
-    """None: the file holds latents alone. Else it holds the pixels, exact to so many levels."""
+    """Largest error of the stored pixels, grey levels; None: the file holds latents alone."""
     grey: bool = False
     """Whether the picture has one channel instead of three."""
     as_rgb: bool = False
-    """Of a grey picture: whether it is shown with three channels, as it came."""
+    """Whether a grey picture decodes to three channels, as its original had."""
     webp: bool = False
     """Whether the picture is one lossless WebP, without latents; max_error tells how near it is."""
     webp_alpha: bool = False
@@ -199,7 +199,7 @@ def check_max_error(max_error: int) -> int:
 
 
 def write_header(header: Header, layout: Layout) -> bytes:
-    """Serialise a header, and the sizes of the parts that follow it. layout.start is not looked at.
+    """Serialise a header, and the sizes of the parts that follow it. layout.start is ignored.
 
     Raises ParameterError for a section that is too large.
     """
@@ -234,7 +234,7 @@ def write_header(header: Header, layout: Layout) -> bytes:
 def read_header(  # noqa: C901 - one field after the other, as FORMAT.md lists them
     data: bytes, max_pixels: int = MAX_PIXELS
 ) -> tuple[Header, Layout]:
-    """Parse the header, and where the parts lie that it announces.
+    """Parse the header, and compute where the parts of the file lie.
 
     Raises DamagedError, or UnsupportedError for a version or feature that is not known here, or
     ParameterError if the picture has more than max_pixels.

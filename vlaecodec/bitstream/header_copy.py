@@ -1,4 +1,4 @@
-"""The copy of its header that ends a robust file, and the header back from it."""
+"""The copy of the header at the end of a robust file: making it, and restoring from it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from vlaecodec.bitstream.header import COPY_END, CRC, MAGIC
 
 
 def write_copy(head: bytes) -> bytes:
-    """What ends a robust file: its header once more, in a form that is found from the end."""
+    """The bytes at the end of a robust file: a copy of its header that is found from the end."""
     size = COPY_END.pack(len(head), 0)[: CRC.size]
     return head + size + CRC.pack(zlib.crc32(head + size))
 
 
 def restore_header(data: bytes) -> bytes | None:
-    """A robust file with its header as it was; None unless an intact copy of it ends the file."""
+    """The file with its header restored from the copy; None if there is no intact copy."""
     if len(data) < COPY_END.size:
         return None
     size, check = COPY_END.unpack_from(data, len(data) - COPY_END.size)

@@ -1,4 +1,4 @@
-"""A tile's payload as words, and what to say where a tile cannot be had."""
+"""A tile's payload as words, and the messages for tiles that cannot be decoded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vlaecodec.errors import LossWarning, ReproductionError
 
 
 def warn_of_lost_pixels(lost: int, tiles: int) -> None:
-    """Warn that some tiles show what their latents tell, without their exact pixels."""
+    """Warn that some tiles show the lossy picture because their exact pixels are lost."""
     warnings.warn(
         f"the exact pixels of {lost} of {tiles} tiles are damaged or missing: "
         "they show the lossy picture",

@@ -1,4 +1,4 @@
-"""What a lossless WebP, a single VP8L chunk, says of itself in its first bytes."""
+"""Size, alpha and palette from the first bytes of a lossless WebP, a single VP8L chunk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PALETTE = 3
 
 @dataclass(frozen=True)
 class Shape:
-    """What a VP8L chunk says of itself."""
+    """The size and the channels of a VP8L chunk."""
 
     width: int
     height: int

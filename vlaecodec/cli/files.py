@@ -40,7 +40,7 @@ def read_vlae(path: str) -> bytes:
 
 
 def _ends_with_header(file: IO[bytes]) -> bool:
-    """Whether a copy of a header ends a file, whose start is damaged then."""
+    """Whether a file ends with a copy of a header; its start is then damaged."""
     if not file.seekable():
         return False
     start = file.tell()

@@ -1,4 +1,4 @@
-"""What is said of many files: a line each, as a table for people, CSV or JSON for programs."""
+"""Lists of many files: a table for people, CSV or JSON for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vlaecodec.cli.reporting import printable
 from vlaecodec.errors import InputError, ParameterError
 
 Record = dict[str, Any]
-"""Of one file; all records of a list have the same names."""
+"""The values of one file by name; all records of a list have the same names."""
 
 
 def expand_files(paths: Sequence[str]) -> tuple[list[str], bool]:

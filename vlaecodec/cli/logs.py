@@ -71,14 +71,14 @@ def logs(*, verbose: bool, path: str | None) -> Iterator[None]:
 
 @contextmanager
 def gathered_log() -> Iterator[list[logging.LogRecord]]:
-    """Keep the log of what is done meanwhile, to be sent to another process and shown there."""
+    """Collect the log of this block, to be sent to another process and shown there."""
     handler = _Gatherer([])
     with _handling([handler]):
         yield handler.records
 
 
 def show_log(records: list[logging.LogRecord]) -> None:
-    """Show what another process, or an earlier moment, has kept."""
+    """Show a log that `gathered_log` has collected."""
     for record in records:
         LIBRARY.handle(record)
 

@@ -1,4 +1,4 @@
-"""What commands say when something goes wrong: one line on standard error, and an exit code."""
+"""Error messages of commands: one line on standard error, and an exit code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from vlaecodec.cli.files import STDIO
-from vlaecodec.errors import LossWarning, VlaeError, is_want_of_memory
+from vlaecodec.errors import LossWarning, VlaeError, is_out_of_memory
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,7 +57,7 @@ def describe_error(error: Exception) -> str | None:
         return _OPTION.sub(_as_flag, " ".join(str(error).split()))
     # torch reports a failed allocation as a RuntimeError.
     # The interpreter reports one while it imports as a SystemError.
-    if isinstance(error, MemoryError | SystemError) or is_want_of_memory(error):
+    if isinstance(error, MemoryError | SystemError) or is_out_of_memory(error):
         return "not enough memory for this picture"
     return None
 
@@ -75,18 +75,18 @@ def prefix_errors(
 
 
 listeners: list[Callable[[str], None]] = []
-"""Told of all that is said: a log file's."""
+"""Functions that are called with each message, such as for a log file."""
 
 
 def say(text: str) -> None:
-    """One line on standard error, or as many as it takes on a terminal."""
+    """Print a message on standard error: one line, or wrapped lines on a terminal."""
     for listener in listeners:
         listener(text)
     show(text)
 
 
 def show(text: str) -> None:
-    """What `say` does, without telling anyone else."""
+    """Print as `say` does, without calling the listeners."""
     if sys.stderr is not None:
         # Not click.echo, which would write past a progress bar, into its line.
         with contextlib.suppress(OSError):  # nobody can be told
@@ -94,7 +94,7 @@ def show(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Without what would control a terminal: names of files can hold any character."""
+    """The text without control characters, which names of files can hold."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 

@@ -1,10 +1,10 @@
-"""Pictures that were decoded from a file like the new one: finding the latents they came from.
+"""Recover the latents of pictures that were decoded from a file before.
 
-Latents z decode to S(z), of which the analysis network says z and a little more, the same way each
-time: brightness drifts and detail goes from one coding to the next. What is more is about what the
-network says of the new mean image S(z'), less z'. So the difference of the two pictures' y goes
-back to the guess: a fixed-point iteration. Of other photos it would only spend bits, and its first
-step tells.
+Latents z decode to the mean image S(z), and the analysis network gives A(S(z)) = z + d, with about
+the same small error d each time it is encoded again: brightness drifts, and detail is lost. A
+fixed-point iteration takes d off: the difference between the analysis of the picture and that of
+the new file's mean image is added to the latents. For other photos this would only spend bits;
+its first step shows whether it helps.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from typing import TypeVar
 import numpy as np
 
 from vlaecodec.codec.interface import Draft
-from vlaecodec.latents.predictor import Analysed, LatentPredictor
+from vlaecodec.latents.predictor import FloatLatent, LatentPredictor
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.picture.image import Pixels
 
 OFF_CENTRE = 0.245
-"""How far latents are from whole steps, in steps, on average. Of ten photos it was 0.255 to 0.29,
-as if anywhere; of the same photos once decoded 0.13 to 0.24, at the same quality only."""
+"""Threshold for the mean distance of latents to whole steps, in steps. It was 0.255 to 0.29 for ten
+photos, and 0.13 to 0.24 for the same photos decoded before, at the same quality only."""
 
 FEWEST_LATENTS = 200
-"""Fewer of them tell nothing."""
+"""Fewer latents are not enough to decide."""
 
 STEPS = (1.0, 0.5, 0.5, 0.25)
-"""How much of the difference goes back, time after time."""
+"""The part of the difference that is added in each iteration."""
 
 MOST_GROWTH = 1.12
-"""Decoded photos took up to 7 % more bytes for being nearer, others 16 % and more."""
+"""Photos decoded before grew by up to 7 % when they came nearer, others by 16 % and more."""
 
 D = TypeVar("D", bound=Draft)
 
@@ -42,7 +42,7 @@ class StepDistances:
         self._model, self._quality_code = model, quality_code
         self._off, self._count = 0.0, 0
 
-    def add(self, y: Analysed) -> Analysed:
+    def add(self, y: FloatLatent) -> FloatLatent:
         """Look at a tile's, [C, rows, columns], and give it back."""
         predictor = LatentPredictor(self._model, self._quality_code, *y.shape[1:])
         steps = predictor.offset_steps(y, np.zeros(predictor.shape, np.int64), 0)
@@ -58,17 +58,17 @@ class StepDistances:
 
 def find_again(
     pixels: Pixels,
-    ys: list[Analysed],
+    ys: list[FloatLatent],
     draft: D,
     *,
-    analyse: Callable[[Pixels], list[Analysed]],
-    code: Callable[[list[Analysed]], D],
+    analyse: Callable[[Pixels], list[FloatLatent]],
+    code: Callable[[list[FloatLatent]], D],
     show: Callable[[D], Pixels],
 ) -> D:
-    """The draft itself, or one that is nearer to pixels that look decoded: uint8 [H, W, 3].
+    """The draft itself, or one whose mean image is nearer to the pixels, uint8 [H, W, 3].
 
-    ys: what `analyse` says of the pixels, and draft: what `code` makes of that. show: a draft's
-    mean image. Takes as long as the first coding for each of STEPS that is done.
+    ys: the latents that `analyse` gives for the pixels; draft: these, coded by `code`. show: a
+    draft's mean image. Each iteration takes as long as coding the picture once.
     """
     best, least = draft, _squared_error(pixels, show(draft))
     guess, most_bytes = ys, MOST_GROWTH * _size(draft)

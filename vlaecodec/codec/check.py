@@ -1,4 +1,4 @@
-"""A new file decoded by another way than it was made: what `encode --verify` does."""
+"""Check a new file by decoding it in another way: what `encode --verify` does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which coding a picture gets: the networks', near-lossless, a lossless WebP, or several at once.
+"""Choose how a picture is coded: networks, near-lossless, a lossless WebP, or a mix of these.
 
 The networks were made for photos. Drawings, screens and flat colours are often smaller as a
 lossless WebP than as anything lossy of the networks', and no photo is as near as a quality near 100
@@ -39,19 +39,19 @@ from vlaecodec.picture.vp8l import SIDE_MAX_PX, estimate_vp8l
 _log = logging.getLogger(__name__)
 
 SMALL_LOSSY_BPP, SMALL_EXACT_BPP = 0.25, 0.5
-"""A WebP as small as that is taken without a look at what the networks would do."""
+"""A WebP of at most this rate is taken without trying the networks."""
 
 BLOCK_BYTES = 4096
-"""Nor is one that takes a single block of a disk: icons; less would save nothing there."""
+"""So is one that fits in one block of a disk, such as an icon: less would save nothing there."""
 
 EXACT_TIMES = 2.0
-"""So many times as large as in fewer colours a drawing may be for being exact."""
+"""An exact drawing may be at most this many times as large as one in fewer colours."""
 
 ESTIMATE_PART = 0.8
-"""Estimates of a WebP's size may be so much too large."""
+"""The size of a WebP is at least this part of its estimate."""
 
 QUICK_PART = 0.9
-"""No photo's best WebP was smaller than this part of its quick one."""
+"""The best WebP of no photo was smaller than this part of the quick one."""
 
 Sections = dict[Section, bytes]
 
@@ -106,7 +106,7 @@ def _weigh_fewer(
 def _encode_photo(
     encoder: PhotoEncoder, picture: Picture, options: EncodeOptions, sections: Sections
 ) -> Coded:
-    """With the networks, and near-lossless where they do not come as near as is asked for."""
+    """Code with the networks, or near-lossless where they do not reach what is asked for."""
     try:
         draft = _find_draft(encoder, picture, options, sections)
     except UnmetTargetError:
@@ -130,7 +130,7 @@ def _encode_photo(
 
 
 def _find_drawn(picture: Picture, options: EncodeOptions) -> Mask | None:
-    """Where a picture is drawn, if that may be coded apart."""
+    """The drawn parts of a picture, if they may be coded apart."""
     if options.is_exact or options.target is not None or options.roi is not None:
         return None
     if max(picture.pixels.shape) > SIDE_MAX_PX or promised_db(options) is not None:
@@ -141,7 +141,7 @@ def _find_drawn(picture: Picture, options: EncodeOptions) -> Mask | None:
 def _encode_mixed(
     picture: Picture, options: EncodeOptions, sections: Sections, drawn: Mask
 ) -> Coded:
-    """With the networks, and what is drawn as an overlay."""
+    """Code with the networks, and the drawn parts as an overlay."""
     filled = fill_hidden(picture.pixels, OPAQUE * (~drawn).astype(np.uint8))
     overlay = encode_overlay(picture.pixels, drawn)
     encoder = choose_codec(options).encoder(replace(picture, pixels=filled), options, None)
@@ -163,7 +163,7 @@ def _encode_nearer(
     sections: Sections,
     reaches: Callable[[Pixels], bool],
 ) -> Coded:
-    """With the largest error whose picture reaches what is asked for; lossless if none does."""
+    """Code with the largest error that reaches what is asked for; lossless if none does."""
     draft, mean = _draft_exact(picture, options)
     error = MAX_ERROR
     while error > 0 and not reaches(round_residual(picture.pixels, mean, error)):

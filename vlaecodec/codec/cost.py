@@ -27,7 +27,7 @@ DRAWN_QUALITY = 50.0
 """Errors in drawings are weighed as at this quality at least: they spoil text and edges."""
 
 NOTHING_BYTES = 64
-"""So much larger a file may be for being exact, however small the picture."""
+"""A file may be this much larger for being exact, however small the picture."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Coded:
 
 
 Cost = Callable[[Coded], float]
-"""The less, the better; infinite where a file is not what was asked for."""
+"""The cost of a file, less is better; infinite if it does not meet the options."""
 
 
 def make_cost(picture: Picture, options: EncodeOptions, drawn: Mask | None) -> Cost:
@@ -80,7 +80,7 @@ def promised_db(options: EncodeOptions) -> float | None:
 
 
 def _bits_and_errors(coded: Coded, pixels: Pixels, quality: float, drawn: Mask | None) -> float:
-    """Bits of a file, and what its errors are worth in bits; more where the picture is drawn."""
+    """Bits of a file plus its squared error in bits; errors in drawn parts count more."""
     error = ((pixels.astype(np.int32) - coded.shown) ** 2).sum(2)
     in_drawing = error.sum() if drawn is None else error[drawn].sum()
     worth = _lambda_at(quality) * (error.sum() - in_drawing)

@@ -36,19 +36,20 @@ def decode(
     progress: called with the part done, 0..1.
 
     Options, all by keyword:
-    texture: strength 0..1 of the regenerated texture: 0 is the mean image, 1 a full draw; by
-    default what the file recommends. seed: draws another texture than the file's.
-    preview: decode only the lossy base layer of a lossless file.
-    region: only this part, left, top, width, height: the same pixels as in the whole picture. Takes
-    the tiles that it touches and their neighbours' latents; with texture 72 pixels around it too.
-    keep_going: a damaged tile shows the colours around it, without texture, and a damaged alpha
-    channel or EXIF is left out, with a LossWarning; where exact pixels alone are damaged, the lossy
-    picture shows.
-    max_pixels: refuse larger pictures, by default more than 100 megapixels.
-    block_px: the reconstruction is computed in blocks of this size, a multiple of 16; smaller ones
-    take less memory and more time. Any gives the same pixels.
-    threads: how many to compute with; by default the idle cores that are ours, at most as many as
-    OMP_NUM_THREADS says or torch has, and one for a small picture.
+    texture: strength 0..1 of the drawn texture: 0 is the mean image, 1 a full draw; by default what
+    the file recommends. seed: of the texture's noise, 0..65535; by default the file's.
+    preview: decode only the lossy part of a lossless file.
+    region: decode only this part: (left, top, width, height), pixels. They are the same as in the
+    whole picture. This decodes the tiles that the part touches, the latents of their neighbours,
+    and with texture 72 pixels around it.
+    keep_going: decode damaged files, with a LossWarning. A damaged tile is filled with the colours
+    around it; a damaged alpha channel, profile, EXIF or XMP is left out; where only exact pixels
+    are damaged, the lossy picture shows.
+    max_pixels: refuse larger pictures; by default 100 megapixels.
+    block_px: compute the mean image in blocks of this size, a multiple of 16. Smaller blocks take
+    less memory and more time; the pixels are the same.
+    threads: the number of threads. By default the idle ones of our cores, at most OMP_NUM_THREADS
+    and torch's number of threads, and one for a small picture.
 
     Raises DamagedError, ModelError, ParameterError (also for more than max_pixels) or
     ReproductionError.
@@ -101,10 +102,10 @@ def _decode(
 def verify(
     data: bytes, *, max_pixels: int = MAX_PIXELS, progress: ProgressCallback | None = None
 ) -> FileInfo:
-    """Decode a file and compare every part with its checksums; returns what it says of itself.
+    """Decode a file and compare every part with its checksums; returns its information.
 
-    Raises DamagedError also where only exact pixels are damaged, and ReproductionError where this
-    machine computes something else than the encoder's did.
+    Raises DamagedError, also if only exact pixels are damaged, and ReproductionError if this
+    machine computes other values than the encoder's did.
     """
     container = read_container(data, max_pixels)
     if lost := sum(tile is None for tile in container.pixels):

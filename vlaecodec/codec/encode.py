@@ -36,38 +36,39 @@ def encode(
     progress: called with the part done, 0..1.
 
     Options, all by keyword:
-    lossless: keep every sample. max_error: keep every sample to within so many grey levels, 1..15.
-    target_size (bytes), target_bpp (bits per pixel): the largest file that does not exceed it.
-    target_psnr (dB over RGB samples), target_ms_ssim (0..1), target_ssimulacra2 (up to 100): the
-    smallest file whose reconstruction, without texture, comes at least as near. One target at most,
-    in place of quality.
-    effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents; of no
-    effect on files with exact pixels or of small models. By default 1, or 5 if the model was
-    trained for something else than tune.
-    tune: what to aim for, "looks" or "psnr", the least squared error: chooses the model and what
-    search descends on. By default what the chosen model was trained for, "looks" for lossy files
-    and "psnr" for files with exact pixels.
-    model: a name from `vlaecodec models`; by default the one for photos that is trained for tune.
-    roi: regions of interest, one or a list, each a `Roi` or its area alone: (left, top, width,
-    height), or a mask, a grey PIL image or uint8 array [H, W] of the picture's size, white where
-    errors count in full. The file's quality is that of the highest-weighted region.
-    texture: the strength 0..1 of drawn texture that decoders use by default; "auto" measures it on
+    lossless: keep every sample exactly.
+    max_error: keep every sample within this many grey levels of the original, 1..15.
+    target_size (bytes), target_bpp (bits per pixel): choose the best quality whose file is no
+    larger. target_psnr (dB over RGB samples), target_ms_ssim (0..1), target_ssimulacra2 (up to
+    100): choose the smallest file whose picture, without texture, scores at least this. Give one
+    target at most, and no quality beside it.
+    effort: 1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents. It
+    has no effect on files with exact pixels, or of small models. By default 1, or 5 if the model
+    was trained for another metric than tune.
+    tune: "looks" or "psnr" (squared error): the metric to optimise. It chooses the model and what
+    the search minimises. By default "looks" for lossy files and "psnr" for files with exact pixels,
+    or what the given model was trained for.
+    model: a name from `vlaecodec models`; by default the photo model that was trained for tune.
+    roi: regions of interest, one or a list. Each is a `Roi`, or its area alone: (left, top, width,
+    height), or a mask of the picture's size, a grey PIL image or uint8 array [H, W], white where
+    errors count in full. The quality stored in the file is that of the highest-weighted region.
+    texture: the strength 0..1 of the texture that decoders draw by default; "auto" measures it on
     the picture. By default 0 for photos.
     seed: of the texture's noise, 0..65535; derived from the picture if None.
-    strip: leave out the colour profile, EXIF and XMP that `image.info` holds.
+    strip: do not store the colour profile, EXIF and XMP of `image.info`.
     to_8_bit: reduce samples of more than 8 bits instead of refusing them.
-    only_nets: code with the networks alone. By default a picture that is smaller so, or nearer for
-    its bytes, is stored as one lossless WebP, and qualities near 100 that the networks do not come
-    near enough for are near-lossless: quality 100 has 45 dB PSNR at least.
-    robust: store the header once more at the end, so that damage to it does not lose the picture.
-    verify: decode the file, by another way than it was made, before it is returned; takes about as
+    only_nets: always code with the networks. By default the picture is stored as one lossless WebP
+    where that is smaller, or nearer for its bytes; and near quality 100, where the networks do not
+    reach the promised PSNR (45 dB at 100), the file is near-lossless.
+    robust: store a second copy of the header at the end, so that damage to one loses nothing.
+    verify: before the file is returned, decode it in a second way and compare; this takes about as
     long as decoding.
-    threads: how many to compute with; by default the idle cores that are ours, at most as many as
-    OMP_NUM_THREADS says or torch has, and one for a small picture.
+    threads: the number of threads. By default the idle ones of our cores, at most OMP_NUM_THREADS
+    and torch's number of threads, and one for a small picture.
 
-    An alpha channel is kept exactly; where it is 0 the colours of a lossy file may be anything.
+    An alpha channel is kept exactly; where it is 0, colours of a lossy file are arbitrary.
     Raises ImageError, ParameterError (also if no quality meets the target), ModelError, or
-    ReproductionError if this machine computes what no other would.
+    ReproductionError if this machine's arithmetic is not exact.
     """
     return encode_picture(image, EncodeOptions(quality=quality, **options), progress)
 

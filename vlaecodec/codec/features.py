@@ -1,4 +1,4 @@
-"""A picture's latent as an array: features for other models, and pictures from such arrays."""
+"""A picture's latent as an array: features for other models; and pictures from such arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vlaecodec.errors import ParameterError
 from vlaecodec.picture.image import to_picture
 
 FEATURE_QUALITY = 50.0
-"""How finely the latent is held where nothing else is asked for."""
+"""The default quality of latents as features."""
 
 
 def encode_latent(
@@ -46,10 +46,10 @@ def decode_latent(
     *,
     model: str | None = None,
 ) -> Image.Image:
-    """The picture that a latent stands for, without texture: mode RGB, 16 pixels a position.
+    """Decode a latent to its picture, without texture: mode RGB, 16 x 16 pixels a position.
 
-    latent: [C, rows, columns] as `encode_latent` returns it, or changed since; values are rounded
-    to what a file can hold. quality, model: those that it was encoded with.
+    latent: [C, rows, columns] from `encode_latent`, changed or not; values are rounded to what a
+    file can hold. quality, model: those that it was encoded with.
     Raises ParameterError for an array of another shape, and ModelError.
     """
     array = np.asarray(latent)

@@ -34,9 +34,9 @@ def encode_file(
     """Encode a picture file in any format that Pillow reads to a .vlae file.
 
     source, target: paths, or binary files open for reading and for writing. A target that is a path
-    is replaced when the whole file is there, not before, and keeps its mode. The rest is as in
-    `encode`; returns what the file says of itself. Raises what `encode` raises, InputError and
-    OutputError.
+    is replaced when the new file is complete, not before, and keeps its mode. Other arguments are
+    those of `encode`. Returns the file's information, as `read_info` does. Raises what `encode`
+    raises, InputError and OutputError.
     """
     image = read_image(_read(source), to_8_bit=options.get("to_8_bit", False))
     data = encode_picture(image, EncodeOptions(quality=quality, **options), progress, close=True)
@@ -55,8 +55,8 @@ def decode_file(
     """Decode a .vlae file to a picture file.
 
     source, target: as in `encode_file`. format_name: Pillow's name of the target's format: PNG,
-    TIFF, WEBP, BMP, PPM or JPEG; by default what the target's suffix says, or PNG. The rest is as
-    in `decode`. Raises what `decode` raises, InputError and OutputError.
+    TIFF, WEBP, BMP, PPM or JPEG; by default the format of the target's suffix, or PNG. Other
+    arguments are those of `decode`. Raises what `decode` raises, InputError and OutputError.
     """
     format_name = format_name or _format_of(target)
     image = decode(_read(source), progress=progress, **options)

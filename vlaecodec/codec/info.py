@@ -1,4 +1,4 @@
-"""What a file says about itself, from its header alone."""
+"""Information about a file, from its header alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vlaecodec.model.registry import find_fingerprint
 
 @dataclass(frozen=True)
 class FileInfo:
-    """A file's header, and what follows from it."""
+    """The fields of a file's header, and what follows from them."""
 
     width: int
     height: int
@@ -31,11 +31,11 @@ class FileInfo:
     tiles: int
     size_bytes: int
     complete: bool
-    """Whether the file has the size that its header says."""
+    """Whether the file has the size that its header announces."""
     max_error: int | None
     """0: lossless; more: near-lossless; None: the file holds no pixels, only latents."""
     latents_size_bytes: int
-    """How long the file is that is cut after its latents."""
+    """The size of the file if it were cut after its latents: of the lossy preview."""
     texture: float
     """Recommended strength of the texture, 0..1."""
     seed: int
@@ -69,7 +69,7 @@ def _name_coding(header: Header, layout: Layout) -> str:
 
 
 def is_vlae(data: bytes) -> bool:
-    """Whether some bytes begin as a .vlae file does, of whatever version; four are enough."""
+    """Whether these bytes begin like a .vlae file of any version; the first four are enough."""
     return bytes(data[: len(MAGIC)]) == MAGIC
 
 

@@ -25,7 +25,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Parts:
-    """A file but for its sections."""
+    """A file without its sections."""
 
     header: Header
     latents: list[Tile]

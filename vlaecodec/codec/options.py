@@ -82,7 +82,7 @@ class EncodeOptions:
     effort: int | None = None
     """1 (fast) to 9 (smallest at equal quality): how long to search for cheaper latents."""
     tune: Tune | None = None
-    """What to aim for: chooses the model, and what the search descends on."""
+    """The metric to optimise: chooses the model, and what the search minimises."""
     model: str | None = None
     """The model's name. None: the one for photos trained for `tune`, or the default one."""
     roi: Roi | Region | Mask | Sequence[Roi | Region | Mask] | None = None
@@ -201,13 +201,13 @@ class DecodeOptions:
     texture: float | None = None
     """Strength 0..1 of the texture: 0 is the mean image, 1 a full draw. None: the file's."""
     seed: int | None = None
-    """Draws another texture than the file's, 0..65535."""
+    """Seed of the texture's noise, 0..65535. None: the file's."""
     preview: bool = False
-    """Decode only the lossy base layer of a lossless file."""
+    """Decode only the lossy part of a lossless file."""
     region: Region | None = None
     """Only this part: left, top, width, height."""
     keep_going: bool = False
-    """Show the colours around damaged tiles, and do without a damaged alpha channel or EXIF."""
+    """Fill damaged tiles with the colours around them, and leave out damaged alpha or metadata."""
     max_pixels: int = MAX_PIXELS
     """Refuse larger pictures."""
     block_px: int | None = None

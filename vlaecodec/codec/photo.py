@@ -1,4 +1,4 @@
-"""Photos to files and back, with a photo model: each step by name, straight down."""
+"""Encode and decode photos with a photo model, step by step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vlaecodec.bitstream.tiles import (
 )
 from vlaecodec.codec import rescue, strips, tiles
 from vlaecodec.codec.again import StepDistances, find_again
-from vlaecodec.codec.analysed import analyse_tiles
+from vlaecodec.codec.analyse import analyse_tiles
 from vlaecodec.codec.interface import Parts
 from vlaecodec.codec.options import AUTO, DecodeOptions, EncodeOptions
 from vlaecodec.codec.photo_draft import PhotoDraft
@@ -35,7 +35,7 @@ from vlaecodec.codec.rate_control import TRIES
 from vlaecodec.errors import ParameterError
 from vlaecodec.latents.effort import plan_search
 from vlaecodec.latents.importance import scale_to_peak, weigh_latents
-from vlaecodec.latents.predictor import Analysed
+from vlaecodec.latents.predictor import FloatLatent
 from vlaecodec.latents.rdo import rdo_quantise
 from vlaecodec.model.frozen import LatentArray, PhotoModel, load_model
 from vlaecodec.model.reduced import choose_factor, reconstruct_reduced
@@ -169,7 +169,7 @@ class PhotoCodec:
 
 
 class PhotoEncoder:
-    """One picture on its way to a file."""
+    """Encodes one picture with one set of options."""
 
     def __init__(
         self,
@@ -189,7 +189,7 @@ class PhotoEncoder:
                 f"roi cannot be combined with an effort above 1 for {self.search.tune}: choose "
                 "effort 1 or tune psnr"
             )
-        # What search saves in latents, exact pixels pay: files of both kinds were as large.
+        # Search saves bits of latents and costs as many bits of exact pixels.
         self.search_steps = 0 if options.is_exact else self.search.steps
         is_large = shape[0] * shape[1] > strips.LARGE_PX
         self._in_strips = is_large and not options.is_exact and options.target is None
@@ -222,10 +222,10 @@ class PhotoEncoder:
             return self._code(ys, quality_code)
         return self._code_once_more(ys, quality_code)
 
-    def _code_once_more(self, ys: Iterable[Analysed], quality_code: int) -> PhotoDraft:
+    def _code_once_more(self, ys: Iterable[FloatLatent], quality_code: int) -> PhotoDraft:
         """The draft of y; if the photo looks decoded, of what is nearer to the latents of then."""
 
-        def analyse(shown: Pixels) -> list[Analysed]:
+        def analyse(shown: Pixels) -> list[FloatLatent]:
             return list(analyse_tiles(self.model, shown, quality_code))
 
         steps, pixels = StepDistances(self.model, quality_code), self.picture.pixels
@@ -243,7 +243,7 @@ class PhotoEncoder:
             show=self.mean_image,
         )
 
-    def _code(self, ys: Iterable[Analysed], quality_code: int) -> PhotoDraft:
+    def _code(self, ys: Iterable[FloatLatent], quality_code: int) -> PhotoDraft:
         """Every tile's y, quantised and coded."""
         shape = self.picture.pixels.shape
         if self._in_strips:
@@ -290,9 +290,9 @@ class PhotoEncoder:
         return Parts(self._header(draft, strength_code), draft.latents, pixels)
 
     def _search(
-        self, ys: list[Analysed], quality_code: int, weights: Weights | None
-    ) -> list[Analysed]:
-        """Cheaper latents."""
+        self, ys: list[FloatLatent], quality_code: int, weights: Weights | None
+    ) -> list[FloatLatent]:
+        """Search for cheaper latents."""
         from vlaecodec.latents.search import search_tiles
         from vlaecodec.model.float_weights import load_float_model
 
@@ -302,9 +302,9 @@ class PhotoEncoder:
         return list(found)
 
     def _rdo_quantise(
-        self, ys: list[Analysed], quality_code: int, weights: Weights
-    ) -> list[Analysed]:
-        """Fewer bits where errors count less."""
+        self, ys: list[FloatLatent], quality_code: int, weights: Weights
+    ) -> list[FloatLatent]:
+        """Spend fewer bits where errors count less."""
         shares = weigh_latents(weights)
         return [
             rdo_quantise(self.model, y, quality_code, shares[latent_window(box)[1:]])

@@ -1,4 +1,4 @@
-"""How far a picture is: what progress bars are told."""
+"""Progress within one picture, for progress bars."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Finding the quality that meets a target: a file's size, or how near the mean image comes.
 
-Quality is continuous and both size and likeness rise with it, so a few drafts find the place: the
-first at a guess, the next where the line through what is known meets the target. Only the latents
+Quality is continuous and both size and similarity rise with it, so a few drafts find the place: the
+first at a guess, the next where the line through earlier drafts meets the target. Only the latents
 are coded again: alpha, metadata and texture do not depend on quality.
 """
 
@@ -30,7 +30,7 @@ START_QUALITY = 50.0
 """Where the search begins."""
 
 EQUAL_DB = 150.0
-"""Where the search takes equal pictures to be."""
+"""The decibels that stand for equal pictures in the search."""
 
 Coder = Callable[[float], D]
 """Called with a quality 1..100; codes the picture's latents at it."""
@@ -49,7 +49,7 @@ class Target(Generic[D]):
     slope: float
     """How much one step of quality moves on the scale, about, on photos."""
     margin: float
-    """How near is near enough."""
+    """The search stops this near to the target."""
     at_most: bool
     """Whether files above the target are refused; else those below are."""
     measure: Callable[[D], float]
@@ -91,8 +91,8 @@ def make_target(
         return _size_target(encoder, limit, sections)
     place, measure = make_scale(pixels, target)
     if target[0] == "target_ssimulacra2":
-        return _likeness_target(encoder, target[0], place, measure, slope=0.8, margin=0.15)
-    return _likeness_target(encoder, target[0], place, measure)
+        return _similarity_target(encoder, target[0], place, measure, slope=0.8, margin=0.15)
+    return _similarity_target(encoder, target[0], place, measure)
 
 
 def size_limit(target: tuple[str, float] | None, pixels: Pixels) -> int | None:
@@ -106,7 +106,7 @@ def size_limit(target: tuple[str, float] | None, pixels: Pixels) -> int | None:
 def make_scale(
     pixels: Pixels, target: tuple[str, float]
 ) -> tuple[float, Callable[[Pixels], float]]:
-    """Where a target of likeness lies on a scale, and the place of a picture there.
+    """A similarity target's place on a scale, and the function that gives a picture's place.
 
     Raises ParameterError for a picture that it cannot be measured on.
     """
@@ -157,7 +157,7 @@ def find_quality(code: Coder[D], target: Target[D]) -> float:
 def _next_code(
     below: tuple[int, float] | None, above: tuple[int, float] | None, target: Target[D]
 ) -> int:
-    """Where the line through what is known is just on the allowed side of the target."""
+    """Where the line through earlier drafts is just on the allowed side of the target."""
     aim = target.place + (-0.5 if target.at_most else 0.5) * target.margin
     if below and above:
         (left, low), (right, high) = below, above
@@ -208,7 +208,7 @@ def _size_target(
     )
 
 
-def _likeness_target(
+def _similarity_target(
     encoder: PictureEncoder[D],
     name: str,
     place: float,
@@ -227,6 +227,6 @@ def _likeness_target(
     )
 
 
-def _capped(likeness_db: float) -> float:
-    """Equal pictures are infinitely near."""
-    return min(likeness_db, EQUAL_DB)
+def _capped(similarity_db: float) -> float:
+    """Equal pictures have infinitely many decibels; the search needs a number."""
+    return min(similarity_db, EQUAL_DB)

@@ -1,4 +1,4 @@
-"""What is shown where tiles are broken: the colours around them, continued.
+"""Fill damaged tiles with the colours around them.
 
 On 12 photos the mean error in the tile was 48 grey levels; grey in its place was off by 64.
 """
@@ -16,14 +16,14 @@ from vlaecodec.picture.alpha import fill_hidden
 from vlaecodec.picture.image import Pixels
 
 GREY = 128
-"""What a broken tile shows where there is nothing around it."""
+"""The fill of a damaged tile without intact neighbours."""
 
 NEAR_PX, FAR_PX = 48, 112
 """Colours are taken from this ring: nearer pixels see the missing latents."""
 
 
 def show_broken(decoded: Pixels, broken: set[int], view: View) -> None:
-    """Continue the colours around broken tiles, in place, with a LossWarning if there are any."""
+    """Fill damaged tiles in place, with a LossWarning if there are any."""
     boxes = [shown.inner for shown in view.tiles if shown.index in broken]
     continue_colours(decoded, boxes)
     warn_of_broken(len(boxes), len(view.tiles))

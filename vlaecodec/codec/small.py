@@ -1,4 +1,4 @@
-"""Small images to files and back, with one of the paper's models."""
+"""Encode and decode small images with one of the paper's models."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class SmallCodec:
 
 
 class SmallEncoder:
-    """One image on its way to a file."""
+    """Encodes one image with one set of options."""
 
     def __init__(
         self,

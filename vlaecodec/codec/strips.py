@@ -16,7 +16,7 @@ from vlaecodec.bitstream.container import Tile
 from vlaecodec.bitstream.payload import to_payload, to_words
 from vlaecodec.bitstream.tiles import LATENT_FACTOR, TileBox, latent_window, tiles_of
 from vlaecodec.latents import coder as latent_coder
-from vlaecodec.latents.predictor import Analysed
+from vlaecodec.latents.predictor import FloatLatent
 from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.model.tiled import empty_latent, reconstruct
 
@@ -35,7 +35,7 @@ class Strip(NamedTuple):
 
 
 def code_strips(
-    model: PhotoModel, ys: Iterable[Analysed], shape: tuple[int, ...], quality_code: int
+    model: PhotoModel, ys: Iterable[FloatLatent], shape: tuple[int, ...], quality_code: int
 ) -> list[Tile]:
     """Every tile's payload, with the checksum of its mean image.
 
@@ -65,7 +65,7 @@ def decode_strips(
 
 
 def _code(
-    model: PhotoModel, ys: Iterator[Analysed], shape: tuple[int, ...], quality_code: int
+    model: PhotoModel, ys: Iterator[FloatLatent], shape: tuple[int, ...], quality_code: int
 ) -> Iterator[Strip]:
     for _, row in groupby(tiles_of(shape), key=lambda box: box.top):
         boxes = list(row)

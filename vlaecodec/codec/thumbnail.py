@@ -1,4 +1,4 @@
-"""From a file to a small picture of it, without decoding the large one."""
+"""Decode a file to a thumbnail, without decoding the whole picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All tiles of a picture to payloads and back, and the checks of what came back."""
+"""Encode and decode all tiles of a picture, and check the decoded ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vlaecodec.bitstream.tiles import (
 from vlaecodec.codec.progress import Stages
 from vlaecodec.errors import DamagedError, ReproductionError
 from vlaecodec.latents import coder as latent_coder
-from vlaecodec.latents.predictor import Analysed
+from vlaecodec.latents.predictor import FloatLatent
 from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.model.tiled import Reconstruction, empty_latent
 from vlaecodec.picture.image import Pixels
@@ -29,7 +29,7 @@ from vlaecodec.pixels import coder as pixel_coder
 
 
 def code_latents(
-    model: PhotoModel, ys: Iterable[Analysed], shape: tuple[int, ...], quality_code: int
+    model: PhotoModel, ys: Iterable[FloatLatent], shape: tuple[int, ...], quality_code: int
 ) -> tuple[LatentArray, list[bytes]]:
     """Quantise and code every tile's y: the latents as decoders will see them, and the payloads.
 

@@ -1,4 +1,4 @@
-"""Which scales and means the probability tables distinguish, and what networks predict them in."""
+"""The scales and means that probability tables distinguish, and the units of predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a small VLAE's latent says of each pixel, and the layers behind a causal window, frozen."""
+"""From a small VLAE's latent to features of each pixel, and the layers after the window; frozen."""
 
 from __future__ import annotations
 

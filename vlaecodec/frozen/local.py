@@ -1,4 +1,4 @@
-"""The frozen local decoder p(x | z): its layers, for pixels.kernel, and what pixels are told."""
+"""The frozen local decoder p(x | z): its layers, which pixels.kernel runs, and its features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vlaecodec.networks.photo.subgrids import subgrids
 
 
 class Entrance:
-    """What a sub-grid has of its own: from what its pixels see to hidden units and predictions."""
+    """The first layers, different for each sub-grid: to hidden units and linear predictions."""
 
     def __init__(
         self, weights: Tensors, sizes: LocalSizes, neighbours: int, *, drawing: bool
@@ -73,7 +73,7 @@ class LocalDecoder:
         return max(grid.reach for grid in self.subgrids)
 
     def features(self, trunk: Features, height: int, width: int) -> NDArray[np.int16]:
-        """What is told of every pixel by the global decoder: GREY [features, height, width].
+        """The global decoder's features of every pixel: GREY [features, height, width].
 
         trunk: [channels, >= height / FOLD, >= width / FOLD].
         """

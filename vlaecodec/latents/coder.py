@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.entropy.scales import TOP_SCALE_OCTAVE, TOP_STEPS
 from vlaecodec.errors import DamagedError
-from vlaecodec.latents.predictor import Analysed, LatentPredictor, Symbols, round_top
+from vlaecodec.latents.predictor import FloatLatent, LatentPredictor, Symbols, round_top
 from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.networks.photo.architecture import PASSES
 
@@ -33,7 +33,7 @@ RESERVOIR_MARGIN_BITS = 64
 
 
 def encode_latent(
-    model: PhotoModel, y: Analysed, quality_code: int, *, bits_back: bool | None = None
+    model: PhotoModel, y: FloatLatent, quality_code: int, *, bits_back: bool | None = None
 ) -> tuple[Words, LatentArray]:
     """Quantise and code one tile.
 

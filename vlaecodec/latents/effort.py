@@ -14,13 +14,13 @@ DEFAULT_EFFORT = 1
 """One pass; rounding by rate alone, which would cost no time, gained 0.3 % and is left out."""
 
 OTHER_TUNE_EFFORT = 5
-"""The default where the networks were trained for another likeness: only search brings it then."""
+"""The default where the model was trained for another metric: only search optimises this one."""
 
 LEARNING_RATE = 0.01
 """Of Adam, in quantisation steps."""
 
 OTHER_TUNE_LEARNING_RATE = 0.015
-"""What the networks were not trained for lies further away."""
+"""The optimum of another metric lies further away."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Search:
 def plan_search(effort: int | None, tune: str, entry: ModelEntry) -> Search:
     """The search of an effort; None is the default one. Raises ParameterError.
 
-    tune: the likeness to descend on. entry: the model, which was trained for it or not.
+    tune: the metric to minimise. entry: the model, which was trained for it or not.
     """
     if tune not in TUNES:
         raise ParameterError(f"tune must be {' or '.join(TUNES)}, not {tune!r}")

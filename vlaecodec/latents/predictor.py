@@ -1,4 +1,4 @@
-"""What the networks say of one tile's latents, as whole numbers; latents to symbols and back."""
+"""The networks' predictions of one tile's latents, and latents to symbols and back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vlaecodec.networks.photo.architecture import PASSES, TOP_FACTOR
 Symbols = NDArray[np.int64]
 """Of one pass [C / 4, rows, columns], or of the top latent."""
 
-Analysed = NDArray[np.float32]
+FloatLatent = NDArray[np.float32]
 """A tile's y from the analysis network, before quantisation: [C, rows, columns]."""
 
 SYMBOL_LIMIT = 2**14
@@ -73,18 +73,18 @@ class LatentPredictor:
 
     # Between latents and symbols.
 
-    def offset_steps(self, y: Analysed, mean: Symbols, number: int) -> NDArray[np.floating]:
+    def offset_steps(self, y: FloatLatent, mean: Symbols, number: int) -> NDArray[np.floating]:
         """How far a pass of y lies from means in LATENT units, in quantisation steps."""
         difference = gather_pass(y, number) * LATENT.scale - mean
         steps: NDArray[np.floating] = difference / (self.steps[number] / 2**STEP_FRAC_BITS)
         return steps
 
-    def quantise(self, y: Analysed, mean: Symbols, number: int) -> Symbols:
+    def quantise(self, y: FloatLatent, mean: Symbols, number: int) -> Symbols:
         """The symbols nearest to a pass of y, around means in LATENT units."""
         symbols = np.floor(self.offset_steps(y, mean, number) + 0.5)
         return np.clip(symbols, -SYMBOL_LIMIT, SYMBOL_LIMIT - 1).astype(np.int64)
 
-    def quantise_anchor(self, y: Analysed) -> Symbols:
+    def quantise_anchor(self, y: FloatLatent) -> Symbols:
         """The anchor in whole steps."""
         return self.quantise(y, np.zeros(self.shape, np.int64), 0)
 

@@ -2,8 +2,8 @@
 
 A file has one quality and so one quantisation step a channel. Where a place deserves less, its
 latents are rounded towards what the prior expects, as far as the bits that this saves outweigh the
-error: most become the expected value itself. What follows is predicted from what was
-sent, so scales shrink along. Decoders know nothing of it.
+error: most become the expected value itself. Later latents are predicted from those that
+were sent, so their scales shrink too. Decoding is the same as ever.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from vlaecodec.entropy.ans import ESCAPE_BITS
 from vlaecodec.entropy.scales import FRACTIONS, latent_scale
 from vlaecodec.entropy.tables import FrequencyTables
-from vlaecodec.latents.predictor import SYMBOL_LIMIT, Analysed, LatentPredictor, Symbols, round_top
+from vlaecodec.latents.predictor import (
+    SYMBOL_LIMIT,
+    FloatLatent,
+    LatentPredictor,
+    Symbols,
+    round_top,
+)
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.networks.photo.architecture import PASSES
@@ -29,7 +35,9 @@ that weight w gives about the PSNR of a file whose lambda is w times as large, f
 _WEIGHT_MAX = 0.999
 
 
-def rdo_quantise(model: PhotoModel, y: Analysed, quality_code: int, weights: Weights) -> Analysed:
+def rdo_quantise(
+    model: PhotoModel, y: FloatLatent, quality_code: int, weights: Weights
+) -> FloatLatent:
     """A tile's latents as they are best sent: float32 [C, rows, columns], on the file's grid.
 
     y: the same, as analysed. weights: of each position [rows, columns], relative to the file's

@@ -1,4 +1,4 @@
-"""Search for latents that cost less: what `encode --effort` buys. Decoders know nothing of it.
+"""Search for cheaper latents, as `encode --effort` asks for. Decoding is the same as ever.
 
 The analysis network guesses a good y in one pass. Here y descends on rate + lambda * distortion of
 the very picture, squared error or `looks_distortion`, through stochastic Gumbel annealing: each
@@ -17,7 +17,7 @@ from torch import Tensor
 from vlaecodec.bitstream.header import QUALITY_UNIT
 from vlaecodec.bitstream.tiles import LATENT_FACTOR, TileBox, latent_window, pixel_window, tiles_of
 from vlaecodec.latents.effort import Search
-from vlaecodec.latents.predictor import Analysed
+from vlaecodec.latents.predictor import FloatLatent
 from vlaecodec.model.defaults import with_own_defaults
 from vlaecodec.model.registry import LOOKS
 from vlaecodec.networks.common.formats import LATENT, PIXEL_UNITS, QUALITIES
@@ -38,13 +38,13 @@ _EDGE = 1e-4
 
 def search_tiles(
     network: GlobalNetworks,
-    targets: Iterable[Analysed],
+    targets: Iterable[FloatLatent],
     pixels: Pixels,
     quality_code: int,
     search: Search,
     after_step: Callable[[], None],
     weights: Weights | None = None,
-) -> Iterator[Analysed]:
+) -> Iterator[FloatLatent]:
     """For each tile of a picture a y that costs less than the analysis network's.
 
     targets: those, [C, rows, columns] each, in the tiles' order. pixels: uint8 [H, W, 3].

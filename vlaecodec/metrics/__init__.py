@@ -1,1 +1,1 @@
-"""How near one picture is to another."""
+"""Measures of how similar two pictures are."""

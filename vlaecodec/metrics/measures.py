@@ -1,4 +1,4 @@
-"""How near one picture is to another, by every measure."""
+"""All measures of how similar two pictures are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEASURES = {
     "sliced_wasserstein": ("patch distance (SWD)", "", 1),
     "spectrum_distance": ("spectrum distance", "", 3),
 }
-"""Each measure's title, unit and decimals. The last two fall with likeness, the others rise."""
+"""Each measure's title, unit and decimals. The last two fall with similarity, the others rise."""
 
 
 def measure_distortion(original: Pixels, decoded: Pixels) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""How alike the textures of two pictures are: two measures that no trained network has a part in.
+"""How similar the textures of two pictures are: two measures without a trained network.
 
 Both compare statistics, not samples: texture that is redrawn is never the original's, sample by
 sample, and PSNR counts that against it even where no eye would. They say nothing of whether the

@@ -12,7 +12,7 @@ from vlaecodec.bitstream.header import FINGERPRINT_BYTES, NO_FINGERPRINT
 from vlaecodec.errors import ModelError
 
 Tune = Literal["psnr", "looks"]
-"""What a model can be trained for, and search can descend on: least squared error, or looks."""
+"""Metrics that models can be trained for and search can minimise: squared error, or looks."""
 
 PSNR: Tune = "psnr"
 LOOKS: Tune = "looks"

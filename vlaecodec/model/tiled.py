@@ -1,4 +1,4 @@
-"""Networks on pictures of any size, piece by piece, with halos that leave no trace of that."""
+"""Run networks on pictures of any size, in blocks with halos, so that no block border shows."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _FEATURES_PER_LATENT = LATENT_FACTOR // FOLD
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """What the latents tell of a picture, or of a window of it."""
+    """The mean image and the features of a picture, or of a window of it."""
 
     mean: Pixels
     """The mean image, uint8 [H, W, 3]."""
     features: Features
-    """What the decoder made it from, int16 [channels, ceil(H / 8), ceil(W / 8)] or larger."""
+    """What it was computed from, int16 [channels, ceil(H / 8), ceil(W / 8)] or larger."""
     colours: int = 3
     """1 for a grey picture, whose three channels are equal."""
 
@@ -42,7 +42,7 @@ class Reconstruction:
         return Reconstruction(to_grey(self.mean), self.features, 1)
 
     def part(self, box: TileBox) -> Reconstruction:
-        """What it tells of a tile."""
+        """The part of a tile."""
         features = self.features[feature_window(box)]
         return Reconstruction(self.mean[pixel_window(box)], features, self.colours)
 

@@ -1,4 +1,4 @@
-"""The page as one HTML file, which asks for nothing from outside."""
+"""The page as one HTML file that needs no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a decoder of mean images needs of a model file, and no more."""
+"""Select the tensors of a model file that a decoder of mean images needs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pictures in and out, and what comes along with them: alpha, profile, EXIF, XMP."""
+"""Reading and writing pictures, with their alpha, colour profile, EXIF and XMP."""

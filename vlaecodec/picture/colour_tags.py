@@ -1,4 +1,4 @@
-"""What a picture file says of its colours without an ICC profile: gAMA, cHRM, sRGB, cICP, nclx."""
+"""The colour space of files without an ICC profile: gAMA, cHRM, sRGB, cICP and nclx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is cheap to tell of a picture: whether it looks drawn, whether it is grey."""
+"""Cheap tests of a picture: whether it looks drawn, and whether it is grey."""
 
 from __future__ import annotations
 

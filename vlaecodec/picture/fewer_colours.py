@@ -1,4 +1,4 @@
-"""A picture in fewer colours, so that a lossless coder makes less of it.
+"""Reduce a picture to fewer colours, so that a lossless coder needs fewer bytes.
 
 The colours are split in two along their widest direction until there are enough (as Orchard and
 Bouman 1991, DOI 10.1109/78.107417), then moved to the means of what is nearest to them (Lloyd's

@@ -1,4 +1,4 @@
-"""Pictures in and out: whatever Pillow reads, to samples and what comes along, and back."""
+"""Convert between Pillow images and Picture: RGB samples, alpha and metadata."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def to_picture(
 
 
 def to_image(picture: Picture) -> Image.Image:
-    """The inverse of to_picture: mode RGB, RGBA, L or LA, and what comes along in `info`."""
+    """The inverse of to_picture: mode RGB, RGBA, L or LA, with the metadata in `info`."""
     one_channel = picture.grey and not picture.as_rgb
     samples = picture.pixels[..., 0] if one_channel else picture.pixels
     image = Image.fromarray(np.ascontiguousarray(samples))
@@ -257,7 +257,7 @@ def _metadata(
     *,
     grey: bool,
 ) -> Metadata:
-    """What comes along with an upright picture. info: of the image as it was stored."""
+    """The metadata of an upright picture. info: of the image as it was stored."""
     info["icc_profile"] = choose_profile(info, grey=grey)
     density = Density.of_image(info, format_name)
     if density is not None and orientation in _ON_THE_SIDE:

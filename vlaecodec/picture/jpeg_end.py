@@ -1,4 +1,4 @@
-"""JPEG files that break off: whether all samples are there all the same."""
+"""JPEG files that are cut off: whether they hold all samples nevertheless."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes along with a picture: colour profile, EXIF, XMP, density, to sections and back.
+"""A picture's colour profile, EXIF, XMP and density: to sections and back.
 
 Knows neither torch nor numpy nor Pillow: reading what a file holds is cheap.
 """

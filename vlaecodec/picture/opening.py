@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from vlaecodec.errors import ImageError, LossWarning
 from vlaecodec.picture.colour_tags import CICP_KEY, find_code_points
 from vlaecodec.picture.jpeg_end import close_jpeg
-from vlaecodec.picture.leftovers import name_leftovers
+from vlaecodec.picture.losses import name_losses
 
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 _FIRST_OF_MANY = {"MPO", "HEIF"}
@@ -105,7 +105,7 @@ def load_image(
         image = _load_cut_off(image, data, accept_truncated=accept_truncated)
     if codes is not None:
         image.info[CICP_KEY] = tuple(codes)
-    if names := name_leftovers(image, data):
+    if names := name_losses(image, data):
         warnings.warn(f"not kept: {', '.join(names)}", LossWarning, stacklevel=3)
     return image
 

@@ -1,4 +1,4 @@
-"""Decoded pictures to the formats of others, with all that these can hold."""
+"""Save images as PNG, TIFF, WebP, BMP, PPM or JPEG, with metadata where possible."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from vlaecodec.pixels.correction import (
     fit_means,
 )
 from vlaecodec.pixels.kernel import Ints, classes_of
-from vlaecodec.pixels.passes import Passes, from_plane, given_of, to_plane
+from vlaecodec.pixels.passes import Passes, conditioning_of, from_plane, to_plane
 from vlaecodec.pixels.residual import ResidualGrid
 from vlaecodec.pixels.residual_coder import (
     coding_tables,
@@ -68,8 +68,8 @@ def encode_pixels(
     """
     grid = ResidualGrid(max_error)
     values, decoded = _quantise(pixels, mean, grid.step)
-    given = given_of(model.local, mean, trunk)
-    passes = Passes(model.local, given, condition=STEP_CONDITIONS[max_error])
+    conditioning = conditioning_of(model.local, mean, trunk)
+    passes = Passes(model.local, conditioning, condition=STEP_CONDITIONS[max_error])
     passes.fill(to_plane(decoded) - to_plane(mean))
     predicted = predict_all(passes, colours)
     corrections: dict[int, Correction | None] = {}
@@ -80,8 +80,8 @@ def encode_pixels(
     for number, subgrid in reversed(list(enumerate(passes.grids))):
         for colour in reversed(range(colours)):
             symbols = values[colour, 0][subgrid.places].ravel()
-            placement = grid.place(*predicted[number][:, colour])
-            push_values(stack, symbols, placement, tables)
+            index = grid.select_tables(*predicted[number][:, colour])
+            push_values(stack, symbols, index, tables)
     for number in sorted(corrections, reverse=True):
         push_correction(stack, corrections[number], model)
     return stack.words(), decoded
@@ -99,15 +99,15 @@ def decode_pixels(
     """Decode a tile's pixels. Raises DamagedError if the words are not all used up exactly."""
     grid = ResidualGrid(max_error)
     stack, tables = AnsStack(words), coding_tables(model)
-    given = given_of(model.local, mean, trunk)
-    passes = Passes(model.local, given, condition=STEP_CONDITIONS[max_error])
+    conditioning = conditioning_of(model.local, mean, trunk)
+    passes = Passes(model.local, conditioning, condition=STEP_CONDITIONS[max_error])
     if colours == 3:
         for number, correction in _pop_all(stack, passes, model).items():
             passes.correct(number, correction.for_kernel() if correction else None)
 
     def choose(colour: int, subgrid: SubGrid, _: slice, *outputs: Ints) -> Ints:
-        values = pop_values(stack, grid.place(*outputs), tables)
-        expected = given.mean[colour, 0][subgrid.places].ravel()
+        values = pop_values(stack, grid.select_tables(*outputs), tables)
+        expected = conditioning.mean[colour, 0][subgrid.places].ravel()
         return np.clip(expected + values * grid.step, 0, 255) - expected
 
     passes.run(choose, whole=True, colours=colours)
@@ -211,7 +211,7 @@ def _bits_by_class(
     costs = []
     for shift in SHIFTS:
         shifted = np.clip(scales + shift, DISTRIBUTION.low, DISTRIBUTION.high)
-        bits = value_bits(model, values, grid.place(means, shifted, tails))
+        bits = value_bits(model, values, grid.select_tables(means, shifted, tails))
         costs.append(np.bincount(slots, bits.ravel(), 3 * CLASSES).reshape(CLASSES, 3))
     return np.stack(costs)
 
@@ -262,8 +262,8 @@ def pixel_bits(
     """
     grid = ResidualGrid(max_error)
     values, _ = _quantise(pixels, mean, grid.step)
-    given = given_of(model.local, mean, trunk)
-    passes = Passes(model.local, given, condition=STEP_CONDITIONS[max_error])
+    conditioning = conditioning_of(model.local, mean, trunk)
+    passes = Passes(model.local, conditioning, condition=STEP_CONDITIONS[max_error])
     passes.fill(to_plane(pixels) - to_plane(mean))
     stack, bits = AnsStack(words), np.zeros(pixels.shape[:2])
     if colours == 3:
@@ -273,6 +273,6 @@ def pixel_bits(
         bits += (before_bits - stack.size_bits()) / bits.size
     for subgrid, predicted in zip(passes.grids, predict_all(passes, colours), strict=True):
         symbols = values[(slice(colours), 0, *subgrid.places)].reshape(colours, -1)
-        costs = value_bits(model, symbols, grid.place(*predicted)).sum(0)
+        costs = value_bits(model, symbols, grid.select_tables(*predicted)).sum(0)
         bits[subgrid.places] += costs.reshape(bits[subgrid.places].shape)
     return bits

@@ -35,8 +35,8 @@ T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
-class Given:
-    """What a local decoder is told of pictures beside their pixels."""
+class Conditioning:
+    """The inputs of a local decoder beside the pixels: the mean image and features."""
 
     mean: Plane
     """The mean image, 0..255, [3, lanes, H, W]."""
@@ -44,13 +44,13 @@ class Given:
     """GREY [features, lanes, H, W]."""
 
 
-def given_of(local: LocalDecoder, mean: Pixels, trunk: Features) -> Given:
-    """What is told of one picture.
+def conditioning_of(local: LocalDecoder, mean: Pixels, trunk: Features) -> Conditioning:
+    """The inputs for one picture.
 
     mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / 8, >= W / 8].
     """
     features = local.features(trunk, *mean.shape[:2])
-    return Given(to_plane(mean), features[:, None])
+    return Conditioning(to_plane(mean), features[:, None])
 
 
 def to_plane(picture: NDArray[np.integer]) -> Plane:
@@ -86,21 +86,23 @@ class Passes:
     def __init__(
         self,
         local: LocalDecoder,
-        given: Given,
+        conditioning: Conditioning,
         condition: int | None = None,
     ) -> None:
         self.grids = local.subgrids
         self._drawing = local.drawing
-        self._features = given.features
-        self._mean = given.mean
-        _, self.lanes, self.height, self.width = given.mean.shape
+        self._features = conditioning.features
+        self._mean = conditioning.mean
+        _, self.lanes, self.height, self.width = conditioning.mean.shape
         self._local, self._condition = local, condition
         self._kernels = [PixelKernel(local, number, condition) for number in range(len(self.grids))]
         # A border of whole coarsest steps, so that every step's phases lie alike in it.
         self._border = -(-local.reach // COARSEST_PX) * COARSEST_PX
-        room = [-(-side // COARSEST_PX) * COARSEST_PX - side for side in given.mean.shape[2:]]
+        room = [
+            -(-side // COARSEST_PX) * COARSEST_PX - side for side in conditioning.mean.shape[2:]
+        ]
         borders = [(self._border, self._border + more) for more in room]
-        self._means = np.pad(given.mean, ((0, 0), (0, 0), *borders), mode="edge")
+        self._means = np.pad(conditioning.mean, ((0, 0), (0, 0), *borders), mode="edge")
         self._residuals = np.zeros(self._means.shape, np.int16)
         self._spaces = thread_local()
 

@@ -1,4 +1,4 @@
-"""From what the local decoder predicts of a sample to a probability table, and back to its value.
+"""From the local decoder's prediction of a sample to a probability table, and back to its value.
 
 A sample's residual, in steps of the coding grid, is k. Where its distribution is wide, k is coded
 as a coarse part k >> bits with a table, and `bits` low bits that are as good as uniform.
@@ -42,8 +42,8 @@ SCALE_OFFSETS = tuple(
 
 
 @dataclass(frozen=True)
-class Placement:
-    """Where samples' distributions lie: int32 arrays of one shape."""
+class TableIndex:
+    """The probability tables of samples: int32 arrays of one shape."""
 
     table: Array
     """Index into the residual tables."""
@@ -52,8 +52,8 @@ class Placement:
     bits: Array
     """Low bits."""
 
-    def __getitem__(self, key: Any) -> Placement:
-        return Placement(self.table[key], self.base[key], self.bits[key])
+    def __getitem__(self, key: Any) -> TableIndex:
+        return TableIndex(self.table[key], self.base[key], self.bits[key])
 
 
 class ResidualGrid:
@@ -73,11 +73,11 @@ class ResidualGrid:
         self._row = ROWS[index] * FRACTIONS
         self._level = level * (RESIDUAL_ROWS * FRACTIONS)
 
-    def place(self, mean: Array, scale: Array, tail: Array) -> Placement:
+    def select_tables(self, mean: Array, scale: Array, tail: Array) -> TableIndex:
         """The tables for samples, from whole numbers in DISTRIBUTION units."""
         scale = scale - DISTRIBUTION.low
         position = (mean + self._shift.take(scale)) // self._width.take(scale)
         table = self._row.take(scale) + self._level.take(tail - DISTRIBUTION.low)
-        return Placement(
+        return TableIndex(
             table + position % FRACTIONS, position // FRACTIONS, self._bits.take(scale)
         )

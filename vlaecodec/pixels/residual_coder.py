@@ -14,7 +14,7 @@ from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.photo.distribution import CLASSES
 from vlaecodec.pixels.correction import Correction
 from vlaecodec.pixels.kernel import Ints
-from vlaecodec.pixels.residual import LOW_BITS, Placement, ResidualGrid
+from vlaecodec.pixels.residual import LOW_BITS, ResidualGrid, TableIndex
 
 _BITS = range(1, int(LOW_BITS.max()) + 1)
 _SCALE_CODES = 64
@@ -27,29 +27,29 @@ def coding_tables(model: PhotoModel) -> CodingTables:
     return CodingTables(model.tables["residual"])
 
 
-def push_values(stack: AnsStack, values: Symbols, at: Placement, tables: CodingTables) -> None:
+def push_values(stack: AnsStack, values: Symbols, index: TableIndex, tables: CodingTables) -> None:
     """Push residuals, in steps: coarse values by their tables, then low bits, last first."""
     for bits in reversed(_BITS):
-        rough = values[at.bits == bits]
+        rough = values[index.bits == bits]
         if len(rough):
             stack.push_uniform(rough & (2**bits - 1), 2**bits)
-    stack.push((values >> at.bits) - at.base, at.table, tables)
+    stack.push((values >> index.bits) - index.base, index.table, tables)
 
 
-def pop_values(stack: AnsStack, at: Placement, tables: CodingTables) -> Symbols:
+def pop_values(stack: AnsStack, index: TableIndex, tables: CodingTables) -> Symbols:
     """The inverse of push_values."""
-    values = np.left_shift(at.base + stack.pop(at.table, tables), at.bits)
+    values = np.left_shift(index.base + stack.pop(index.table, tables), index.bits)
     for bits in _BITS:
-        rough = at.bits == bits
+        rough = index.bits == bits
         if count := int(rough.sum()):
             values[rough] += stack.pop_uniform(count, 2**bits)
     return values
 
 
-def value_bits(model: PhotoModel, values: Ints, at: Placement) -> NDArray[np.float64]:
+def value_bits(model: PhotoModel, values: Ints, index: TableIndex) -> NDArray[np.float64]:
     """What residuals, in steps, cost each."""
-    coarse = (values >> at.bits) - at.base
-    return model.tables["residual"].code_lengths(coarse, at.table, ESCAPE_BITS) + at.bits
+    coarse = (values >> index.bits) - index.base
+    return model.tables["residual"].code_lengths(coarse, index.table, ESCAPE_BITS) + index.bits
 
 
 def push_correction(stack: AnsStack, correction: Correction | None, model: PhotoModel) -> None:
@@ -89,11 +89,11 @@ def _cheapest_scale(model: PhotoModel, row: Ints) -> tuple[int, float]:
     return index, float(costs[index]) + math.log2(_SCALE_CODES)
 
 
-def _around_zero(index: int | Ints, count: int) -> Placement:
+def _around_zero(index: int | Ints, count: int) -> TableIndex:
     """Distributions of mean 0 and the scales of indices, [..., count], with the lightest tail."""
     scale = np.zeros(count, np.int32) + SCALE_UNITS * index
     zeros = np.zeros_like(scale)
-    return _WHOLE.place(zeros, scale, zeros)
+    return _WHOLE.select_tables(zeros, scale, zeros)
 
 
 def _push_number(stack: AnsStack, number: int, size: int) -> None:

@@ -24,7 +24,14 @@ from vlaecodec.picture.image import Pixels
 from vlaecodec.pixels.coder import from_residual
 from vlaecodec.pixels.kernel import Ints
 from vlaecodec.pixels.noise import noise_at
-from vlaecodec.pixels.passes import Given, Passes, Plane, from_plane, given_of, rows_of
+from vlaecodec.pixels.passes import (
+    Conditioning,
+    Passes,
+    Plane,
+    conditioning_of,
+    from_plane,
+    rows_of,
+)
 from vlaecodec.pixels.residual import ResidualGrid
 
 _TRIM = round(TRIM * FREQUENCY_SUM)
@@ -77,9 +84,9 @@ def draw_residual(
     for top in range(0, height, band_rows):
         end = min(top + band_rows, height)
         first, last = max(0, top - margin), min(end + margin, height)
-        given = given_of(model.texture, mean[first:last], trunk[:, first // FOLD :])
+        conditioning = conditioning_of(model.texture, mean[first:last], trunk[:, first // FOLD :])
         noise = noise_at(seed, corner[0] + first, corner[1], last - first, width)
-        drawn = _draw(model, given, noise[:, None], colours)
+        drawn = _draw(model, conditioning, noise[:, None], colours)
         band = from_plane(take_means_off(drawn))
         shown[top:end] = band[top - first : end - first]
     return shown
@@ -96,7 +103,7 @@ def take_means_off(drawn: Plane) -> Plane:
 
     Rounded to whole levels; squares end at the picture's borders. A draw's neighbours follow it, so
     draws wander away from the mean image and back over some ten pixels: mottle on a smooth wall.
-    What is coarse the latent tells, and texture has no business with.
+    Low frequencies are in the latent already; only the high-pass part is kept.
     """
     height, width = drawn.shape[2:]
     counts = [_sum_around(np.ones(side, np.int16), 0) for side in (height, width)]
@@ -152,15 +159,16 @@ def recommend_strength(
     means = patches(mean)
     trunks = [trunk[:, y // FOLD :, x // FOLD :][:, :_ROOM, :_ROOM] for y, x in corners]
     parts = [
-        given_of(model.texture, patch, part) for patch, part in zip(means, trunks, strict=True)
+        conditioning_of(model.texture, patch, part)
+        for patch, part in zip(means, trunks, strict=True)
     ]
-    given = Given(
+    conditioning = Conditioning(
         np.concatenate([part.mean for part in parts], axis=1),
         np.concatenate([part.features for part in parts], axis=1),
     )
     lanes = range(len(corners))
     noise = np.stack([noise_at(seed + lane, 0, 0, height, width) for lane in lanes], axis=1)
-    fine = take_means_off(_draw(model, given, noise, colours))
+    fine = take_means_off(_draw(model, conditioning, noise, colours))
     drawn = np.stack(
         [from_residual(from_plane(fine[:, lane, None]), means[lane]) for lane in lanes]
     )
@@ -220,20 +228,22 @@ def _halve(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) / 4
 
 
-def _draw(model: PhotoModel, given: Given, noise: NDArray[np.uint32], colours: int) -> Plane:
+def _draw(
+    model: PhotoModel, conditioning: Conditioning, noise: NDArray[np.uint32], colours: int
+) -> Plane:
     """Draw lanes side by side. noise: [3, lanes, H, W]. Returns residuals likewise."""
     grid, entries = ResidualGrid(), _entries(model)
 
     def choose(colour: int, subgrid: SubGrid, rows: slice, *outputs: Ints) -> Ints:
-        at = grid.place(*outputs)
+        index = grid.select_tables(*outputs)
         random = rows_of(noise[colour], subgrid, rows).ravel()
-        symbols = entries.take(at.table * DRAWS + (random >> (32 - DRAW_BITS)).astype(np.int32))
-        values = np.left_shift(at.base + symbols, at.bits)
-        values += random.astype(np.int32) & (np.left_shift(1, at.bits) - 1)
-        expected = rows_of(given.mean[colour], subgrid, rows).ravel()
+        symbols = entries.take(index.table * DRAWS + (random >> (32 - DRAW_BITS)).astype(np.int32))
+        values = np.left_shift(index.base + symbols, index.bits)
+        values += random.astype(np.int32) & (np.left_shift(1, index.bits) - 1)
+        expected = rows_of(conditioning.mean[colour], subgrid, rows).ravel()
         return np.clip(expected + values, 0, 255) - expected
 
-    passes = Passes(model.texture, given)
+    passes = Passes(model.texture, conditioning)
     passes.run(choose, whole=False, colours=colours)
     return passes.residual
 

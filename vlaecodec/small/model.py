@@ -30,7 +30,7 @@ CURVES = fields(MixtureCurves)
 """A colour model stores each as `curves.NAME`."""
 
 LEVELS = 9
-"""How finely a file can hold a latent; see level_step."""
+"""The number of grids that a latent can be quantised on; see level_step."""
 
 TABLE_COUNTS = {
     "latent": SCALES * FRACTIONS,

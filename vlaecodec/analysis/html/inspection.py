@@ -10,11 +10,10 @@ from vlaecodec.analysis.html.document import render_document, render_table
 from vlaecodec.analysis.inspection import Inspection
 
 NOTES = (
-    "Bits are true code lengths. Those of the top latent are net of what bits-back coding "
-    "returned.",
-    "PSNR is to the exact picture where the file holds it, otherwise to its mean image: of what "
-    "the layers up to this one tell, later ones being as the prior predicts them; a dash "
-    "where both are the same.",
+    "Bits are exact code lengths; of the top latent, less what bits-back coding returns.",
+    "PSNR is that of the picture decoded from the layers up to this one, with later layers as the "
+    "prior predicts them, against the exact picture if the file holds it, else its mean image; a "
+    "dash where both are equal.",
     "Heat maps run from black, 0, to bright yellow, the upper figure, which one position in 200 "
     "exceeds.",
 )
@@ -22,13 +21,13 @@ COLUMNS = ("layer", "bits", "bpp", "share", "PSNR, dB")
 
 
 def table_rows(found: Inspection) -> list[tuple[str, str, str, str, str]]:
-    """What each layer costs and tells, and what the file holds beside them: cells of COLUMNS."""
+    """The bits and the PSNR of each layer, and the side information: cells of COLUMNS."""
     area, total = found.info.width * found.info.height, 8 * found.info.size_bytes
     parts = [
         (layer.name, layer.total_bits, "-" if isinf(layer.psnr_db) else f"{layer.psnr_db:.2f}")
         for layer in found.layers
     ]
-    parts += [("beside", found.beside_bits, ""), ("file", total, "")]
+    parts += [("side info", found.side_bits, ""), ("file", total, "")]
     return [
         (name, f"{bits:.0f}", f"{bits / area:.4f}", f"{bits / total:.1%}", psnr)
         for name, bits, psnr in parts

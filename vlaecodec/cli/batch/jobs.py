@@ -1,4 +1,4 @@
-"""Jobs, one a file: what is read, what is written, and what came of it."""
+"""Jobs, one for each file: its input, its output and its outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vlaecodec.cli.files import file_size, read_input, read_vlae
 
 
 class FileName(click.ParamType[str]):
-    """A name that shells complete; whether there is such a file is for us to say."""
+    """A file name that shells complete; commands check for themselves whether it exists."""
 
     name = "file"
 
@@ -32,7 +32,7 @@ class Job:
     input: str
     output: str
     member: Member | None = None
-    """What of a shard is the input."""
+    """The member of a shard that is the input."""
     member_output: str | None = None
     """Its name in the output shard; `output` is its temporary file until the shard is complete."""
 
@@ -64,7 +64,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file."""
+    """The result of encoding or decoding a file."""
 
     width: int
     height: int

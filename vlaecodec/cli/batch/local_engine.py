@@ -1,4 +1,4 @@
-"""The engine on this machine: processes with one model each, which share out the cores."""
+"""The local engine: processes on this machine that share the cores, each with a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vlaecodec.cli.batch.worker import (
     check_job,
     limit_threads,
     run_job,
-    waiting_folders,
+    temporary_folders,
     worker_died,
 )
 from vlaecodec.errors import VlaeError
@@ -50,7 +50,7 @@ def threads_each(processes: int) -> int:
 def run(
     jobs: list[Job], work: Work, processes: int | None, *, force: bool
 ) -> Generator[Result, None, None]:
-    """Results as they come. One process is this one, with all cores."""
+    """Yield results as jobs finish. A single process is this one, with all cores."""
     processes = min(processes or min(count_cores(), PROCESSES_MAX), len(jobs))
     if processes > 1:
         yield from run_pool(jobs, work, processes, force=force)
@@ -114,7 +114,7 @@ def _end_workers() -> None:
 
 
 def _begin_worker(threads: int, parent: int) -> None:
-    """Interrupts are the parent's business; without it there is nothing to do."""
+    """Leave interrupts to the parent, and end when it has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end_worker)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
@@ -127,10 +127,10 @@ def _end_worker(number: int, _frame: FrameType | None) -> None:
 
 
 def _follow(parent: int) -> None:
-    """End this process soon after its parent, whatever that died of."""
+    """End this process soon after its parent has ended, for whatever reason."""
     while os.getppid() == parent:
         time.sleep(FOLLOW_S)
     remove_unfinished()
-    for folder in waiting_folders:
+    for folder in temporary_folders:
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)

@@ -9,12 +9,12 @@ PICTURE_SUFFIXES = {f".{s}" for s in ("png", "apng", "jpg", "jpeg", "jpe", "jfif
 PICTURE_SUFFIXES |= {f".{s}" for s in ("tif", "tiff", "bmp", "dib", "gif", "jp2", "j2k", "jpx")}
 PICTURE_SUFFIXES |= {f".{s}" for s in ("ppm", "pgm", "pbm", "pnm", "tga", "ico", "dds", "pcx")}
 PICTURE_SUFFIXES |= {f".{s}" for s in ("mpo", "heic", "heif", "hif")}
-"""What is taken for a picture in a folder."""
+"""Suffixes of files in folders that `encode` takes for pictures."""
 
 OTHER_PICTURE_SUFFIXES = {f".{s}" for s in ("jxl", "jxr", "svg", "psd", "xcf", "exr", "hdr", "eps")}
 OTHER_PICTURE_SUFFIXES |= {f".{s}" for s in ("dng", "cr2", "cr3", "nef", "arw", "raf", "orf")}
 OTHER_PICTURE_SUFFIXES |= {f".{s}" for s in ("rw2", "pef", "srw", "x3f", "raw", "flif", "bpg")}
-"""Pictures that cannot be read here: passed over in folders, but not without a word."""
+"""Suffixes of pictures that cannot be read here: skipped in folders, with a message."""
 
 
 def is_picture(path: Path) -> bool:
@@ -40,7 +40,7 @@ def is_shard(path: Path) -> bool:
 def name_output(path: Path, suffix: str, *, keep_suffix: bool = False) -> Path:
     """The input's name with another suffix, or with keep_suffix one more.
 
-    Only what is known as a suffix is taken for one: the dots of "a.b" are part of the name. A name
+    Only known suffixes count as such: the dots of "a.b" are part of the name. A name
     that ends as it should once its suffix is gone, as a.png.vlae does, gets no second one.
     Raises ValueError for what is no name of a file.
     """

@@ -1,4 +1,4 @@
-"""The options of the commands that make files out of files, one or many: `encode` and `decode`."""
+"""The options that `encode` and `decode` share: outputs, engines, messages."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from vlaecodec.cli.batch.jobs import PATH
 
 LOCAL = "local"
 ENGINES = (LOCAL, "ray")
-"""Where many jobs are done."""
+"""Where many jobs can run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileOptions:
-    """Which outputs a command makes, where, how, and what it says of that."""
+    """The values of these options."""
 
     output: str | None
     output_dir: str | None

@@ -21,7 +21,7 @@ from vlaecodec.errors import InputError, ParameterError, VlaeError
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command line asks for."""
+    """The jobs of a command line."""
 
     jobs: list[Job]
     many: bool
@@ -29,13 +29,13 @@ class Plan:
     suffix: str
     """Of outputs that are not named."""
     is_input: Callable[[Path], bool]
-    """Tells a name that would be an input, in folders, shards and among two arguments."""
+    """Whether a name is an input: in folders, in shards, and as the second of two arguments."""
     refused: list[tuple[Job, str]] = field(default_factory=list)
     """Jobs that cannot be done, and why."""
-    passed_over: list[str] = field(default_factory=list)
-    """Files in folders that are no inputs: a line for each."""
-    pictures_left: list[str] = field(default_factory=list)
-    """Those of them that are pictures."""
+    skipped: list[str] = field(default_factory=list)
+    """A line for each file in a folder that is skipped."""
+    skipped_pictures: list[str] = field(default_factory=list)
+    """The skipped files that are pictures."""
 
 
 def plan_jobs(
@@ -91,9 +91,9 @@ def show_plan(plan: Plan, *, force: bool) -> None:
             say(f"would fail: {error}")
     for _, problem in plan.refused:
         say(f"would fail: {problem}")
-    for line in plan.passed_over:
+    for line in plan.skipped:
         say(line)
-    if failed or plan.refused or plan.pictures_left:
+    if failed or plan.refused or plan.skipped_pictures:
         sys.exit(1)
 
 
@@ -127,12 +127,12 @@ def _plan_many(
         sources[output] = source
         plan.jobs.append(Job(source, output))
     if not plan.jobs:
-        left = f"; passed over: {len(plan.passed_over)} files" if plan.passed_over else ""
+        left = f"; skipped: {len(plan.skipped)} files" if plan.skipped else ""
         raise InputError(f"nothing to do: no inputs in {', '.join(inputs)}{left}")
 
 
 def _without_existing(plan: Plan) -> Plan:
-    """Without the jobs whose output is there: what is left of a batch that was interrupted."""
+    """The jobs whose output does not exist: the rest of an interrupted batch."""
     jobs = [job for job in plan.jobs if not os.path.lexists(job.output)]
     if len(jobs) < len(plan.jobs):
         say(f"{len(plan.jobs) - len(jobs)} of {len(plan.jobs)} outputs are there already: skipped")
@@ -155,7 +155,7 @@ def _expand(plan: Plan, inputs: tuple[str, ...], *, recursive: bool) -> Iterator
 
 
 def _walk(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
-    """Each input in a folder; what is none goes on the plan's list of what is passed over."""
+    """Each input in a folder; other files go on the plan's list of skipped files."""
     for parent, folders, files in os.walk(name):
         for folder in sorted(folders):
             if (Path(parent) / folder).is_symlink():
@@ -177,9 +177,9 @@ def _walk(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _pass_over(plan: Plan, path: Path, reason: str, *, picture: bool = False) -> None:
-    plan.passed_over.append(f"passed over: {path}: {reason}")
+    plan.skipped.append(f"skipped: {path}: {reason}")
     if picture:
-        plan.pictures_left.append(str(path))
+        plan.skipped_pictures.append(str(path))
 
 
 def _is_folder(name: str) -> bool:

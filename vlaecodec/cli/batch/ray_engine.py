@@ -1,4 +1,4 @@
-"""The engine on many machines: Ray Data, with one codec an actor. They share the file system."""
+"""The Ray engine: actors of a cluster, each with a model; all see the same file system."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ so many times when its actor died is not begun again: one bad picture shall cost
 
 
 class Ledger:
-    """An actor that outlives the others: which jobs were begun, and how often they were not ended.
+    """An actor that outlives the others and counts the attempts at each job that did not end.
 
     A job that has ended may begin again, if its actor died before it could report.
     """
@@ -79,7 +79,7 @@ class Codec:
 
 @contextmanager
 def silence_native_output() -> Iterator[None]:
-    """Ray's native part writes to descriptors 1 and 2; we, to standard error by another one."""
+    """Drop what Ray's native code writes to descriptors 1 and 2; our own messages get through."""
     if sys.stderr is None or sys.stderr is not sys.__stderr__:
         yield
         return
@@ -103,7 +103,7 @@ def silence_native_output() -> Iterator[None]:
 def run(
     jobs: list[Job], work: Work, actors: int | None, *, force: bool
 ) -> Generator[Result, None, None]:
-    """Results as they come, from the cluster of RAY_ADDRESS or one started on this machine.
+    """Yield results as jobs finish, on the cluster at RAY_ADDRESS or one started on this machine.
 
     actors: by default one for each CPU of the cluster. Raises ParameterError without Ray, and
     EngineError if the cluster fails us.
@@ -122,7 +122,7 @@ def run(
     if not todo:
         return
     with _cluster() as cpus, warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own business
+        warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own messages
         try:
             actors = min(actors or cpus, cpus, len(todo))
             yield from _run_dataset(todo, work, actors, force=force)
@@ -135,7 +135,7 @@ def _cluster() -> Iterator[int]:
     """Connect to a cluster, or start one; yields its CPUs."""
     import ray
 
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage statistics are sent
     try:
         ray.init(logging_level=logging.CRITICAL, log_to_driver=False, include_dashboard=False)
     except Exception as error:  # Ray raises just that where it does not start in time
@@ -172,6 +172,6 @@ def _run_dataset(jobs: list[Job], work: Work, actors: int, *, force: bool) -> It
 
 
 def _last_line(error: Exception) -> str:
-    """What it comes down to: Ray's messages quote whole tracebacks."""
+    """The last line of an error's message: Ray's quote whole tracebacks."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else repr(error)

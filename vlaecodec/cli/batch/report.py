@@ -1,4 +1,4 @@
-"""What is said of files that are done, or have failed: to people, and as JSON to programs."""
+"""Reports of finished and failed files: text for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TABLE_ROWS = 40
 def say_outcome(job: Job, outcome: Outcome, *, origin: str = "") -> None:
     """The summary of one file. origin: a word before its size."""
     name = "standard output" if job.output == STDIO else job.output
-    with suppress(OSError):  # the file is written, whoever can be told
+    with suppress(OSError):  # the file is written, even if nobody reads this
         click.echo(
             f"{printable(name)}: {outcome.width} x {outcome.height}, "
             f"{origin}{outcome.size_bytes} bytes, {outcome.rate_bpp:.3f} bpp, "
@@ -39,7 +39,7 @@ def say_result(result: Result) -> None:
 
 
 def print_json(result: Result) -> None:
-    """One object on one line of standard output; what there is none of is null."""
+    """Print one object on one line of standard output; missing values are null."""
     source, outcome = result.job.source, result.outcome
     record = {
         "file": source,
@@ -56,7 +56,7 @@ def print_json(result: Result) -> None:
 
 
 def show_summary(results: list[Result], seconds: float) -> None:
-    """A table of the files, or of those that failed where there are many, and the whole."""
+    """Print a table of the files, or of many only the failed ones, and the totals."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -64,7 +64,7 @@ def show_summary(results: list[Result], seconds: float) -> None:
     done = [(r.job, r.outcome) for r in results if r.outcome is not None]
     failed = [r for r in results if r.outcome is None]
     table = Table(box=None, pad_edge=False)
-    table.add_column("file", overflow="ellipsis")  # the one that gives way to the others
+    table.add_column("file", overflow="ellipsis")  # shrinks where the others need room
     for name in ("pixels", "bytes", "bpp", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     if len(results) <= TABLE_ROWS:
@@ -79,14 +79,14 @@ def show_summary(results: list[Result], seconds: float) -> None:
     table.add_section()
     table.add_row(total, f"{pixels / 1e6:.2f} MP", str(size), rate, f"{seconds:.2f}", style="bold")
     console = Console(stderr=True, highlight=False)
-    with suppress(OSError):  # the files are written, whoever can be told
+    with suppress(OSError):  # the files are written, even if nobody reads this
         console.print(table)
         if done:
             console.print(f"{len(done) / seconds:.2f} files/s, {pixels / 1e6 / seconds:.2f} MP/s")
 
 
 def say_saved(results: list[Result]) -> None:
-    """How much smaller the outputs are than their inputs; nothing where they are larger."""
+    """Print how much smaller the outputs are than their inputs, if they are."""
     done = [(r.job.size_bytes, r.outcome.size_bytes) for r in results if r.outcome is not None]
     before, after = (sum(sizes) for sizes in zip(*done, strict=True)) if done else (0, 0)
     if after < before:

@@ -1,4 +1,4 @@
-"""Plans carried out. Of many files, what fails does not stop the rest and is listed at the end."""
+"""Run the jobs of a plan. A file that fails does not stop the others; it is listed at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vlaecodec.cli.batch.report import (
     show_summary,
 )
 from vlaecodec.cli.batch.shards import Shards
-from vlaecodec.cli.batch.worker import Result, Work, heard_losses
+from vlaecodec.cli.batch.worker import Result, Work, collect_losses
 from vlaecodec.cli.files import STDIO, check_output
 from vlaecodec.cli.logs import LIBRARY
 from vlaecodec.cli.progress import progress_bar, total_bar
@@ -38,7 +38,7 @@ ENGINES: dict[str, tuple[Engine, Callable[[], AbstractContextManager[None]]]] = 
     "local": (local_engine.run, nullcontext),
     "ray": (ray_engine.run, ray_engine.silence_native_output),
 }
-"""Each with the context that it needs, entered before there is a progress bar."""
+"""Each engine, with a context manager entered before the progress bar starts."""
 
 
 def run_plan(
@@ -49,7 +49,7 @@ def run_plan(
     title: str,
     origin: str = "",
 ) -> None:
-    """Do the jobs of a command, many at a time or its only one. origin: as in `say_outcome`.
+    """Run the jobs of a command, many or its only one. origin: as in `say_outcome`.
 
     work: called with a job and `force`, and for one alone with `progress`.
     """
@@ -70,11 +70,11 @@ def run_plan(
 
 
 def _run_one(job: Job, work: Work, files: FileOptions) -> Outcome:
-    """The only job: what goes wrong with it is raised, after its JSON."""
+    """Run the only job. Prints its JSON, if asked for, before it raises an error of the job."""
     LIBRARY.info("%s -> %s", job.source, job.target)
     losses: list[str] = []
     try:
-        with heard_losses(losses):
+        with collect_losses(losses):
             check_output(job.output, job.input, force=files.force)
             outcome = work(job, force=files.force)
     except Exception as problem:
@@ -88,7 +88,7 @@ def _run_one(job: Job, work: Work, files: FileOptions) -> Outcome:
 
 
 def run_many(plan: Plan, work: Work, files: FileOptions, *, title: str) -> None:
-    """Do all jobs, and say how it went. Exits with code 1 if some failed."""
+    """Run all jobs and print a summary. Exits with code 1 if some failed."""
     start = time.perf_counter()
     results = []
     run, prepare = ENGINES[files.engine]
@@ -108,12 +108,12 @@ def run_many(plan: Plan, work: Work, files: FileOptions, *, title: str) -> None:
                 outcome = result.outcome
                 if result.job in sizes:
                     advance(sizes[result.job], outcome.width * outcome.height if outcome else 0)
-    for line in plan.passed_over:
+    for line in plan.skipped:
         say(line)
     if not files.quiet and not files.as_json:
         show_summary(results, time.perf_counter() - start)
         say_saved(results)
-    if plan.pictures_left:
-        say(f"pictures that were not coded: {len(plan.pictures_left)} in the folders")
-    if plan.pictures_left or any(result.error is not None for result in results):
+    if plan.skipped_pictures:
+        say(f"pictures that were not coded: {len(plan.skipped_pictures)} in the folders")
+    if plan.skipped_pictures or any(result.error is not None for result in results):
         sys.exit(1)

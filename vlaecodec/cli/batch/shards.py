@@ -1,4 +1,4 @@
-"""Shards: taken apart to jobs, one a picture, and their outputs put together to shards again."""
+"""Split shards into jobs, one for each picture, and join the outputs to shards again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vlaecodec.writing import hold, name_unfinished, replacing
 
 
 class Shards:
-    """A plan with its shards taken apart. Leaves nothing behind that waits for a shard."""
+    """A plan whose shards are split into jobs. Removes its temporary files at the end."""
 
     def __init__(self, plan: Plan, *, force: bool) -> None:
         self.jobs: list[Job] = []
@@ -63,13 +63,13 @@ class Shards:
 
 
 class _Shard:
-    """One shard on its way: the jobs for what it holds, and the shard that they become."""
+    """One shard: the jobs for its members, and the output shard that they make."""
 
     def __init__(self, job: Job, plan: Plan) -> None:
         """Raises InputError if it is no tar or has no inputs in it."""
         self.job = job
         self.parts = name_unfinished(Path(job.output).parent, "parts")
-        """The folder that outputs wait in."""
+        """The folder for outputs until the shard is written."""
         members, problems = list_members(job.input)
         self.problems = [f"{job.input}: {problem}" for problem in problems]
         """A line for each member that is left out."""
@@ -80,7 +80,7 @@ class _Shard:
             if not plan.is_input(Path(member.name)):
                 self.outputs.append((member.name, member, None))
                 continue
-            # By its letters: samples belong together only if their names begin alike.
+            # Case counts: the files of a sample have the same stem, letter by letter.
             name = member.name.removesuffix(PurePosixPath(member.name).suffix) + plan.suffix
             if name in taken:
                 self.problems.append(f"{job.input}:{member.name}: {name} is there twice; left out")
@@ -101,7 +101,7 @@ class _Shard:
         hold(self._held)
 
     def close(self) -> None:
-        """Remove what still waits."""
+        """Remove temporary outputs."""
         shutil.rmtree(self.parts, ignore_errors=True)
         os.close(self._held)
 

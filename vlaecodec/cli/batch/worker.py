@@ -1,4 +1,4 @@
-"""What any engine's worker does: one job after another, each with a result whatever happens."""
+"""Run jobs one after another in a worker of any engine; each has a result, whatever happens."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Result:
     log: list[logging.LogRecord] = field(default_factory=list)
 
 
-waiting_folders: set[Path] = set()
-"""Where outputs of this process wait for their shard; of no use to anyone without the parent."""
+temporary_folders: set[Path] = set()
+"""Folders of outputs that wait for their shard; removed if the parent process has ended."""
 
 Work = Callable[..., Outcome]
 """Called with a job and `force`: makes one file; picklable. Raises VlaeError."""
 
 
 def limit_threads(threads: int) -> None:
-    """So many threads for this process: those of what is imported already, and of what will be."""
+    """Limit the threads of this process, of libraries imported already and later."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
     if "torch" in sys.modules:
@@ -53,13 +53,13 @@ def check_job(job: Job, *, force: bool) -> None:
 
 
 def run_job(work: Work, job: Job, *, force: bool) -> Result:
-    """Do a job. Whatever goes wrong with it, the others are not to suffer for it."""
+    """Run a job. Any error goes into its result, so that the other jobs go on."""
     losses: list[str] = []
-    with gathered_log() as log, heard_losses(losses, pass_on=False):
+    with gathered_log() as log, collect_losses(losses, pass_on=False):
         try:
             LIBRARY.info("%s -> %s", job.source, job.target)
             if job.member is not None:
-                waiting_folders.add(Path(job.output).parent)
+                temporary_folders.add(Path(job.output).parent)
             check_job(job, force=force)
             outcome, error = work(job, force=force), None
         except Exception as problem:
@@ -68,7 +68,7 @@ def run_job(work: Work, job: Job, *, force: bool) -> Result:
 
 
 @contextmanager
-def heard_losses(losses: list[str], *, pass_on: bool = True) -> Iterator[None]:
+def collect_losses(losses: list[str], *, pass_on: bool = True) -> Iterator[None]:
     """Add the texts of LossWarnings to a list. pass_on: show all warnings as before, too."""
 
     def hear(message: Warning | str, category: type[Warning], *rest: Any) -> None:

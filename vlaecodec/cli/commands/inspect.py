@@ -105,7 +105,7 @@ def _describe(found: Inspection) -> dict[str, object]:
             }
             for layer in found.layers
         ],
-        "beside_bits": found.beside_bits,
+        "side_bits": found.side_bits,
         "size_bytes": found.info.size_bytes,
         "texture_rms": _mean_rms(found),
         "texture": found.info.texture,

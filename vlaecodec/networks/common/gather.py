@@ -1,4 +1,4 @@
-"""What every pixel's causal window shows, as training takes it: all pixels at once."""
+"""Gather the causal windows of all pixels at once, for training."""
 
 from __future__ import annotations
 

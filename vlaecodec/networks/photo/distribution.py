@@ -1,4 +1,4 @@
-"""What the local decoder is told and what it predicts, in which units."""
+"""The local decoder's inputs and predictions, and their units."""
 
 from __future__ import annotations
 

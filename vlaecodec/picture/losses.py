@@ -1,4 +1,4 @@
-"""What a picture file holds and a .vlae file does not: named before an original is deleted."""
+"""Name what a picture file holds and a .vlae file does not keep."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RAW_PROFILE = "Raw profile type "
 _KEPT_RAW_PROFILES = {"exif", "app1", "xmp"}
 
 
-def name_leftovers(image: Image.Image, data: bytes) -> list[str]:
+def name_losses(image: Image.Image, data: bytes) -> list[str]:
     """image: as opened from `data`, loaded. What is not kept, in a few words each."""
     names = []
     if image.format in ("JPEG", "MPO"):

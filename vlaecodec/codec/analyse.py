@@ -1,4 +1,4 @@
-"""The pixels of a whole picture to its latents, tile by tile."""
+"""Run the analysis network on all tiles of a picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from vlaecodec.bitstream.tiles import tiles_of
 from vlaecodec.errors import MissingPackageError
-from vlaecodec.latents.predictor import Analysed
+from vlaecodec.latents.predictor import FloatLatent
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.picture.image import Pixels
 
@@ -16,7 +16,7 @@ def analyse_tiles(
     pixels: Pixels,
     quality_code: int,
     after_tile: Callable[[], None] = lambda: None,
-) -> Iterator[Analysed]:
+) -> Iterator[FloatLatent]:
     """Every tile's y, float32 [C, rows, columns], each when it is asked for.
 
     Raises MissingPackageError without torch.
@@ -27,7 +27,7 @@ def analyse_tiles(
         after_tile()
 
 
-def _load_analyser() -> Callable[..., Analysed]:
+def _load_analyser() -> Callable[..., FloatLatent]:
     """What turns pixels into latents: the one thing in coding photos that needs torch.
 
     Raises MissingPackageError where that is not installed.
