@@ -14,7 +14,7 @@ from vlaecodec.model.frozen import MODEL_KIND, read_weights
 from vlaecodec.model.registry import ModelEntry, find_fingerprint, find_model
 from vlaecodec.page.weights import select_weights
 
-SCRIPTS = ("container.js", "networks.js", "png.js", "viewer.js")
+SCRIPTS = ("container.js", "model.js", "networks.js", "png.js", "viewer.js")
 ANY_FILE = "Decode .vlae files"
 
 
