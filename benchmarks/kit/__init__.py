@@ -1,1 +1,1 @@
-"""Measuring: pictures, codecs, curves, measures, timing, and the records of all that."""
+"""What benchmarks share: pictures, codecs, curves, measures, timing, records and tables."""

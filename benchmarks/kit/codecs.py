@@ -1,4 +1,4 @@
-"""The codecs that are measured: ours in several modes, and the rivals; each with its settings."""
+"""The codecs to measure, each with its settings: ours in several modes, and the rivals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TARGETS = (50, 60, 70, 80)
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec both ways, and the settings it is measured at, smallest file first."""
+    """An encoder, its decoder, and the settings to measure, smallest file first."""
 
     encode: Callable[[Image.Image, float], bytes]
     decode: Callable[[bytes], Image.Image]
@@ -62,7 +62,7 @@ def our_codec(
         settings=settings,
         identity=_our_identity(options, decoded_at="recommended" if texture is None else texture),
         is_ours=True,
-        # What texture costs in distortion is no rate: its curves are shown, and not averaged.
+        # Texture costs distortion, not rate: its curves are shown, but have no BD-rate.
         is_tested=texture == 0,
     )
 
@@ -81,7 +81,7 @@ def our_exact_codec() -> Codec:
 
 
 def our_targeted_codec() -> Codec:
-    """Ours by the least SSIMULACRA2 that a file shall have, which takes several tries a file."""
+    """Ours with a target of SSIMULACRA2, which takes several drafts a file."""
     return Codec(
         encode=lambda image, score: vlaecodec.encode(image, target_ssimulacra2=score),
         decode=vlaecodec.decode,
@@ -93,7 +93,7 @@ def our_targeted_codec() -> Codec:
 
 
 def rival_codec(rival: Rival, settings: tuple[float, ...], threads: int) -> Codec:
-    """One of Pillow's."""
+    """A rival through Pillow."""
     identity = {
         "library": rival.library,
         "pillow": metadata.version("pillow"),

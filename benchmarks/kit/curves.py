@@ -1,4 +1,4 @@
-"""Rows of measurements to rate-distortion curves, and what follows from them."""
+"""Rate-distortion curves from rows of measurements, and comparisons of curves."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ MEANS = (
     "decode_s",
 )
 BD_MEASURES = ("psnr_db", "ms_ssim", "ssimulacra2", "flip")
-"""What BD-rates are taken over: MS-SSIM in dB, FLIP with its sign turned, so that it rises."""
+"""The measures of BD-rates: MS-SSIM in dB, FLIP with its sign turned, so that it rises."""
 
 
 def mean_rows(rows: Iterable[Row]) -> list[Row]:
     """One codec's means over its pictures for each setting, by rate.
 
-    A measure that any picture lacks has no mean: a mean over fewer pictures is of something else.
+    A measure that any picture lacks has no mean: one over fewer pictures would not compare.
     """
     by_setting: dict[float, list[Row]] = {}
     for row in rows:

@@ -1,7 +1,7 @@
 """FLIP: the difference that a viewer sees who flips between two pictures.
 
 Andersson et al., "FLIP: A Difference Evaluator for Alternating Images", HPG 2020, by its authors'
-package. No model or search here descends on it, so it is a witness that nobody trained.
+package. No model or search here was optimised for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The photos that are measured on."""
+"""The photos to measure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def open_pictures(paths: Iterable[Path]) -> dict[str, Image.Image]:
 
 
 def digest(image: Image.Image) -> str:
-    """Names a picture's pixels, whatever file they came from."""
+    """A name of a picture's pixels that does not depend on its file."""
     size = f"{image.width} {image.height} ".encode()
     return hashlib.sha256(size + image.tobytes()).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""What features know of classes: a linear probe, and nearest neighbours."""
+"""How well classes can be told from features: a linear probe, and nearest neighbours."""
 
 from __future__ import annotations
 

@@ -14,6 +14,6 @@ T = TypeVar("T")
 
 
 def each(title: str, work: Sequence[T]) -> Iterator[T]:
-    """The items of `work`, with a bar that grows with each."""
+    """Yield the items of `work`, with a progress bar."""
     console = Console(stderr=True)
     yield from track(work, title, console=console, transient=True, disable=not has_terminal())

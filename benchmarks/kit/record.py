@@ -1,4 +1,4 @@
-"""What a stored result is made with, and storing it."""
+"""Storing results, with what they were made with."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PACKAGES = ("numpy", "torch", "pillow", "constriction")
 
 
 def describe_run(*packages: str) -> dict[str, Any]:
-    """What a result depends on: model, code, threads and versions (of `packages` too)."""
+    """What a result was made with: model, code, threads and versions (of `packages` too)."""
     versions: dict[str, str | None] = {}
     for package in (*PACKAGES, *packages):
         try:
@@ -43,7 +43,7 @@ def describe_run(*packages: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        # Of a minute, before the run: seconds are blurred where other programs ran beside it.
+        # Of a minute, before the run: other programs make seconds less certain.
         "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "versions": versions,
@@ -51,7 +51,7 @@ def describe_run(*packages: str) -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What a git command that only reads says, or None outside a checkout."""
+    """The output of a git command that only reads, or None outside a checkout."""
     command = ["git", "--no-optional-locks", *arguments]
     try:
         done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
@@ -61,7 +61,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def check_output(output: Path | None) -> None:
-    """Fail before the work, not after it."""
+    """Raise click.UsageError, before the work, if the output's folder does not exist."""
     if output is not None and not output.absolute().parent.is_dir():
         raise click.UsageError(f"{output.parent}: no such folder")
 
@@ -90,7 +90,7 @@ def write_rows(output: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def write_text(output: Path, text: str) -> None:
-    """Whole or not at all."""
+    """Write a file whole or not at all."""
     temporary = output.with_name(output.name + ".tmp")
     temporary.write_text(text)
     temporary.replace(output)

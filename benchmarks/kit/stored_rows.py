@@ -1,4 +1,4 @@
-"""Rows that were measured before, by everything that they depend on."""
+"""Rows that were measured before, found by everything that they depend on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StoredRows:
         return self._rows.get(_key(codec, identity, digest, setting))
 
     def append(self, identity: dict[str, Any], digest: str, rows: Iterable[Row]) -> None:
-        """Keep new rows, should the run be stopped."""
+        """Store new rows in the journal, in case the run is stopped."""
         if self._journal is None:
             return
         with self._journal.open("a") as file:
@@ -45,7 +45,7 @@ class StoredRows:
                 file.write(json.dumps(entry) + "\n")
 
     def close(self) -> None:
-        """Drop the journal: the record holds all that it did."""
+        """Remove the journal: the record holds its rows now."""
         if self._journal is not None:
             self._journal.unlink(missing_ok=True)
 

@@ -96,8 +96,3 @@ def name_photos(names: Iterable[str]) -> str:
 def photos_of(record: Record) -> str:
     """The photos of a rate-distortion record in words."""
     return name_photos(row["picture"] for row in record["rows"])
-
-
-def format_cell(value: float | None, decimals: int) -> str:
-    """A figure, or a dash where there is none."""
-    return "-" if value is None else f"{value:.{decimals}f}"

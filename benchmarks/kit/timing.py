@@ -1,4 +1,4 @@
-"""How long something takes."""
+"""Measuring how long an action takes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LONG_S = 5.0
-"""Something that takes longer than this is not repeated for its median, unless told otherwise."""
+"""By default, an action that takes longer than this is not repeated for its median."""
 
 
 def median_seconds(action: Callable[[], object], runs: int) -> float:

@@ -1,4 +1,4 @@
-"""The paper's comparisons: small VLAEs that differ in one thing, trained alike in one run.
+"""The paper's ablations: small VLAEs that differ in one thing, trained in the same way.
 
 bin/benchmark ablations mnist-dynamic=mnist.npz --work runs --output ...
 """
@@ -132,7 +132,7 @@ def read_network(checkpoint: Path) -> SmallVLAE:
 def train_variant(
     preset: str, data: Dataset, switches: dict[str, Any], checkpoint: Path, steps: int, seed: int
 ) -> float:
-    """Train up to a number of steps, going on from the checkpoint; seconds it took in all."""
+    """Train up to a number of steps, from the checkpoint if there is one; returns its seconds."""
     done = read_progress(checkpoint)[1].steps if checkpoint.exists() else 0
     if done < steps:
         is_colour = PRESETS[preset].colours > 1

@@ -1,7 +1,7 @@
 """Draws from p(x | z) of the small colour models' checkpoints: whole numbers, in order.
 
-What the window shows is what the latent need not tell: with a window that shows brightness only,
-colours come from the latent (arXiv 1611.02731, section 4.2).
+The latent need not hold what the window shows: with a window that shows brightness only, colours
+come from the latent (arXiv 1611.02731, section 4.2).
 """
 
 from __future__ import annotations

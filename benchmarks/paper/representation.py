@@ -1,4 +1,4 @@
-"""What the latent knows of classes: a linear probe and nearest neighbours, against raw pixels.
+"""How well classes can be told from the latent: linear probe, neighbours, against raw pixels.
 
 bin/benchmark representation mnist-dynamic=mnist.npz --work runs --output ...
 

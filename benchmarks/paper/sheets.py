@@ -146,7 +146,7 @@ def draw_all(name: str, data: Dataset, work: Path | None) -> dict[str, Image.Ima
 def main(pairs: dict[str, Path], output: Path, work: Path | None) -> None:
     """Draw sheets of the installed MODELs with the test images of DATA.
 
-    Of cifar10, which is not installed, there is the sheet of contexts only.
+    Of cifar10 there is the sheet of contexts only.
     """
     output.mkdir(parents=True, exist_ok=True)
     for name, path in pairs.items():

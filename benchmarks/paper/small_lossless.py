@@ -1,4 +1,4 @@
-"""What other codecs need for a data set's test images, exactly: one by one, and as one sheet.
+"""Lossless rates of other codecs on a data set's test images: one by one, and as one sheet.
 
 bin/benchmark small_lossless cifar10=cifar10.npz --output small_lossless.json
 """

@@ -1,1 +1,1 @@
-"""Of the photo models: rate and distortion, exact files, texture, seconds."""
+"""Benchmarks of the photo models: rate and distortion, exact files, texture, seconds."""

@@ -1,4 +1,4 @@
-"""How long decoding takes beside programs that keep every core busy, against a quiet machine.
+"""Seconds of decoding while other programs keep every core busy, against a quiet machine.
 
 bin/benchmark busy PHOTO --output benchmarks/results/busy.json
 

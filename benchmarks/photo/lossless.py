@@ -1,4 +1,4 @@
-"""Exact and nearly exact coding of whole files, ours and the rivals', on the same pictures.
+"""Lossless and near-lossless files, ours and the rivals', on the same pictures.
 
 bin/benchmark lossless IMAGES... --output benchmarks/results/lossless.json
 """
@@ -30,7 +30,7 @@ JPEG_XL = "JPEG XL e7"
 
 @dataclass(frozen=True)
 class Coder:
-    """A codec both ways, and how far off it may be, grey levels."""
+    """An encoder, its decoder, and the largest error allowed, grey levels."""
 
     encode: Callable[[Image.Image], bytes]
     decode: Callable[[bytes], Image.Image] = lambda data: Image.open(io.BytesIO(data)).convert(

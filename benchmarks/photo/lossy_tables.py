@@ -13,7 +13,6 @@ from benchmarks.kit.flip import MEASURES
 from benchmarks.kit.tables import (
     Record,
     Table,
-    format_cell,
     lay_out,
     made_with,
     name_photos,
@@ -129,7 +128,7 @@ def effort_table(record: Record) -> Table:
         found = record["bd_rate"][name]
         seconds = np.mean([row["encode_s"] for row in record["mean"][name]])
         cells = [bd_cell(found[n], key, True) for n in others for key in EFFORT_MEASURES]
-        rows.append([name, *cells, format_cell(float(seconds), 1)])
+        rows.append([name, *cells, f"{seconds:.1f}"])
     columns = [f"against {n}, {label}" for n in others for label in EFFORT_MEASURES.values()]
     return Table(
         f"Search when encoding, {photos_of(record)}, BD-rates, and mean seconds with threads: "

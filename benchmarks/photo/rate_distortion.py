@@ -137,7 +137,7 @@ class Measurement:
         self._stored.close()
 
     def _missing(self) -> list[Job]:
-        """Picture by picture: what the measures know of an original serves all codecs."""
+        """Jobs picture by picture: measures cache what they compute of an original."""
         jobs = []
         for p, c in ((p, c) for p in self.paths for c in self.codecs):
             groups = {s: g for s, g in self._groups[c].items() if (c, p, s) not in self.rows}
@@ -155,7 +155,7 @@ def summarise(
     rates_bpp: tuple[float, float],
     published: Published,
 ) -> dict[str, Any]:
-    """Mean curves, BD-rates of ours against every other, and whether quality does what it says."""
+    """Mean curves, BD-rates of ours against every other, and whether rate rises with quality."""
     by_codec = {name: [row for row in rows if row["codec"] == name] for name in codecs}
     comparisons: dict[str, dict[str, Any]] = {}
     for name in (n for n, codec in codecs.items() if codec.is_tested):

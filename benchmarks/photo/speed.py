@@ -1,4 +1,4 @@
-"""Seconds and memory, ours and the rivals', in one run on one machine.
+"""Seconds and memory of ours and the rivals, in one run on one machine.
 
 bin/benchmark speed PHOTO --output benchmarks/results/speed.json
 
@@ -33,7 +33,7 @@ SIZES = ((384, 256), (768, 512), (1216, 832), (2400, 1600), (4000, 3000), (6000,
 """Pixels: 0.1, 0.4, 1, 3.8, 12 and 24 megapixels."""
 
 GROWTH_FROM_MP = 1.0
-"""Smaller pictures are one tile or less: what a call costs in itself shows."""
+"""Smaller pictures are one tile or less, so that the fixed cost of a call counts."""
 
 THUMBNAIL_PX = 256
 THUMBNAIL_SIZES = ((768, 512), (4000, 3000))
@@ -48,7 +48,7 @@ MODES: dict[str, Options] = {
 """Options of encoding and decoding. Recommending a strength is part of what encoding costs."""
 
 EXACT_MODES = ("lossless", "near-lossless +-2")
-"""They choose the quality of their latents themselves."""
+"""Modes that choose the quality of their latents themselves."""
 
 Row = dict[str, Any]
 

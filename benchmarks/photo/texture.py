@@ -1,4 +1,4 @@
-"""How real regenerated texture looks: measures that no training chose, and sheets to look at.
+"""How real drawn texture looks: measures that no training used, and sheets to look at.
 
 bin/benchmark texture IMAGES... --output benchmarks/results/texture.json --sheet FOLDER
 
@@ -180,7 +180,7 @@ def summarise(results: Results) -> dict[str, Any]:
 
 
 def report(results: Results, summary: dict[str, Any]) -> None:
-    """Print the means, and what is odd about them."""
+    """Print the means, and where rates were missed."""
     for rate, means in summary["mean"].items():
         cells = {
             title: f"{{{key}:.{decimals}f}}"

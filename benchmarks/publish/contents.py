@@ -1,4 +1,4 @@
-"""What docs/ and the report show of the stored results."""
+"""The tables that docs/ and the report show of the stored results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each -q means: rate, SSIMULACRA2, and what to ask JPEG XL and AVIF for to look alike.
+"""What each -q gives: rate, SSIMULACRA2, and settings of JPEG XL and AVIF with the same score.
 
 bin/benchmark quality_table [RECORD]
 

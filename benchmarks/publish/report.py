@@ -1,4 +1,4 @@
-"""One HTML page of the stored results, to open without a network; and plots for README.md.
+"""One HTML page of the stored results that needs no network; and plots for docs/results.md.
 
 bin/benchmark report [PHOTOS...] --output report.html
 

@@ -1,4 +1,4 @@
-"""Put a session of first use into docs/guide.md, between its markers: real commands, real answers.
+"""Record a first session with real commands, and put it into docs/guide.md between its markers.
 
 bin/benchmark transcript
 """
