@@ -18,13 +18,15 @@ J = TypeVar("J")
 
 _count: ContextVar[int | None] = ContextVar("count", default=None)
 _pool: ContextVar[Executor | None] = ContextVar("pool", default=None)
+_between: ContextVar[Callable[[], None] | None] = ContextVar("between", default=None)
 
 
 @contextmanager
-def workers(count: int) -> Iterator[None]:
-    """Within it, this thread shares its work among `count`."""
+def workers(count: int, between: Callable[[], None] | None = None) -> Iterator[None]:
+    """Within it, this thread shares its work among `count`. between: called before each."""
     with ExitStack() as stack:
         stack.callback(_count.reset, _count.set(count))
+        stack.callback(_between.reset, _between.set(between))
         if count > 1:
             from concurrent.futures import ThreadPoolExecutor  # takes a while to import
 
@@ -40,7 +42,9 @@ def count_workers() -> int | None:
 
 def do_all(work: Callable[[J], None], jobs: Sequence[J]) -> None:
     """Call `work` with every job, in any order."""
-    pool = _pool.get()
+    pool, between = _pool.get(), _between.get()
+    if between is not None:
+        between()
     if pool is None or len(jobs) == 1:
         for job in jobs:
             work(job)

@@ -13,6 +13,7 @@ from typing import Any
 
 from vlaecodec.errors import ParameterError
 from vlaecodec.frozen.bands import count_workers, workers
+from vlaecodec.model.turns import Turns
 
 SMALL_PX = 2**17
 """Pictures of fewer pixels take one thread: others would wait for each other most of the time."""
@@ -43,12 +44,14 @@ def working_threads(pixels: int, threads: int | None = None) -> Iterator[int]:
     Yields the number.
 
     pixels: of the picture that is worked on. threads: by default what the program allows torch, no
-    more than the cores that are ours and idle, and one for small pictures.
+    more than the cores that are ours and idle, and one for small pictures. Where more threads of
+    the program want to compute than there are cores for, this waits for its turn.
     """
     note_use()
-    chosen = _choose(pixels, _count_allowed()) if threads is None else threads
-    with _small_products, workers(chosen):
-        yield chosen
+    with _turns.taken(), _small_products:
+        chosen = _choose(pixels, _count_allowed()) if threads is None else threads
+        with workers(chosen, _turns.pass_on):
+            yield chosen
 
 
 @contextmanager
@@ -172,6 +175,7 @@ class _SmallProducts:
 
 
 _small_products = _SmallProducts()
+_turns = Turns(lambda busy: busy < count_cores() and _count_idle() > 0)
 
 
 class _Process:
@@ -190,6 +194,7 @@ class _Process:
     def _begin_child(self) -> None:
         _small_products.lock.release()
         _small_products.users = 0
+        _turns.forget()
         self.forked = self.forked or self.used
         if self.forked and "torch" in sys.modules:
             # OpenMP's threads are gone, and waiting for them would never end.
