@@ -126,7 +126,8 @@ class DecodedPhotos:
         self.photos = [(VALIDATION_PX, VALIDATION_PX, 0)] * len(pictures)
 
     def center(self, number: int, size: int, border: int) -> Crops:
-        """The middle of a photo."""
+        """The middle of a photo, with true surroundings: a photo has few edges, a crop has four."""
+        size = min(size, VALIDATION_PX - MARGIN_PX)
         start = (VALIDATION_PX - size) // 2 // FOLD * FOLD
         return _cut(*self._decoded[number], (start, start, size), border)
 

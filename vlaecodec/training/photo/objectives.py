@@ -31,7 +31,7 @@ DRAWN_VALIDATION_PX = 160
 EDGE_PX = 8
 """What is drawn nearer to a crop's edge does not count: it misses neighbours."""
 
-ERROR_WEIGHT = 0.03
+ERROR_WEIGHT = 0.015
 """Of the squared error relative to the mean image's."""
 
 ERROR_FLOOR = 10.0
