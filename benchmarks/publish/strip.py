@@ -22,7 +22,8 @@ GAP_PX = 6
 
 
 def draw_strip(photo: Image.Image, box: tuple[int, int, int, int], rate_bpp: float) -> Image.Image:
-    """A part of the photo, of AVIF's largest file within a rate, and of ours in no more bytes."""
+    """A part of the photo, of AVIF's largest file within a rate, of ours in no more bytes, and
+    of that with texture."""
     avif = list_rivals()["avif"]
     _, theirs = largest_within(avif, photo, int(rate_bpp * photo.width * photo.height / 8))
     data = vlaecodec.encode(photo, target_size=len(theirs))
@@ -30,7 +31,8 @@ def draw_strip(photo: Image.Image, box: tuple[int, int, int, int], rate_bpp: flo
     columns = {
         "original": photo,
         f"AVIF, {len(theirs):,} bytes": avif.decode(theirs),
-        f"vlaecodec, {len(data):,} bytes": vlaecodec.decode(data),
+        f"vlaecodec, {len(data):,} bytes": vlaecodec.decode(data, texture=0),
+        "the same file, with texture": vlaecodec.decode(data, texture=1),
     }
     step = width + GAP_PX
     strip = Image.new("RGB", (step * len(columns) - GAP_PX, height + CAPTION_PX), "white")
