@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from vlaecodec.bitstream.cursor import VARINT_MAX, Cursor, write_varint
 from vlaecodec.bitstream.tiles import tile_count
 from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
 
@@ -39,6 +40,7 @@ MAX_ERROR = 15
 
 _FIXED = struct.Struct(f"<4sBB{FINGERPRINT_BYTES}sHHHBH")
 _MAX_ERROR = struct.Struct("<B")
+_SECTION_SET = struct.Struct("<B")
 _HEADER_CHECK = struct.Struct("<H")
 CRC = struct.Struct("<I")
 TILE_CHECK_BYTES = 2 * CRC.size
@@ -53,8 +55,6 @@ METADATA_MAX_BYTES = 2**24
 _HAS_PIXELS, _IS_GREY, _HAS_SECTIONS, _IS_WEBP = 0x01, 0x02, 0x04, 0x08
 _HAS_COPY, _AS_RGB, _WEBP_ALPHA = 0x10, 0x20, 0x40
 _RESERVED_FLAGS = 0x80
-
-_VARINT_MAX = 2**28 - 1
 
 COPY_END = struct.Struct("<II")
 """Follows the header's copy at the end of a robust file: its size, and the CRC-32 of both."""
@@ -223,84 +223,37 @@ def write_header(header: Header, layout: Layout) -> bytes:
         head += _MAX_ERROR.pack(header.max_error)
     if layout.section_sizes:
         head += bytes([sum(1 << section for section in layout.section_sizes)])
-        head += b"".join(_write_varint(size) for size in layout.section_sizes.values())
+        head += b"".join(write_varint(size) for size in layout.section_sizes.values())
     if layout.webp_size is not None:
-        head += _write_varint(layout.webp_size)
+        head += write_varint(layout.webp_size)
     sizes = layout.latent_sizes + layout.pixel_sizes
-    head += b"".join(_write_varint(size // WORD_BYTES) for size in sizes)
+    head += b"".join(write_varint(size // WORD_BYTES) for size in sizes)
     return head + _HEADER_CHECK.pack(binascii.crc_hqx(head, 0xFFFF))
 
 
-def read_header(  # noqa: C901 - one field after the other, as FORMAT.md lists them
-    data: bytes, max_pixels: int = MAX_PIXELS
-) -> tuple[Header, Layout]:
+def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layout]:
     """Parse the header, and compute where the parts of the file lie.
 
     Raises DamagedError, or UnsupportedError for a version or feature that is not known here, or
     ParameterError if the picture has more than max_pixels.
     """
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise ParameterError(f"expected the bytes of a file, not {type(data).__name__}")
-    data = bytes(data)
-    if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
-        raise DamagedError("not a .vlae file")
-    # Other versions may have other headers: say so before anything else is read.
-    if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
-        version = data[len(MAGIC)]
-        cure = "a newer vlaecodec" if version > VERSION else "the vlaecodec that wrote it"
-        raise UnsupportedError(
-            f"format version {version}; this vlaecodec reads version {VERSION}: use {cure}"
-        )
-    if len(data) < _FIXED.size:
-        raise DamagedError("the file ends within its header")
-    _, _, flags, fingerprint, width, height, quality_code, texture_code, seed = _FIXED.unpack_from(
-        data
-    )
-    width, height, offset = width + 1, height + 1, _FIXED.size
-    max_error = None
-    if flags & _HAS_PIXELS:
-        max_error = data[offset] if offset < len(data) else 0
-        offset += _MAX_ERROR.size
-    section_sizes: dict[Section, int] = {}
-    section_set = 0
-    if flags & _HAS_SECTIONS:
-        section_set = data[offset] if offset < len(data) else 0
-        offset += 1
-        for section in Section:
-            if section_set >> section & 1:
-                section_sizes[section], offset = _read_varint(data, offset)
-    webp_size = None
-    if flags & _IS_WEBP:
-        webp_size, offset = _read_varint(data, offset)
-    tiles = 0 if flags & _IS_WEBP else tile_count(width, height)
-    sizes = []
-    for _ in range(tiles if max_error is None else 2 * tiles):
-        words, offset = _read_varint(data, offset)
-        sizes.append(words * WORD_BYTES)
-    if len(data) < offset + _HEADER_CHECK.size:
-        raise DamagedError("the file ends within its header")
-    if _HEADER_CHECK.unpack_from(data, offset)[0] != binascii.crc_hqx(data[:offset], 0xFFFF):
+    cursor = Cursor(_check_start(data))
+    _, _, flags, fingerprint, width, height, *codes = cursor.take(_FIXED)
+    max_error = cursor.take(_MAX_ERROR)[0] if flags & _HAS_PIXELS else None
+    section_set = cursor.take(_SECTION_SET)[0] if flags & _HAS_SECTIONS else 0
+    section_sizes = {s: cursor.take_varint() for s in Section if section_set >> s & 1}
+    webp_size = cursor.take_varint() if flags & _IS_WEBP else None
+    tiles = 0 if flags & _IS_WEBP else tile_count(width + 1, height + 1)
+    count = tiles if max_error is None else 2 * tiles
+    sizes = [WORD_BYTES * cursor.take_varint() for _ in range(count)]
+    crc = binascii.crc_hqx(cursor.before, 0xFFFF)
+    if cursor.take(_HEADER_CHECK)[0] != crc:
         raise DamagedError("the header is damaged")
-    odd = (flags & _AS_RGB and not flags & _IS_GREY) or (
-        flags & _WEBP_ALPHA and not flags & _IS_WEBP
-    )
-    if flags & _RESERVED_FLAGS or odd or section_set >> len(Section):
-        raise UnsupportedError(f"the file uses features not known here (flags {flags:#04x})")
-    if not QUALITY_CODE_MIN <= quality_code <= QUALITY_CODE_MAX:
-        raise DamagedError("the quality is out of range")
-    if Section.OVERLAY in section_sizes and flags & (_HAS_PIXELS | _IS_WEBP):
-        raise DamagedError("there is an overlay over an exact picture")
-    if texture_code > TEXTURE_UNIT or (max_error or 0) > MAX_ERROR:
-        raise DamagedError("the texture's strength or the largest error is out of range")
-    for section, size in section_sizes.items():
-        _check_section_size(section, size, DamagedError)
-    if width * height > max_pixels:
-        raise ParameterError(
-            f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}"
-        )
+    _check_features(flags, section_set)
+    quality_code, texture_code, seed = codes
     header = Header(
-        width,
-        height,
+        width + 1,
+        height + 1,
         quality_code,
         fingerprint,
         texture_code,
@@ -312,35 +265,59 @@ def read_header(  # noqa: C901 - one field after the other, as FORMAT.md lists t
         webp_alpha=bool(flags & _WEBP_ALPHA),
         robust=bool(flags & _HAS_COPY),
     )
-    start = offset + _HEADER_CHECK.size
+    start = cursor.offset
     copy_size = start + COPY_END.size if header.robust else 0
-    return header, Layout(start, sizes[:tiles], sizes[tiles:], section_sizes, webp_size, copy_size)
+    layout = Layout(start, sizes[:tiles], sizes[tiles:], section_sizes, webp_size, copy_size)
+    _check_fields(header, layout, max_pixels)
+    return header, layout
+
+
+def _check_start(data: bytes) -> bytes:
+    """The bytes of a file, if they begin like one of this format version."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ParameterError(f"expected the bytes of a file, not {type(data).__name__}")
+    data = bytes(data)
+    if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
+        raise DamagedError("not a .vlae file")
+    # Other versions may have other headers, so the version is checked before anything else.
+    if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
+        version = data[len(MAGIC)]
+        cure = "a newer vlaecodec" if version > VERSION else "the vlaecodec that wrote it"
+        raise UnsupportedError(
+            f"format version {version}; this vlaecodec reads version {VERSION}: use {cure}"
+        )
+    return data
+
+
+def _check_features(flags: int, section_set: int) -> None:
+    """Raise UnsupportedError for flags and sections that this version does not know."""
+    odd = (flags & _AS_RGB and not flags & _IS_GREY) or (
+        flags & _WEBP_ALPHA and not flags & _IS_WEBP
+    )
+    if flags & _RESERVED_FLAGS or odd or section_set >> len(Section):
+        raise UnsupportedError(f"the file uses features not known here (flags {flags:#04x})")
+
+
+def _check_fields(header: Header, layout: Layout, max_pixels: int) -> None:
+    """Raise DamagedError for fields out of range, ParameterError for more than max_pixels."""
+    if not QUALITY_CODE_MIN <= header.quality_code <= QUALITY_CODE_MAX:
+        raise DamagedError("the quality is out of range")
+    is_exact = header.max_error is not None or header.webp
+    if Section.OVERLAY in layout.section_sizes and is_exact:
+        raise DamagedError("there is an overlay over an exact picture")
+    if header.texture_code > TEXTURE_UNIT or (header.max_error or 0) > MAX_ERROR:
+        raise DamagedError("the texture's strength or the largest error is out of range")
+    for section, size in layout.section_sizes.items():
+        _check_section_size(section, size, DamagedError)
+    width, height = header.width, header.height
+    if width * height > max_pixels:
+        raise ParameterError(
+            f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}"
+        )
 
 
 def _check_section_size(section: Section, size: int, error: type[VlaeError]) -> None:
     """What holds samples is bounded by the picture's size, when it is decoded."""
-    limit = _VARINT_MAX if section in SAMPLE_SECTIONS else METADATA_MAX_BYTES
+    limit = VARINT_MAX if section in SAMPLE_SECTIONS else METADATA_MAX_BYTES
     if size > limit:
         raise error(f"the {section.title} takes {size} bytes, more than the limit of {limit}")
-
-
-def _write_varint(value: int) -> bytes:
-    """Little-endian base 128; the high bit says that another byte follows."""
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _read_varint(data: bytes, offset: int) -> tuple[int, int]:
-    value = 0
-    for index in range(4):
-        if offset + index >= len(data):
-            raise DamagedError("the file ends within its header")
-        byte = data[offset + index]
-        value |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:
-            return value, offset + index + 1
-    raise DamagedError("the header is damaged")
