@@ -17,23 +17,12 @@ from PIL import Image
 from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.paper.likelihood import read_pairs
 from benchmarks.paper.tables import small_lossless_table
-from benchmarks.photo.lossless import Coder, pillow
-from vlaecodec.analysis.codecs import list_rivals
+from benchmarks.photo.lossless import Coder, rival_coders
 from vlaecodec.training.small.datasets import read_dataset
 
+JXL_EFFORT = 9
 COLUMNS = 40
 """Images in a row of a sheet."""
-
-
-def coders() -> dict[str, Coder]:
-    """Those that are installed here, each at its smallest."""
-    found = {
-        "PNG": pillow("PNG", optimize=True),
-        "WebP": pillow("WEBP", lossless=True, quality=100, method=6),
-    }
-    if list_rivals()["jxl"].library is not None:
-        found["JPEG XL e9"] = pillow("JXL", lossless=True, effort=9)
-    return found
 
 
 def lay_out(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -73,7 +62,7 @@ def main(pairs: dict[str, Path], output: Path | None) -> None:
     results: dict[str, dict[str, Any]] = {}
     for name, path in pairs.items():
         test = read_dataset(name, path).test.permute(0, 2, 3, 1).squeeze(-1).contiguous().numpy()
-        rows = {codec: measure(coder, test) for codec, coder in coders().items()}
+        rows = {codec: measure(coder, test) for codec, coder in rival_coders(JXL_EFFORT).items()}
         results[name] = {"images": len(test), "bits_per_dimension": rows}
     record = {**describe_run("pillow-jxl-plugin"), "results": results}
     small_lossless_table(record).print()

@@ -25,7 +25,7 @@ from vlaecodec.analysis.codecs import list_rivals
 
 MAX_ERRORS = (1, 2, 4)
 LOSSLESS = "vlaecodec"
-JPEG_XL = "JPEG XL e7"
+JXL_EFFORT = 7
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,29 @@ def pillow(name: str, **options: Any) -> Coder:
     return Coder(encode)
 
 
-def nearly(max_error: int) -> Coder:
+def nearly_exact(max_error: int) -> Coder:
     """Ours, off by so many grey levels at most."""
     return Coder(
         lambda image: vlaecodec.encode(image, max_error=max_error), vlaecodec.decode, max_error
     )
 
 
-def coders() -> dict[str, Coder]:
-    """All codecs that are installed here."""
+def rival_coders(jxl_effort: int) -> dict[str, Coder]:
+    """The other codecs that are installed here."""
     found = {
         "PNG": pillow("PNG", optimize=True),
         "WebP": pillow("WEBP", lossless=True, quality=100, method=6),
     }
     if list_rivals()["jxl"].library is not None:
-        found[JPEG_XL] = pillow("JXL", lossless=True, effort=7)
-    found[LOSSLESS] = Coder(lambda image: vlaecodec.encode(image, lossless=True), vlaecodec.decode)
-    return found | {f"{LOSSLESS} +-{e}": nearly(e) for e in MAX_ERRORS}
+        found[f"JPEG XL e{jxl_effort}"] = pillow("JXL", lossless=True, effort=jxl_effort)
+    return found
+
+
+def coders() -> dict[str, Coder]:
+    """All codecs that are installed here."""
+    ours = Coder(lambda image: vlaecodec.encode(image, lossless=True), vlaecodec.decode)
+    nearly = {f"{LOSSLESS} +-{error}": nearly_exact(error) for error in MAX_ERRORS}
+    return {**rival_coders(JXL_EFFORT), LOSSLESS: ours, **nearly}
 
 
 def measure(coder: Coder, image: Image.Image, runs: int) -> dict[str, float]:
@@ -116,7 +122,7 @@ def main(images: tuple[Path, ...], output: Path | None, runs: int) -> None:
     """Code IMAGES, files or folders, exactly and nearly so; every decoded file is verified."""
     check_output(output)
     pictures, codecs = open_pictures(images), coders()
-    left_out = [name for name in (JPEG_XL,) if name not in codecs]
+    left_out = [name for name in (f"JPEG XL e{JXL_EFFORT}",) if name not in codecs]
     results: dict[str, dict[str, dict[str, float]]] = {name: {} for name in codecs}
     work = [(stem, name) for stem in pictures for name in codecs]
     for stem, name in each("lossless", work):

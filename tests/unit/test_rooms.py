@@ -40,6 +40,7 @@ ROOMS = [
 # Beside the package; the same rule.
 BENCHMARKS = ROOT / "benchmarks"
 BENCHMARK_ROOMS = ["kit", "photo", "paper", "publish"]
+MOST_LINES, MOST_IMPORTS = 350, 6
 
 NO_NUMPY = {"torch", "numpy", "constriction", "PIL"}
 FORBIDDEN = {
@@ -129,6 +130,15 @@ def test_no_circle_between_files(files: dict[str, Path], arrows: int) -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(f"a circle: {error.args[1]}")
+
+
+def test_files_are_short_and_the_encoder_imports_little() -> None:
+    scripts = [path for kind in ("js", "c") for path in PACKAGE.rglob(f"*.{kind}")]
+    assert scripts
+    for path in (*FILES.values(), *BENCHMARK_FILES.values(), *scripts):
+        assert len(path.read_text().splitlines()) <= MOST_LINES, path
+    name = "vlaecodec.codec.encode"
+    assert len(imported_files(FILES[name], FILES) - {name, "vlaecodec"}) <= MOST_IMPORTS
 
 
 def test_every_file_is_in_a_room() -> None:
