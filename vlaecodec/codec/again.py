@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from vlaecodec.codec.interface import Draft
+from vlaecodec.codec.searched import count_bytes
 from vlaecodec.latents.predictor import FloatLatent, LatentPredictor
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.picture.image import Pixels
@@ -71,7 +72,7 @@ def find_again(
     draft's mean image. Each iteration takes as long as coding the picture once.
     """
     best, least = draft, _squared_error(pixels, show(draft))
-    guess, most_bytes = ys, MOST_GROWTH * _size(draft)
+    guess, most_bytes = ys, MOST_GROWTH * count_bytes(draft)
     for weight in STEPS:
         if least == 0:
             break
@@ -79,7 +80,7 @@ def find_again(
         guess = [g + weight * (y - t) for g, y, t in zip(guess, ys, told, strict=True)]
         draft = code(guess)
         error = _squared_error(pixels, show(draft))
-        if error < least and _size(draft) <= most_bytes:
+        if error < least and count_bytes(draft) <= most_bytes:
             best, least = draft, error
         elif weight == STEPS[0]:
             break
@@ -88,7 +89,3 @@ def find_again(
 
 def _squared_error(pixels: Pixels, shown: Pixels) -> float:
     return float(np.mean((pixels.astype(np.int16) - shown).astype(np.int32) ** 2))
-
-
-def _size(draft: Draft) -> int:
-    return sum(len(tile.payload) for tile in draft.latents)

@@ -32,6 +32,7 @@ from vlaecodec.codec.options import AUTO, DecodeOptions, EncodeOptions
 from vlaecodec.codec.photo_draft import PhotoDraft
 from vlaecodec.codec.progress import ProgressCallback, Stages
 from vlaecodec.codec.rate_control import TRIES
+from vlaecodec.codec.searched import code_no_larger
 from vlaecodec.errors import ParameterError
 from vlaecodec.latents.effort import plan_search
 from vlaecodec.latents.importance import scale_to_peak, weigh_latents
@@ -211,16 +212,22 @@ class PhotoEncoder:
             quality_code, weights = scale_to_peak(self.weights, quality_code)
 
         ys = analyse_tiles(self.model, self.picture.pixels, quality_code, self.stages.finish_one)
-        if self.search_steps or weights is not None:
-            found = list(ys)
-            if self.search_steps:
-                found = self._search(found, quality_code, weights)
-            if weights is not None:
-                found = self._rdo_quantise(found, quality_code, weights)
-            return self._code(found, quality_code)
+        if weights is not None:
+            found = self._search(list(ys), quality_code, weights) if self.search_steps else list(ys)
+            return self._code(self._rdo_quantise(found, quality_code, weights), quality_code)
+        if self.search_steps:
+            return self._code_searched(list(ys), quality_code)
         if self.options.is_exact:
             return self._code(ys, quality_code)
         return self._code_once_more(ys, quality_code)
+
+    def _code_searched(self, ys: list[FloatLatent], quality_code: int) -> PhotoDraft:
+        """The draft of what search finds."""
+        found = self._search(ys, quality_code, None)
+        if self.options.target is not None:  # which is what quality is found by
+            return self._code(found, quality_code)
+        plain = self._code(ys, quality_code)
+        return code_no_larger(lambda code: self._code(found, code), quality_code, plain)
 
     def _code_once_more(self, ys: Iterable[FloatLatent], quality_code: int) -> PhotoDraft:
         """The draft of y; if the photo looks decoded, of what is nearer to the latents of then."""
