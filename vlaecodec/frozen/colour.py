@@ -37,11 +37,11 @@ class ColourDecoder:
         )
         width, merged = preset.local_channels, preset.colour_channels
         self.heads = []
-        for known in range(COLOURS):
-            head = weights.within("heads").within(known)
-            sizes = (width + known, merged)
+        for previous in range(COLOURS):
+            head = weights.within("heads").within(previous)
+            sizes = (width + previous, merged)
             merge = Layer.pointwise(head.within("merge"), sizes, SIGNED, POSITIVE)
-            sizes = (merged + known, outputs)
+            sizes = (merged + previous, outputs)
             self.heads.append(
                 (merge, Layer.pointwise(head.within("leave"), sizes, SIGNED, MIXTURE))
             )
@@ -75,9 +75,9 @@ class ColourDecoder:
         before = samples[..., :number].astype(np.float32) - MIDDLE_SAMPLE
         ratio = np.float32(SAMPLE_UNITS / MEAN_UNITS)
         surprise = np.floor(before * SAMPLE_UNITS - predicted[..., :number] * ratio + 0.5)
-        known = SIGNED.clamp(surprise).astype(np.float32)
-        merged = pointwise(np.concatenate([hidden, known], axis=-1), merge)
-        outputs = pointwise(np.concatenate([merged, known], axis=-1), leave).astype(np.int64)
+        previous = SIGNED.clamp(surprise).astype(np.float32)
+        merged = pointwise(np.concatenate([hidden, previous], axis=-1), merge)
+        outputs = pointwise(np.concatenate([merged, previous], axis=-1), leave).astype(np.int64)
         outputs = outputs.reshape(*outputs.shape[:-1], 3, self.components).swapaxes(-1, -2)
         outputs[..., 0] += predicted[..., number, None].astype(np.int64)
         return outputs

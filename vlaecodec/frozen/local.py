@@ -30,20 +30,20 @@ class Entrance:
         classes, predict = 1 if drawing else CLASSES, weights.within("predict")
         self.predict = [
             Layer.pointwise(
-                predict.within(known), (self.linear + known, classes), GREY, DISTRIBUTION
+                predict.within(previous), (self.linear + previous, classes), GREY, DISTRIBUTION
             )
-            for known in range(3)
+            for previous in range(3)
         ]
 
 
 class ColourHead:
     """One colour's distribution, given the hidden units and the colours before it."""
 
-    def __init__(self, weights: Tensors, sizes: LocalSizes, known: int) -> None:
+    def __init__(self, weights: Tensors, sizes: LocalSizes, previous: int) -> None:
         width, merged = sizes.channels, sizes.colour_channels
         merge, leave = weights.within("merge"), weights.within("leave")
-        self.merge = Layer.pointwise(merge, (width + known, merged), GREY, HIDDEN)
-        self.leave = Layer.pointwise(leave, (merged + known, 3), GREY, DISTRIBUTION)
+        self.merge = Layer.pointwise(merge, (width + previous, merged), GREY, HIDDEN)
+        self.leave = Layer.pointwise(leave, (merged + previous, 3), GREY, DISTRIBUTION)
 
 
 class LocalDecoder:
@@ -65,7 +65,7 @@ class LocalDecoder:
             Layer.pointwise(hidden.within(number), (width, width), HIDDEN, HIDDEN)
             for number in range(sizes.layers)
         ]
-        self.heads = [ColourHead(heads.within(known), sizes, known) for known in range(3)]
+        self.heads = [ColourHead(heads.within(previous), sizes, previous) for previous in range(3)]
 
     @property
     def reach(self) -> int:

@@ -141,9 +141,9 @@ class PassPrior:
         self.trunk = residual_blocks(weights.within("trunk"), width, blocks)
         self.head = PassHead(weights, arch, number)
 
-    def __call__(self, known: NDArray[Any], code: int) -> tuple[Floats, Floats]:
-        """known: LATENT [C, rows, columns], zero where not yet coded. Returns as PassHead does."""
-        return self.head(run(self.trunk, self.enter(known, code)))
+    def __call__(self, decoded: NDArray[Any], code: int) -> tuple[Floats, Floats]:
+        """decoded: LATENT [C, rows, columns], zero where not yet coded. Returns as PassHead."""
+        return self.head(run(self.trunk, self.enter(decoded, code)))
 
 
 def _channels_first(x: Floats) -> Floats:

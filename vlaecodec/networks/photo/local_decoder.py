@@ -84,8 +84,8 @@ class Entrance(nn.Module):
         self.enter = WholeLinear((self.linear, others), sizes.channels, GREY, HIDDEN)
         # Linear predictors of each colour for each class, so that the rest need only correct them.
         self.predict = nn.ModuleList(
-            ExactLinear((self.linear, known), 1 if drawing else CLASSES, GREY, DISTRIBUTION)
-            for known in range(3)
+            ExactLinear((self.linear, previous), 1 if drawing else CLASSES, GREY, DISTRIBUTION)
+            for previous in range(3)
         )
         with torch.no_grad():
             self.enter.weight[:, : self.linear].mul_(_RESIDUAL_GAIN)
@@ -118,11 +118,11 @@ class Entrance(nn.Module):
 class ColourHead(nn.Module):
     """One colour's distribution, given the hidden units and the colours before it."""
 
-    def __init__(self, sizes: LocalSizes, known: int) -> None:
+    def __init__(self, sizes: LocalSizes, previous: int) -> None:
         super().__init__()
         width, merged = sizes.channels, sizes.colour_channels
-        self.merge = WholeLinear((width, known), merged, GREY, HIDDEN)
-        self.leave = ExactLinear((merged, known), 3, GREY, DISTRIBUTION)
+        self.merge = WholeLinear((width, previous), merged, GREY, HIDDEN)
+        self.leave = ExactLinear((merged, previous), 3, GREY, DISTRIBUTION)
         with torch.no_grad():
             self.merge.weight.mul_(2**0.5)
             self.merge.weight[:, width:].mul_(_RESIDUAL_GAIN)
@@ -130,13 +130,13 @@ class ColourHead(nn.Module):
             self.leave.bias[1] = _INITIAL_SCALE * SCALE_UNITS / DISTRIBUTION.scale
             self.leave.bias[2] = _INITIAL_TAIL * TAIL_UNITS / DISTRIBUTION.scale
 
-    def forward(self, hidden: Tensor, predictions: Tensor, known: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, predictions: Tensor, previous: Tensor) -> Tensor:
         """Mean (not clamped), scale and tail in DISTRIBUTION units, [..., 3].
 
-        hidden: HIDDEN [..., width]. predictions: DISTRIBUTION [..., classes]. known: the pixel's
-        own residuals of the colours before, GREY [..., known].
+        hidden: HIDDEN [..., width]. predictions: DISTRIBUTION [..., classes]. previous: the pixel's
+        own residuals of the colours before, GREY [..., previous].
         """
-        outputs = self.leave(self.merge(hidden, known), known)
+        outputs = self.leave(self.merge(hidden, previous), previous)
         mean, scale, tail = outputs.float().unbind(-1)
         limits = constant(tuple(CLASS_BOUNDS[: predictions.shape[-1] - 1]), scale.device)
         classes = (scale.detach()[..., None] >= limits).sum(-1)
@@ -160,7 +160,7 @@ class LocalDecoder(nn.Module):
         self.hidden = nn.ModuleList(
             WholeLinear((width,), width, HIDDEN, HIDDEN) for _ in range(sizes.layers)
         )
-        self.heads = nn.ModuleList(ColourHead(sizes, known) for known in range(3))
+        self.heads = nn.ModuleList(ColourHead(sizes, previous) for previous in range(3))
         with torch.no_grad():
             for layer in self.hidden:
                 layer.weight.mul_(2**0.5)  # type: ignore[operator]

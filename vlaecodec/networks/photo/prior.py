@@ -122,11 +122,11 @@ class PassPrior(nn.Module):
         self.head = Head(arch.prior_channels, arch.latent_channels, (LATENT, SCALE_INDEX))
         self.head.start_at(1, _INITIAL_SCALE)
 
-    def forward(self, known: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-        """known: LATENT [B, C, H, W], zero where not yet coded.
+    def forward(self, decoded: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """decoded: LATENT [B, C, H, W], zero where not yet coded.
 
         Returns the mean (LATENT units) and scale index (SCALE_INDEX units), [B, C/4, H, W].
         """
-        stream = self.trunk(self.bias(self.enter(known), quality))
+        stream = self.trunk(self.bias(self.enter(decoded), quality))
         mean, scale = (gather_pass(x, self.number) for x in self.head(stream))
         return mean, scale

@@ -76,8 +76,8 @@ def code_latent(
 
     part_step = part(step, 0)
     seen, measured = rounding(part(y, 0) / part_step)
-    known = scatter_pass(to_latent(seen * part_step), 0)
-    top, top_bits = _draw_top(model, known, quality, quantised=quantised)
+    decoded = scatter_pass(to_latent(seen * part_step), 0)
+    top, top_bits = _draw_top(model, decoded, quality, quantised=quantised)
     rows, columns = y.shape[-2:]
 
     bits = torch.zeros_like(quality)
@@ -86,14 +86,14 @@ def code_latent(
             mean, index = model.anchor_prior(top, quality, rows, columns)
             deviation = measured - mean / LATENT.scale / part_step
         else:
-            mean, index = model.pass_priors[number - 1](known, quality)
+            mean, index = model.pass_priors[number - 1](decoded, quality)
             part_step = part(step, number)
             seen, deviation = rounding((part(y, number) - mean / LATENT.scale) / part_step)
             value = to_latent(mean / LATENT.scale + seen * part_step)
-            known = known + scatter_pass(value, number)
+            decoded = decoded + scatter_pass(value, number)
         scale = scale_in_steps(index, part(log_step, number), quantised=quantised)
         bits = bits + gaussian_bits(deviation, scale).sum((1, 2, 3))
-    return CodedLatent(known, bits, top_bits)
+    return CodedLatent(decoded, bits, top_bits)
 
 
 def _draw_top(

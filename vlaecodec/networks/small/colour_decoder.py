@@ -29,11 +29,11 @@ _APART = 4.0
 class MixtureHead(nn.Module):
     """One colour's mixture, given the hidden units and the colours before it."""
 
-    def __init__(self, width: int, merged: int, known: int, components: int) -> None:
+    def __init__(self, width: int, merged: int, previous: int, components: int) -> None:
         super().__init__()
         self.components = components
-        self.merge = ExactLinear((width, known), merged, SIGNED, POSITIVE)
-        self.leave = ExactLinear((merged, known), 3 * components, SIGNED, MIXTURE)
+        self.merge = ExactLinear((width, previous), merged, SIGNED, POSITIVE)
+        self.leave = ExactLinear((merged, previous), 3 * components, SIGNED, MIXTURE)
         with torch.no_grad():
             self.leave.weight.mul_(0.1)
             bias = self.leave.bias.view(3, components)
@@ -42,12 +42,12 @@ class MixtureHead(nn.Module):
             bias[1] = _INITIAL_SCALE * MIXTURE_SCALE_UNITS / MIXTURE.scale
             bias[2] = -middle.abs() * MIXTURE_LOGIT_UNITS / MIXTURE.scale
 
-    def forward(self, hidden: Tensor, known: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, previous: Tensor) -> Tensor:
         """Both SIGNED [..., channels]; returns MIXTURE [..., components, 3].
 
-        known: the surprise of the colours before. Means are relative to linear predictions.
+        previous: the surprise of the colours before. Means are relative to linear predictions.
         """
-        outputs = self.leave(self.merge(hidden, known), known)
+        outputs = self.leave(self.merge(hidden, previous), previous)
         return outputs.unflatten(-1, (3, self.components)).transpose(-1, -2)
 
 
@@ -62,7 +62,8 @@ class ColourDecoder(CausalDecoder):
         self.predict = ExactLinear((inputs,), COLOURS, SIGNED, MIXTURE) if inputs else None
         width, merged = preset.local_channels, preset.colour_channels
         self.heads = nn.ModuleList(
-            MixtureHead(width, merged, known, preset.mixture_components) for known in range(COLOURS)
+            MixtureHead(width, merged, previous, preset.mixture_components)
+            for previous in range(COLOURS)
         )
         with torch.no_grad():
             self.enter.weight.mul_(0.5)
@@ -118,8 +119,8 @@ class ColourDecoder(CausalDecoder):
 
         samples: those of the colours before it, 0..255, [..., >= number].
         """
-        known = self.surprise(samples[..., :number], predicted[..., :number]).to(hidden.dtype)
-        output = self.heads[number](hidden, known).float()
+        previous = self.surprise(samples[..., :number], predicted[..., :number]).to(hidden.dtype)
+        output = self.heads[number](hidden, previous).float()
         mean = output[..., :1] + predicted[..., number, None, None]
         return torch.cat([mean, output[..., 1:]], dim=-1)
 
