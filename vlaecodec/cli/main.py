@@ -65,7 +65,8 @@ def main() -> None:
     Examples:
       vlaecodec encode photo.png                  writes photo.vlae
       vlaecodec encode -q 30 photo.jpg small.vlae
-      vlaecodec decode photo.vlae                 writes photo.png
+      vlaecodec decode photo.vlae                 writes photo.png, or beside
+                                                  that photo.decoded.png
       vlaecodec encode -r album --output-dir small
       vlaecodec info photo.vlae
       vlaecodec compare photo.png photo.vlae
