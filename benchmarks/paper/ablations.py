@@ -51,13 +51,9 @@ COMPARED = (
 )
 """What is trained on every other: the VLAE, a plain VAE, one with an IAF posterior, a PixelCNN."""
 
-CONTEXTS: dict[str, dict[str, Any]] = {
+COLOUR_VARIANTS: dict[str, dict[str, Any]] = {
     "colour context": {},
     "grey context": {"grey_context": True},
-}
-"""The latent tells all colour if windows show brightness only."""
-
-COLOUR_VARIANTS: dict[str, dict[str, Any]] = CONTEXTS | {
     "window 5x2": {"window_width": 5, "window_height": 2},
     "Gaussian prior": GAUSSIAN,
     "unconditional decoder": {"conditional": False},
@@ -65,6 +61,9 @@ COLOUR_VARIANTS: dict[str, dict[str, Any]] = CONTEXTS | {
 }
 """What is trained on colour images, whose window is 7x4 by default; that without one keeps the AF
 prior, and so costs about as much."""
+
+COLOUR_WINDOWS = ("colour context", "grey context", "window 5x2", "factorised decoder")
+"""Those that differ in what the window shows: all, brightness only, less, nothing."""
 
 COLOUR_SAMPLE = 0.25
 """Part of the pixels of colour images that a step looks at: they cost most of it."""
@@ -115,9 +114,9 @@ def read_windows(work: Path, preset: str, data: Dataset) -> dict[str, SmallModel
     }
 
 
-def read_contexts(work: Path, preset: str) -> dict[str, SmallVLAE]:
-    """The colour models that were trained, as floats."""
-    paths = {name: checkpoint_path(work, preset, name) for name in CONTEXTS}
+def read_colour_networks(work: Path, preset: str) -> dict[str, SmallVLAE]:
+    """The colour models of each window that were trained, as floats."""
+    paths = {name: checkpoint_path(work, preset, name) for name in COLOUR_WINDOWS}
     return {name: read_network(path) for name, path in paths.items() if path.exists()}
 
 
@@ -206,6 +205,8 @@ def main(
     if output is not None and output.exists():
         stored = read_record(output)
         results = stored["results"] if stored["commit"] == run["commit"] else {}
+    importance = {"images": images, "samples": samples}
+    record = {**run, "seed": seed, "results": results, "importance": importance}
     for preset, path in pairs.items():
         data = read_dataset(preset, path)
         results[preset] = {}
@@ -218,8 +219,7 @@ def main(
             row |= {"training_seconds": seconds, "steps": steps}
             click.echo(f"{row} in {time.perf_counter() - begin:.0f} s", err=True)
             results[preset][name] = row
-        record = {**run, "seed": seed, "results": results}
-        write_record(output, record | {"importance": {"images": images, "samples": samples}})
+            write_record(output, record)
     ablation_table(record).print()
 
 

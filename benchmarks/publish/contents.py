@@ -11,6 +11,7 @@ from benchmarks.paper.colour_tables import (
     colour_ablation_table,
     density_table,
 )
+from benchmarks.paper.levels import levels_table
 from benchmarks.paper.tables import (
     ablation_table,
     chain_table,
@@ -38,6 +39,7 @@ SMALL_MODELS = (
     "cifar10.json",
     "small_lossless.json",
     "cifar10_ablations.json",
+    "levels.json",
 )
 """Results of the small models, which name their models themselves."""
 
@@ -55,6 +57,7 @@ TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     "cifar10.json": (density_table, classes_table),
     "small_lossless.json": (small_lossless_table,),
     "cifar10_ablations.json": (colour_ablation_table,),
+    "levels.json": (levels_table,),
 }
 """Those of docs/, by the name of the stored result; what is not stored is not shown."""
 

@@ -54,6 +54,7 @@ TITLES = {
     "cifar10.json": "CIFAR-10",
     "small_lossless.json": "CIFAR-10 with other codecs",
     "cifar10_ablations.json": "What each part is worth on CIFAR-10",
+    "levels.json": "What is sent and what is drawn",
 }
 COMMANDS = ROOT / "CONTRIBUTING.md"
 

@@ -9,7 +9,12 @@ import torch
 
 from benchmarks.kit.probes import linear_probe_accuracy, neighbours_accuracy
 from benchmarks.paper.ablations import checkpoint_path, read_windows
-from benchmarks.paper.bits_back import code_chain, measure_dithered, measure_payloads
+from benchmarks.paper.bits_back import (
+    code_chain,
+    measure_dithered,
+    measure_payloads,
+    to_images,
+)
 from benchmarks.paper.colour_draws import redraw
 from benchmarks.paper.sheets import (
     draw_sheet,
@@ -21,14 +26,22 @@ from benchmarks.paper.sheets import (
 )
 from benchmarks.paper.small_lossless import lay_out, measure
 from benchmarks.photo.lossless import pillow
-from tests.small import SIZES, TINY, black_and_white, export_untrained, lively
+from tests.small import (
+    SIZES,
+    TINY,
+    TINY_COLOUR,
+    black_and_white,
+    colour_images,
+    export_untrained,
+    lively,
+)
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.networks.common.fixed_point import set_quantised
 from vlaecodec.networks.small.posterior import network_image
 from vlaecodec.networks.small.preset import PRESETS
 from vlaecodec.networks.small.small_vlae import SmallVLAE
-from vlaecodec.small.codec import draw_bitmaps
-from vlaecodec.small.coder import posterior_means
+from vlaecodec.small.codec import draw_bitmaps, draw_images
+from vlaecodec.small.coder import draw_latents, invert_latents, posterior_means
 from vlaecodec.small.model import read_small_model
 from vlaecodec.training.small.datasets import Dataset
 from vlaecodec.training.small.likelihood import importance_nll, measure_bounds
@@ -101,6 +114,20 @@ def test_sheets_show_the_images(small_model) -> None:
         assert sheet.shape == (2 * (30 * len(rows) + 2), 2 * (30 * 12 + 2), 3)
     shown = np.asarray(draw_sheet(reconstructions(small_model, images)))
     assert np.array_equal(shown[4:60:2, 4:60:2, 0], 255 - 255 * images[0])
+
+
+def test_sheets_of_colour_images_show_their_samples(tmp_path) -> None:
+    export_untrained(tmp_path / "tiny", TINY_COLOUR)
+    model = read_small_model((tmp_path / "tiny" / WEIGHTS_NAME).read_bytes())
+    images = to_images(colour_images(12))
+    for rows in (reconstructions(model, images), interpolations(model, images), samples(model)):
+        assert np.asarray(draw_sheet(rows)).shape == (2 * (10 * len(rows) + 2), 2 * 122, 3)
+    shown = np.asarray(draw_sheet(reconstructions(model, images)))
+    assert np.array_equal(shown[4:20:2, 4:20:2], images[0])
+    # The ends of a row, drawn alike, are draws of the images themselves.
+    eps = invert_latents(model, posterior_means(model, images[:2]))
+    first = draw_images(model, draw_latents(model, eps[:1]), 128, 0)
+    assert np.array_equal(interpolations(model, images)[0][0], first[0])
 
 
 def test_windows_are_read_from_the_ablations_checkpoints(tmp_path) -> None:
