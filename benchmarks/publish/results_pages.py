@@ -20,6 +20,7 @@ END = "<!-- end of results -->"
 LINE_LENGTH = 100
 PLOTS = {
     "psnr_db": "PSNR over rate",
+    "ssimulacra2": "SSIMULACRA2 over rate",
     "ms_ssim": "MS-SSIM over rate",
     "sliced_wasserstein": "Patch distance over rate",
 }
