@@ -102,7 +102,7 @@ def test_rounding_by_weight_saves_bits_where_the_weight_is_small() -> None:
         assert np.array_equal(latent, (rounded * LATENT.scale).round().astype(np.int16))
         bits[name], known[name] = 32 * len(words), latent
     plain_words, plain = encode_latent(model, y, code)
-    assert np.mean(known["full"] != plain) < 0.02
+    assert np.mean(known["full"] != plain) < 0.05
     assert bits["tenth"] < bits["half"] < 32 * len(plain_words)
 
 
