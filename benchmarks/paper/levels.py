@@ -68,8 +68,8 @@ def measure(pixels: Pixels, model: str) -> tuple[dict[str, float], list[Pixels]]
     return figures | {"bytes_lossless": len(exact)}, row
 
 
-def _decode(data: bytes, **options: float) -> Pixels:
-    return np.asarray(vlaecodec.decode(data, **options).convert("RGB"))
+def _decode(data: bytes, texture: float | None = None) -> Pixels:
+    return np.asarray(vlaecodec.decode(data, texture=texture).convert("RGB"))
 
 
 def levels_table(record: Record) -> Table:
