@@ -1,6 +1,7 @@
 """Regions and thumbnails: parts of a picture without the rest."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -145,14 +146,20 @@ def test_thumbnails_of_every_kind(size, mode) -> None:
     assert max(small.size) == min(64, max(size))
 
 
-def test_a_thumbnail_is_much_faster_than_a_full_decode() -> None:
+def test_a_thumbnail_takes_a_part_of_the_work_of_a_full_decode() -> None:
+    """In the process's own CPU seconds, which other programs' load hardly changes."""
     data = vlaecodec.encode(photo(512, 512, seed=3), 20, texture=1)
-    seconds = []
-    for decode in (vlaecodec.decode, lambda d: vlaecodec.decode_thumbnail(d, 64)):
-        start = time.perf_counter()
-        decode(data)
-        seconds.append(time.perf_counter() - start)
-    assert seconds[1] < seconds[0] / 3  # at least 5 on a quiet machine
+
+    def least_cpu_seconds(decode: Callable[[bytes], object]) -> float:
+        found = []
+        for _ in range(3):
+            start = time.process_time()
+            decode(data)
+            found.append(time.process_time() - start)
+        return min(found)
+
+    thumbnail = least_cpu_seconds(lambda d: vlaecodec.decode_thumbnail(d, 64))
+    assert thumbnail < least_cpu_seconds(vlaecodec.decode) / 2  # a fifth or less on a quiet machine
 
 
 def test_thumbnails_of_damaged_files_show_what_there_is(four_tiles) -> None:
