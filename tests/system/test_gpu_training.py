@@ -11,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from torch.nn import functional as F
 
 from tests.conftest import TINY, photo
 from tests.system.test_training import export_untrained_photo
@@ -21,6 +22,7 @@ from vlaecodec.model.analyser import analyse_tile
 from vlaecodec.model.frozen import WEIGHTS_NAME, read_model
 from vlaecodec.model.tiled import reconstruct
 from vlaecodec.networks.common.quality import QualityAffine
+from vlaecodec.networks.photo.distribution import COLOURS
 from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.training.__main__ import main
 from vlaecodec.training.checkpoint import Progress, read_progress, save_checkpoint
@@ -70,6 +72,22 @@ def test_decoded_crops_show_what_is_around_them(folder, tmp_path) -> None:
     positions = crops.qualities(rng, 4000)
     exact = ((positions >= 23 / 99) & (positions <= 39 / 99)).float().mean()
     assert 0.5 < exact < 0.66
+
+
+def test_the_parts_of_decoded_crops_are_of_one_place(folder) -> None:
+    class Averages:
+        """Decodes to the pictures themselves; its trunk is what 8 x 8 pixels have in common."""
+
+        def decode(self, pictures, _quality):
+            return pictures.float(), F.avg_pool2d(pictures.float(), 8)
+
+    crops = DecodedCrops(Averages(), read_photos([folder]), 32, 4, 0.5, 0, CPU)
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        drawn = crops.draw(rng, 32, 12)
+        assert torch.equal(drawn.pixels, drawn.mean)
+        inner = drawn.pixels[:, 12:-12, 12:-12].permute(0, 3, 1, 2)
+        torch.testing.assert_close(F.avg_pool2d(inner, 8), drawn.trunk[:, COLOURS])
 
 
 def test_local_decoders_are_trained_without_a_cache(folder, tmp_path) -> None:

@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vlaecodec.bitstream.tiles import FOLD
-from vlaecodec.frozen.tensors import read_tensors
 from vlaecodec.model.float_weights import dequantise_weights, hold_exponents
 from vlaecodec.model.frozen import WEIGHTS_NAME, read_model
 from vlaecodec.networks.common.fixed_point import exact_layers, set_quantised
@@ -39,11 +38,11 @@ class Trunk:
     def __init__(self, place: Path, device: torch.device) -> None:
         """place: a model folder, or a checkpoint, whose averaged weights are taken."""
         if place.is_dir():
-            stored = read_tensors((place / WEIGHTS_NAME).read_bytes())
-            self.arch = read_model((place / WEIGHTS_NAME).read_bytes()).arch
+            model = read_model((place / WEIGHTS_NAME).read_bytes())
+            self.arch = model.arch
             self._network = GlobalNetworks(self.arch)
-            dequantise_weights(self._network, stored)
-            hold_exponents(self._network, stored)
+            dequantise_weights(self._network, model.weights)
+            hold_exponents(self._network, model.weights)
         else:
             self.arch = Architecture.from_dict(read_progress(place)[0])
             self._network = GlobalNetworks(self.arch)
