@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import platform
@@ -77,16 +75,6 @@ def write_record(output: Path | None, record: dict[str, Any]) -> None:
         lines = ",\n  ".join(json.dumps(row) for row in rows)
         text = text.replace('"rows": []', f'"rows": [\n  {lines}\n ]')
     write_text(output, text + "\n")
-
-
-def write_rows(output: Path, rows: list[dict[str, Any]]) -> None:
-    """The same rows as CSV: a column for each key, empty where a row has none."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(output, buffer.getvalue())
 
 
 def write_text(output: Path, text: str) -> None:

@@ -21,36 +21,28 @@ from benchmarks.kit.tables import (
 
 RATES_BPP = (0.15, 0.25, 0.5, 1.0)
 LIKENESS_BPP = 0.25
-PUBLISHED = " (published, not run)"
 TITLES = {
     name: f"{title}, {unit}" if unit else title for name, (title, unit, _) in MEASURES.items()
 }
 EFFORT_MEASURES = {"psnr_db": "PSNR", "ms_ssim": "MS-SSIM"}
 
 
-def rate_distortion_table(record: Record, published: bool = False) -> Table:
-    """Mean PSNR at a few rates, and the BD-rates of vlaecodec against each other codec.
-
-    published: with the curves that were not run, and what each BD-rate was taken over.
-    """
+def rate_distortion_table(record: Record) -> Table:
+    """Mean PSNR at a few rates, and the BD-rates of vlaecodec against each other codec."""
     low, high = record["bd_rate_bpp"]
     comparisons = record["bd_rate"].get(OURS, {})
     tuned = record["bd_rate"].get(TUNED, {})
     curves = {name: points_of(means, "psnr_db") for name, means in record["mean"].items()}
-    if published:
-        for name, curve in record["published"]["curves"].items():
-            curves[name + PUBLISHED] = points_of(curve["points"], "psnr_db")
     measures = [key for key in BD_MEASURES if any(key in of for of in comparisons.values())]
     rows = []
     for name, curve in curves.items():
-        found = comparisons.get(name.removesuffix(PUBLISHED), {})
+        found = comparisons.get(name, {})
         cells = [_at(curve, rate, 2) for rate in RATES_BPP]
         if all(cell == "-" for cell in cells):
             continue  # near-lossless files are larger than that
-        cells += [bd_cell(found, key, published) for key in measures]
+        cells += [bd_cell(found, key) for key in measures]
         if tuned:
-            found = tuned.get(name.removesuffix(PUBLISHED), {})
-            cells.append(bd_cell(found, "psnr_db", published))
+            cells.append(bd_cell(tuned.get(name, {}), "psnr_db"))
         rows.append([name, *cells])
     return Table(
         f"{photos_of(record)}, whole files, mean PSNR (RGB, dB) at a rate; {made_with(record)}:",
@@ -63,34 +55,28 @@ def rate_distortion_table(record: Record, published: bool = False) -> Table:
         rows,
         [
             "BD-rate: how much less (-) rate ours needs for the same quality, of the mean curves, "
-            f"over what both reach within {low} to {high} bpp of the other codec"
-            + (" (in brackets)" if published else "")
-            + ", MS-SSIM in dB. Rivals as in "
-            "Pillow: JPEG 4:2:0 optimised, WebP method 6, JPEG 2000 with the 9/7 wavelet and "
-            "colour transform, AVIF 4:4:4 speed 6, JPEG XL effort 7." + _tuned_model(record)
+            f"over what both reach within {low} to {high} bpp of the other codec, MS-SSIM in dB. "
+            "Rivals as in Pillow: JPEG 4:2:0 optimised, WebP method 6, JPEG 2000 with the 9/7 "
+            "wavelet and colour transform, AVIF 4:4:4 speed 6, JPEG XL effort 7."
+            + _tuned_model(record)
         ],
     )
 
 
-def similarity_table(
-    record: Record, rate_bpp: float = LIKENESS_BPP, explained: bool = True
-) -> Table:
-    """All measures of similarity at one rate, of every codec that has files on both sides of it.
-
-    explained: with notes on what they mean.
-    """
+def similarity_table(record: Record) -> Table:
+    """All measures of similarity at LIKENESS_BPP, of codecs that have files on both sides of it."""
     rows = []
     for name, means in record["mean"].items():
-        cells = [_at(points_of(means, key), rate_bpp, MEASURES[key][2]) for key in MEASURES]
+        cells = [_at(points_of(means, key), LIKENESS_BPP, MEASURES[key][2]) for key in MEASURES]
         if any(cell != "-" for cell in cells):
             rows.append([name, *cells])
     shown = [i for i, _ in enumerate(MEASURES, 1) if any(row[i] != "-" for row in rows)]
     kept = [[row[0], *(row[i] for i in shown)] for row in rows]
     return Table(
-        f"{photos_of(record)}, means at {rate_bpp:g} bpp; {made_with(record)}:",
+        f"{photos_of(record)}, means at {LIKENESS_BPP:g} bpp; {made_with(record)}:",
         ["codec", *(list(TITLES.values())[i - 1] for i in shown)],
         kept,
-        _similarity_notes(record, kept) if explained else [],
+        _similarity_notes(record, kept),
     )
 
 
@@ -127,7 +113,7 @@ def effort_table(record: Record) -> Table:
     for name in names:
         found = record["bd_rate"][name]
         seconds = np.mean([row["encode_s"] for row in record["mean"][name]])
-        cells = [bd_cell(found[n], key, True) for n in others for key in EFFORT_MEASURES]
+        cells = [bd_cell(found[n], key, overlap=True) for n in others for key in EFFORT_MEASURES]
         rows.append([name, *cells, f"{seconds:.1f}"])
     columns = [f"against {n}, {label}" for n in others for label in EFFORT_MEASURES.values()]
     return Table(
@@ -196,7 +182,7 @@ def _at(points: Iterable[tuple[float, float]], rate_bpp: float, decimals: int) -
     return f"{curve(np.log(rate_bpp)):.{decimals}f}"
 
 
-def bd_cell(found: Record, measure: str, overlap: bool) -> str:
+def bd_cell(found: Record, measure: str, *, overlap: bool = False) -> str:
     """A BD-rate, and the rates that it was taken over if asked for; nothing where there is none."""
     if measure not in found:
         return ""

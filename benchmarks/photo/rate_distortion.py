@@ -2,7 +2,7 @@
 
 bin/benchmark rate_distortion IMAGES... --output results.json
 
-Writes the same rows as CSV beside the JSON. A run that was stopped goes on where it was, and rows
+A run that was stopped goes on where it was, and rows
 are taken over from an older OUTPUT where nothing that they depend on has changed.
 """
 
@@ -30,7 +30,7 @@ from benchmarks.kit.curves import (
 from benchmarks.kit.flip import MEASURES as TITLES
 from benchmarks.kit.flip import has_flip
 from benchmarks.kit.pictures import digest, name_pictures, open_picture
-from benchmarks.kit.record import check_output, describe_run, write_record, write_rows
+from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.kit.stored_rows import StoredRows
 from benchmarks.kit.tables import Table
 from benchmarks.photo.lossy_tables import bd_cell, rate_distortion_table, similarity_table
@@ -205,7 +205,7 @@ def report(record: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), help="Write JSON here, CSV beside it.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write all figures as JSON.")
 @click.option("--codec", "codecs", multiple=True, help="Only this one; several may be given.")
 @click.option("--ssimulacra2", is_flag=True, help="Measure SSIMULACRA2 too; slow.")
 @click.option("--flip", is_flag=True, help="Measure FLIP too.")
@@ -251,8 +251,6 @@ def main(**options: Any) -> None:
     measured = len(rows) - measurement.taken_over
     click.echo(f"{measured} rows measured, {measurement.taken_over} taken over")
     write_record(settings.output, json.loads(json.dumps(record)))
-    if settings.output is not None:
-        write_rows(settings.output.with_suffix(".csv"), rows)
     measurement.close()
 
 

@@ -1,8 +1,7 @@
-"""Rate-distortion curves as SVG: for docs/results.md, and with tooltips in the report.
+"""Rate-distortion curves as SVG.
 
-Drawn here and not by matplotlib: it has neither names beside the ends of twenty curves nor points
-that tooltips and arrow keys find, which is most of this file; its SVG is twice as large, and stored
-plots, which tests compare byte by byte, would depend on its version.
+Drawn here and not by matplotlib, which does not put names beside the ends of twenty curves without
+overlap, and whose SVG depends on its version: tests compare the stored plots byte by byte.
 """
 
 from __future__ import annotations
@@ -36,19 +35,6 @@ Place = Callable[[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Axis:
-    """What is drawn upwards."""
-
-    title: str
-    unit: str
-    decimals: int
-    """Of a value in a tooltip."""
-
-    def describe(self, value: float) -> str:
-        return f"{value:.{self.decimals}f} {self.unit}".rstrip()
-
-
-@dataclass(frozen=True)
 class Series:
     """One curve. A published one is dashed and grey, and says that it was not run."""
 
@@ -63,11 +49,10 @@ class Series:
         return self.name + (" (published)" if self.is_published else "")
 
 
-def draw_chart(axis: Axis, series: Sequence[Series], rates_bpp: tuple[float, float]) -> str:
-    """An SVG of the curves over log rate, within these rates.
-
-    Points carry `data-tip`, what a tooltip says of them, and `data-series`, as curves do.
-    """
+def draw_chart(
+    title: str, unit: str, series: Sequence[Series], rates_bpp: tuple[float, float]
+) -> str:
+    """An SVG of the curves over log rate, within these rates. unit: of what is drawn upwards."""
     low, high = rates_bpp
     shown = [(s, [p for p in s.points if low <= p[0] <= high]) for s in series]
     qualities = [quality for _, points in shown for _, quality in points]
@@ -82,23 +67,23 @@ def draw_chart(axis: Axis, series: Sequence[Series], rates_bpp: tuple[float, flo
         x = LEFT + across * (WIDTH - LEFT - RIGHT)
         return round(x, 1), round(HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM), 1)
 
-    parts = [_axes(place, rates_bpp, ticks, axis.unit)]
+    parts = [_axes(place, rates_bpp, ticks, unit)]
     colours = itertools.cycle(COLOURS)
     ends = []
-    for number, (line, points) in enumerate(shown):
+    for line, points in shown:
         if not points:
             continue
         colour = "#8b8b8b" if line.is_published else next(colours)
         places = [place(*point) for point in points]
-        parts.append(_curve(line, number, colour, points, places, axis))
+        parts.append(_curve(line, colour, places))
         ends.append((places[-1][1], places[-1][0], colour, line.label))
     parts.append(_labels(ends))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(axis.title)}" font-family="system-ui, sans-serif" font-size="12">'
+        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="12">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
         f'<text x="{LEFT}" y="20" font-size="14" font-weight="600" fill="#111">'
-        f"{escape(axis.title)}</text>{''.join(parts)}</svg>"
+        f"{escape(title)}</text>{''.join(parts)}</svg>"
     )
 
 
@@ -134,29 +119,14 @@ def _axes(place: Place, rates_bpp: tuple[float, float], ticks: Sequence[float], 
     return "".join(parts)
 
 
-def _curve(
-    line: Series,
-    number: int,
-    colour: str,
-    points: Sequence[tuple[float, float]],
-    places: Sequence[tuple[float, float]],
-    axis: Axis,
-) -> str:
+def _curve(line: Series, colour: str, places: Sequence[tuple[float, float]]) -> str:
     style = ' stroke-dasharray="5 4"' if line.is_published else ""
-    width = 2.5 if line.is_ours else 1.5
+    width, radius = (2.5, 3) if line.is_ours else (1.5, 2.5)
     path = "L".join(f"{x} {y}" for x, y in places)
-    dots = []
-    for (rate, quality), (x, y) in zip(points, places, strict=True):
-        tip = f"{line.name}: {rate:.3f} bpp, {axis.describe(quality)}"
-        if line.is_published:
-            tip += ", published, not run"
-        dots.append(
-            f'<circle cx="{x}" cy="{y}" r="{3 if line.is_ours else 2.5}" fill="{colour}" '
-            f'data-series="{number}" data-tip="{escape(tip)}"/>'
-        )
+    dots = (f'<circle cx="{x}" cy="{y}" r="{radius}" fill="{colour}"/>' for x, y in places)
     return (
-        f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="{width}"{style} '
-        f'data-series="{number}"/>' + "".join(dots)
+        f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="{width}"{style}/>'
+        + "".join(dots)
     )
 
 

@@ -1,9 +1,8 @@
-"""The tables that docs/ and the report show of the stored results."""
+"""The tables that docs/ show of the stored results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from benchmarks.kit.tables import Record, Table
 from benchmarks.paper.colour_tables import (
@@ -21,7 +20,6 @@ from benchmarks.paper.tables import (
     small_lossless_table,
 )
 from benchmarks.photo.lossy_tables import (
-    RATES_BPP,
     effort_table,
     lossless_table,
     rate_distortion_table,
@@ -29,7 +27,7 @@ from benchmarks.photo.lossy_tables import (
     texture_table,
 )
 from benchmarks.photo.photo_features import features_table
-from benchmarks.photo.speed_tables import sizes_table, speed_table, threads_table
+from benchmarks.photo.speed_tables import speed_table
 
 SMALL_MODELS = (
     "paper.json",
@@ -59,14 +57,4 @@ TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     "cifar10_ablations.json": (colour_ablation_table,),
     "levels.json": (levels_table,),
 }
-"""Those of docs/, by the name of the stored result; what is not stored is not shown."""
-
-PAGE_TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
-    **TABLES,
-    "kodak.json": (
-        partial(rate_distortion_table, published=True),
-        *(partial(similarity_table, rate_bpp=r, explained=r == RATES_BPP[-1]) for r in RATES_BPP),
-    ),
-    "speed.json": (speed_table, sizes_table, threads_table),
-}
-"""The report's."""
+"""By the name of the stored result; what is not stored is not shown."""

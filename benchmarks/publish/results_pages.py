@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.kit.record import RESULTS, ROOT, write_text
 from benchmarks.kit.tables import Record, read_record
 from benchmarks.publish.contents import SMALL_MODELS, TABLES
-from benchmarks.publish.report import draw_charts
+from benchmarks.publish.plots import draw_charts
 from vlaecodec.model.registry import list_models
 
 BEGIN = "<!-- results: written by bin/benchmark results_pages -->\n"

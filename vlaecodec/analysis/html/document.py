@@ -10,11 +10,11 @@ from importlib import resources
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def render_document(title: str, sections: Iterable[str], scripts: Iterable[str] = ()) -> str:
-    """A whole page. title: plain text. sections: HTML. scripts: JavaScript after the comparer's."""
+def render_document(title: str, sections: Iterable[str]) -> str:
+    """A whole page. title: plain text. sections: HTML."""
     files = resources.files("vlaecodec.analysis.html")
     style = (files / "style.css").read_text()
-    code = "\n".join([(files / "comparer.js").read_text(), *scripts])
+    code = (files / "comparer.js").read_text()
     body = "\n".join(sections)
     return f"""<!doctype html>
 <html lang="en">
