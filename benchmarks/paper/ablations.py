@@ -58,6 +58,7 @@ COLOUR_VARIANTS: dict[str, dict[str, Any]] = {
     "Gaussian prior": GAUSSIAN,
     "unconditional decoder": {"conditional": False},
     "factorised decoder": NO_WINDOW,
+    "passes": {"decoder": "passes"},
 }
 """What is trained on colour images, whose window is 7x4 by default; that without one keeps the AF
 prior, and so costs about as much."""

@@ -38,7 +38,7 @@ def redraw(network: SmallVLAE, images: Tensor, seed: int = 0) -> NDArray[np.uint
             window = gather_windows(decoder.window, context)[:, -1, x]
             shared = decoder.begin(window, features[:, y, x])
             for number in range(COLOURS):
-                outputs = decoder.colour(number, *shared, drawn[:, :, y, x].float())
+                outputs = decoder.heads[number](*shared, drawn[:, :, y, x].float())
                 whole = outputs.round().to(torch.int64).numpy()
                 samples = quantile(curves, whole, rng.integers(0, FREQUENCY_SUM, len(images)))
                 drawn[:, number, y, x] = torch.from_numpy(samples.astype(np.uint8))

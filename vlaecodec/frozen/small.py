@@ -35,7 +35,8 @@ class SmallNetworks:
 
     def __init__(self, weights: Tensors, preset: Preset) -> None:
         vector, colour = preset.latent_px == 1, preset.colours > 1
-        if vector == colour or preset.posterior != "gaussian":
+        switched = preset.posterior != "gaussian" or preset.decoder != "causal"
+        if vector == colour or switched:
             raise ValueError("a model of experiments, which codes no files")
         self.posterior = Posterior(weights.within("posterior"), preset)
         flow, prior = preset.prior == "flow", weights.within("prior")

@@ -16,7 +16,7 @@ from vlaecodec.networks.common.gather import at_places, gather_windows
 from vlaecodec.networks.common.window import Window
 from vlaecodec.networks.small.preset import Preset
 
-_CONTEXT_GAIN = 2.0
+CONTEXT_GAIN = 2.0
 
 
 class LatentFeatures(nn.Module):
@@ -49,25 +49,33 @@ class LatentFeatures(nn.Module):
         return features
 
 
-class CausalDecoder(nn.Module):
-    """p(x | z), pixel by pixel in raster order."""
+class LatentDecoder(nn.Module):
+    """What every p(x | z) has: the latent's features, if it sees the latent at all."""
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()
         self.conditional = preset.conditional
+        self.features = LatentFeatures(preset)
+
+    def latent_features(self, z: Tensor) -> Tensor:
+        """Features of every pixel; without condition those of no latent at all."""
+        features: Tensor = self.features(z if self.conditional else torch.zeros_like(z))
+        return features
+
+
+class CausalDecoder(LatentDecoder):
+    """p(x | z), pixel by pixel in raster order."""
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__(preset)
         self.grey_context = preset.grey_context
         self.window = Window(preset.window_width, preset.window_height)
-        self.features = LatentFeatures(preset)
         shown = 1 if preset.grey_context else preset.colours
         window_inputs, width = shown * self.window.size, preset.local_channels
         self.enter = ExactLinear((window_inputs, preset.local_features), width, SIGNED, POSITIVE)
-        self.hidden = nn.ModuleList(
-            ExactLinear((width,), width, POSITIVE, POSITIVE) for _ in range(preset.local_layers - 1)
-        )
+        self.hidden = hidden_layers(preset)
         with torch.no_grad():
-            self.enter.weight.mul_(_CONTEXT_GAIN)
-            for layer in self.hidden:
-                layer.weight.mul_(2**0.5)  # type: ignore[operator]
+            self.enter.weight.mul_(CONTEXT_GAIN)
 
     def hidden_units(self, window: Tensor, features: Tensor) -> Tensor:
         """POSITIVE [..., local_channels], of SIGNED windows and features [..., channels]."""
@@ -76,9 +84,15 @@ class CausalDecoder(nn.Module):
             hidden = layer(hidden)
         return hidden
 
-    def latent_features(self, z: Tensor) -> Tensor:
-        """Features of every pixel; without condition those of no latent at all."""
-        return self.features(z if self.conditional else torch.zeros_like(z))
+
+def hidden_layers(preset: Preset) -> nn.ModuleList:
+    """The local networks' layers behind the first, POSITIVE [..., local_channels] each."""
+    width, layers = preset.local_channels, preset.local_layers - 1
+    hidden = [ExactLinear((width,), width, POSITIVE, POSITIVE) for _ in range(layers)]
+    with torch.no_grad():
+        for layer in hidden:
+            layer.weight.mul_(2**0.5)
+    return nn.ModuleList(hidden)
 
 
 class BinaryDecoder(CausalDecoder):

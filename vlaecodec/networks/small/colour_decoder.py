@@ -25,13 +25,16 @@ _INITIAL_SCALE = 6.0
 _APART = 4.0
 """Grey levels between the first means of a mixture's components."""
 
+INITIAL_GAIN = 0.5
+"""Of the first layer, whose inputs are larger than bitmaps'."""
+
 
 class MixtureHead(nn.Module):
     """One colour's mixture, given the hidden units and the colours before it."""
 
     def __init__(self, width: int, merged: int, previous: int, components: int) -> None:
         super().__init__()
-        self.components = components
+        self.previous, self.components = previous, components
         self.merge = ExactLinear((width, previous), merged, SIGNED, POSITIVE)
         self.leave = ExactLinear((merged, previous), 3 * components, SIGNED, MIXTURE)
         with torch.no_grad():
@@ -42,13 +45,56 @@ class MixtureHead(nn.Module):
             bias[1] = _INITIAL_SCALE * MIXTURE_SCALE_UNITS / MIXTURE.scale
             bias[2] = -middle.abs() * MIXTURE_LOGIT_UNITS / MIXTURE.scale
 
-    def forward(self, hidden: Tensor, previous: Tensor) -> Tensor:
-        """Both SIGNED [..., channels]; returns MIXTURE [..., components, 3].
+    def forward(self, hidden: Tensor, predicted: Tensor, samples: Tensor) -> Tensor:
+        """The mixture, MIXTURE [..., components, 3]; means may be beyond its range.
 
-        previous: the surprise of the colours before. Means are relative to linear predictions.
+        hidden, predicted: what `begin` returns. samples: those of the colours before it, 0..255,
+        [..., >= previous].
         """
-        outputs = self.leave(self.merge(hidden, previous), previous)
-        return outputs.unflatten(-1, (3, self.components)).transpose(-1, -2)
+        before = slice(self.previous)
+        surprise = self.surprise(samples[..., before], predicted[..., before]).to(hidden.dtype)
+        outputs = self.leave(self.merge(hidden, surprise), surprise).float()
+        mixture = outputs.unflatten(-1, (3, self.components)).transpose(-1, -2)
+        mean = mixture[..., :1] + predicted[..., self.previous, None, None]
+        return torch.cat([mean, mixture[..., 1:]], dim=-1)
+
+    def surprise(self, samples: Tensor, predicted: Tensor) -> Tensor:
+        """By how much samples differ from their linear predictions: SIGNED, both of one shape."""
+        distance = (samples - MIDDLE_SAMPLE) * SAMPLE_UNITS
+        distance = distance - predicted * (SAMPLE_UNITS / MEAN_UNITS)
+        return SIGNED.clamp(ste_round(distance) if self.merge.quantised else distance)
+
+
+def mixture_heads(preset: Preset) -> nn.ModuleList:
+    """A head for each colour, in their order."""
+    sizes = preset.local_channels, preset.colour_channels
+    return nn.ModuleList(
+        MixtureHead(*sizes, previous, preset.mixture_components) for previous in range(COLOURS)
+    )
+
+
+def colours_nats(
+    heads: nn.ModuleList, hidden: Tensor, predicted: Tensor, samples: Tensor
+) -> Tensor:
+    """-log p of pixels, float [...]: samples 0..255, [..., COLOURS], the rest as heads take it."""
+    parts = [
+        mixture_nats(head(hidden, predicted, samples), samples[..., number])
+        for number, head in enumerate(heads)
+    ]
+    return torch.stack(parts).sum(0)
+
+
+def start_at_reference(enter: ExactLinear, predict: ExactLinear, inputs: int, shown: int) -> None:
+    """Predict the reference at first, and let brightness not drown the contrasts.
+
+    Of so many inputs the reference is the last: `shown` of them.
+    """
+    enter.weight[:, inputs - shown : inputs].mul_(0.3)
+    predict.weight.mul_(0.1)
+    # SIGNED units of a sample to MEAN_UNITS of it, in units of value.
+    gain = MEAN_UNITS / SAMPLE_UNITS * SIGNED.scale / MIXTURE.scale
+    for colour in range(COLOURS):
+        predict.weight[colour, inputs - shown + colour % shown] = gain
 
 
 class ColourDecoder(CausalDecoder):
@@ -60,25 +106,11 @@ class ColourDecoder(CausalDecoder):
         inputs = shown * self.window.size
         # A linear predictor of each colour, so that the rest need only correct it.
         self.predict = ExactLinear((inputs,), COLOURS, SIGNED, MIXTURE) if inputs else None
-        width, merged = preset.local_channels, preset.colour_channels
-        self.heads = nn.ModuleList(
-            MixtureHead(width, merged, previous, preset.mixture_components)
-            for previous in range(COLOURS)
-        )
+        self.heads = mixture_heads(preset)
         with torch.no_grad():
-            self.enter.weight.mul_(0.5)
+            self.enter.weight.mul_(INITIAL_GAIN)
             if self.predict is not None:
-                self._start_at_reference(self.predict, shown)
-
-    def _start_at_reference(self, predict: ExactLinear, shown: int) -> None:
-        """Predict the reference at first, and let brightness not drown the contrasts."""
-        inputs = shown * self.window.size
-        self.enter.weight[:, inputs - shown : inputs].mul_(0.3)
-        predict.weight.mul_(0.1)
-        # SIGNED units of a sample to MEAN_UNITS of it, in units of value.
-        gain = MEAN_UNITS / SAMPLE_UNITS * SIGNED.scale / MIXTURE.scale
-        for colour in range(COLOURS):
-            predict.weight[colour, inputs - shown + colour % shown] = gain
+                start_at_reference(self.enter, self.predict, inputs, shown)
 
     def context(self, image: Tensor) -> Tensor:
         """What windows show of samples 0..255, [B, 3, H, W]: SIGNED [B, H, W, 3 or 1]."""
@@ -114,22 +146,6 @@ class ColourDecoder(CausalDecoder):
             predicted: Tensor = self.predict(contrasts.float())
         return hidden, predicted
 
-    def colour(self, number: int, hidden: Tensor, predicted: Tensor, samples: Tensor) -> Tensor:
-        """One colour's mixture, MIXTURE [..., components, 3]; means may be beyond its range.
-
-        samples: those of the colours before it, 0..255, [..., >= number].
-        """
-        previous = self.surprise(samples[..., :number], predicted[..., :number]).to(hidden.dtype)
-        output = self.heads[number](hidden, previous).float()
-        mean = output[..., :1] + predicted[..., number, None, None]
-        return torch.cat([mean, output[..., 1:]], dim=-1)
-
-    def surprise(self, samples: Tensor, predicted: Tensor) -> Tensor:
-        """By how much samples differ from their linear predictions: SIGNED, both of one shape."""
-        distance = (samples - MIDDLE_SAMPLE) * SAMPLE_UNITS
-        distance = distance - predicted * (SAMPLE_UNITS / MEAN_UNITS)
-        return SIGNED.clamp(ste_round(distance) if self.enter.quantised else distance)
-
     def nats(self, image: Tensor, features: Tensor, places: Tensor | None = None) -> Tensor:
         """-log p(x | z) of every pixel, float [B, pixels]; image: [B, 3, H, W] of 0..255.
 
@@ -139,8 +155,4 @@ class ColourDecoder(CausalDecoder):
         seen = at_places(features, places)
         samples = at_places(image.permute(0, 2, 3, 1), places).float()
         shared = self.begin(window.to(seen.dtype), seen)
-        parts = [
-            mixture_nats(self.colour(number, *shared, samples), samples[..., number])
-            for number in range(COLOURS)
-        ]
-        return torch.stack(parts).sum(0)
+        return colours_nats(self.heads, *shared, samples)

@@ -26,6 +26,10 @@ class Preset:
     """0: nothing is seen of other pixels, as in a plain VAE."""
     grey_context: bool = False
     """Whether the window shows brightness only, so that the latent must tell all colour."""
+    decoder: str = "causal"
+    """"causal": the window, in raster order; "passes": sub-grids from coarse to fine, of colour."""
+    neighbours: int = 33
+    """Known pixels that one of a sub-grid sees, or fewer: as many as a window of 7x4, about."""
     prior: str = "flow"
     """"flow": autoregressive; "gaussian": N(0, 1)."""
     posterior: str = "gaussian"

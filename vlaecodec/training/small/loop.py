@@ -150,7 +150,7 @@ def _start(
 
 
 def _check_sizes(source: Path, sizes: dict[str, Any], preset: Preset) -> None:
-    if sizes != preset.to_dict():
+    if Preset(**sizes) != preset:
         raise ValueError(f"{source} is of other sizes than were asked for")
 
 
