@@ -83,6 +83,8 @@ SMALLER_COLOUR: dict[str, Any] = {
 }
 """Of the cifar10 preset: trained in minutes on a CPU."""
 
+SEED = 0
+
 WINDOWS = {
     "9x5": "VLAE, window 9x5",
     "5x2": "VLAE, window 5x2",
@@ -92,11 +94,17 @@ WINDOWS = {
 """The variants by their window; without one it is a plain VAE, with a Gaussian prior."""
 
 
-def choose_variants(preset: str, ablate: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """The switches of what is trained on a preset's data, by name."""
-    if PRESETS[preset].colours > 1:
-        return COLOUR_VARIANTS
-    return {name: VARIANTS[name] for name in (ABLATED if preset in ablate else COMPARED)}
+def choose_variants(
+    preset: str, ablate: tuple[str, ...], only: tuple[str, ...]
+) -> dict[str, dict[str, Any]]:
+    """The switches of what is trained on a preset's data, by name. Raises click.UsageError."""
+    variants = COLOUR_VARIANTS
+    if PRESETS[preset].colours == 1:
+        names = ABLATED if preset in ablate else COMPARED
+        variants = {name: VARIANTS[name] for name in names}
+    if unknown := set(only) - set(variants):
+        raise click.UsageError(f"of {preset} there is no variant {', '.join(sorted(unknown))}")
+    return {name: variants[name] for name in only or variants}
 
 
 def checkpoint_path(work: Path, preset: str, name: str) -> Path:
@@ -130,7 +138,7 @@ def read_network(checkpoint: Path) -> SmallVLAE:
 
 
 def train_variant(
-    preset: str, data: Dataset, switches: dict[str, Any], checkpoint: Path, steps: int, seed: int
+    preset: str, data: Dataset, switches: dict[str, Any], checkpoint: Path, steps: int
 ) -> float:
     """Train up to a number of steps, from the checkpoint if there is one; returns its seconds."""
     done = read_progress(checkpoint)[1].steps if checkpoint.exists() else 0
@@ -146,7 +154,7 @@ def train_variant(
             sample=COLOUR_SAMPLE if is_colour else SmallConfig.sample,
             decay_fraction=0.4,
             bf16=True,
-            seed=seed,
+            seed=SEED,
             report_seconds=60,
             validation_minutes=1e6,
         )
@@ -183,7 +191,7 @@ def evaluate(checkpoint: Path, data: Dataset, images: int, samples: int) -> dict
 @click.option("--ablate", multiple=True, help="PRESET whose every part is left out in turn.")
 @click.option("--images", default=50, show_default=True, help="Images for importance sampling.")
 @click.option("--samples", default=500, show_default=True, help="Latents for each of those.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--only", multiple=True, help="A variant to train; all by default.")
 def main(
     pairs: dict[str, Path],
     work: Path,
@@ -192,7 +200,7 @@ def main(
     ablate: tuple[str, ...],
     images: int,
     samples: int,
-    seed: int,
+    only: tuple[str, ...],
 ) -> None:
     """Train every variant for equally many steps on each DATA, and compare them on its test set.
 
@@ -207,14 +215,14 @@ def main(
         stored = read_record(output)
         results = stored["results"] if stored["commit"] == run["commit"] else {}
     importance = {"images": images, "samples": samples}
-    record = {**run, "seed": seed, "results": results, "importance": importance}
+    record = {**run, "seed": SEED, "results": results, "importance": importance}
     for preset, path in pairs.items():
         data = read_dataset(preset, path)
         results[preset] = {}
-        for name, switches in choose_variants(preset, ablate).items():
+        for name, switches in choose_variants(preset, ablate, only).items():
             checkpoint = checkpoint_path(work, preset, name)
             click.echo(f"{preset}: {name}", err=True)
-            seconds = train_variant(preset, data, switches, checkpoint, steps, seed)
+            seconds = train_variant(preset, data, switches, checkpoint, steps)
             begin = time.perf_counter()
             row = evaluate(checkpoint, data, images, samples)
             row |= {"training_seconds": seconds, "steps": steps}

@@ -3,12 +3,17 @@
 import math
 from dataclasses import replace
 
+import click
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.kit.probes import linear_probe_accuracy, neighbours_accuracy
-from benchmarks.paper.ablations import checkpoint_path, read_windows
+from benchmarks.paper.ablations import (
+    checkpoint_path,
+    choose_variants,
+    read_windows,
+)
 from benchmarks.paper.bits_back import (
     code_chain,
     measure_dithered,
@@ -145,6 +150,17 @@ def test_windows_are_read_from_the_ablations_checkpoints(tmp_path) -> None:
     rows = windows(models, bitmaps)
     assert np.array_equal(rows[0], bitmaps)
     assert np.array_equal(rows[1], draw_bitmaps(shipped, z, 128, 0))
+
+
+def test_variants_differ_as_their_names_say() -> None:
+    every = choose_variants("cifar10", (), ())
+    assert every["passes"] == {"decoder": "passes"}
+    assert every["colour context"] == {}
+    assert choose_variants("cifar10", (), ("passes",)) == {"passes": every["passes"]}
+    assert "Gaussian prior" not in choose_variants("omniglot", (), ())
+    assert "Gaussian prior" in choose_variants("omniglot", ("omniglot",), ())
+    with pytest.raises(click.UsageError, match="no variant other"):
+        choose_variants("cifar10", (), ("other",))
 
 
 def test_a_redrawn_image_follows_its_own_distributions() -> None:

@@ -31,6 +31,9 @@ NEAREST = 4
 class Entrance(nn.Module):
     """What a sub-grid has of its own: from what its pixels see to hidden units and predictions."""
 
+    pixels: Tensor
+    neighbours: Tensor
+
     def __init__(self, grid: SubGrid, preset: Preset) -> None:
         super().__init__()
         side, inputs = preset.image_px, COLOURS * (len(grid.neighbours) + 1)
@@ -97,6 +100,7 @@ class PassesDecoder(LatentDecoder):
         wanted[slice(None) if places is None else places] = True
         every = features.new_zeros(samples.shape[:2], dtype=torch.float32)
         for number, entrance in enumerate(self.entrances):
+            assert isinstance(entrance, Entrance)
             which = wanted[entrance.pixels].nonzero()[:, 0]
             pixels = entrance.pixels[which]
             shared = self.begin(number, samples, features, which)
