@@ -169,16 +169,17 @@ def evaluate(checkpoint: Path, data: Dataset, images: int, samples: int) -> dict
     torch.manual_seed(0)
     bounds = measure_bounds(network, test)
     some = test[torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:images]]
-    gain = 0.0
+    gains = torch.zeros(images)
     if network.preset.conditional:
         found = [importance_nll(network, image[None], samples) for image in some]
-        gain = sum(negative_elbo - nll for nll, negative_elbo in found) / len(found)
+        gains = torch.tensor([negative_elbo - nll for nll, negative_elbo in found])
     elbo = float(bounds.negative_elbo.mean())
     return {
         "negative_elbo_nats": elbo,
         "kl_nats": float(bounds.divergence.mean()),
         "reconstruction_nats": float(bounds.reconstruction.mean()),
-        "nll_nats": elbo - gain,
+        "nll_nats": elbo - float(gains.mean()),
+        "importance_gain_se_nats": float(gains.std() / len(gains) ** 0.5),
         "parameters": sum(p.numel() for p in network.parameters()),
     }
 

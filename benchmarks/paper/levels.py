@@ -32,6 +32,8 @@ PHOTOS = ROOT / "benchmarks" / "data" / "regression"
 SIDE_PX = 128
 """Of each picture in the sheet, and of the photos that are measured."""
 
+ROW_GAP_PX, LEVEL_GAP_PX = 4, 12
+
 Pixels = NDArray[np.uint8]
 
 
@@ -75,6 +77,7 @@ def _decode(data: bytes, texture: float | None = None) -> Pixels:
 def levels_table(record: Record) -> Table:
     """Bytes of whole files, means over a kind's pictures."""
     cells = {"pictures": "{pictures}", "pixels": "{side_px} x {side_px}"}
+    cells["model"] = "{fingerprint}"
     for quality in QUALITIES:
         key = f"q{quality:g}"
         cells[f"-q {quality:g}"] = f"{{bytes_{key}:,.0f}} B, {{psnr_db_{key}:.1f}} dB"
@@ -89,9 +92,20 @@ def levels_table(record: Record) -> Table:
 
 
 def draw_levels(rows: list[list[Pixels]]) -> Image.Image:
-    """A sheet with a row for each kind, all in one size."""
-    sheet = [[_enlarge(pixels) for pixels in row] for row in rows]
-    return Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in sheet], 0))
+    """A sheet with a row for each kind, all in one size; a gap before each level."""
+    step = SIDE_PX + ROW_GAP_PX
+    last = max(len(row) for row in rows) - 1
+    width = _left(last) + SIDE_PX
+    sheet = Image.new("RGB", (width, len(rows) * step - ROW_GAP_PX), "white")
+    for y, row in enumerate(rows):
+        for x, pixels in enumerate(row):
+            sheet.paste(Image.fromarray(_enlarge(pixels)), (_left(x), y * step))
+    return sheet
+
+
+def _left(column: int) -> int:
+    """Where a column begins: the original, then two for each level."""
+    return column * SIDE_PX + (column + 1) // 2 * LEVEL_GAP_PX
 
 
 def _enlarge(pixels: Pixels) -> Pixels:
@@ -101,7 +115,7 @@ def _enlarge(pixels: Pixels) -> Pixels:
 
 @click.command()
 @click.argument("pairs", metavar="MODEL=DATA...", nargs=-1, callback=read_pairs)
-@click.option("--images", default=6, show_default=True, help="Test images of each DATA.")
+@click.option("--images", default=24, show_default=True, help="Test images of each DATA.")
 @click.option("--output", required=True, type=click.Path(exists=True, path_type=Path))
 def main(pairs: dict[str, Path], images: int, output: Path) -> None:
     """Code some test images of each DATA with the installed MODELs, and photos."""

@@ -21,6 +21,8 @@ from benchmarks.paper.bits_back import (
     to_images,
 )
 from benchmarks.paper.colour_draws import redraw
+from benchmarks.paper.levels import LEVEL_GAP_PX, QUALITIES, SIDE_PX, draw_levels, levels_table
+from benchmarks.paper.levels import measure as measure_levels
 from benchmarks.paper.sheets import (
     draw_sheet,
     interpolations,
@@ -161,6 +163,24 @@ def test_variants_differ_as_their_names_say() -> None:
     assert "Gaussian prior" in choose_variants("omniglot", ("omniglot",), ())
     with pytest.raises(click.UsageError, match="no variant other"):
         choose_variants("cifar10", (), ("other",))
+
+
+def test_levels_are_measured_and_shown(tmp_path, monkeypatch) -> None:
+    export_untrained(tmp_path / "tiny", TINY_COLOUR)
+    monkeypatch.setenv("VLAECODEC_MODELS", str(tmp_path))
+    image = to_images(colour_images(1))[0]
+    figures, row = measure_levels(image, "tiny")
+    assert figures["bytes_q10"] < figures["bytes_q90"]
+    assert len(row) == 1 + 2 * len(QUALITIES)
+    sheet = np.asarray(draw_levels([row, row[::-1]]))
+    assert sheet.shape[:2] == (2 * SIDE_PX + 4, 7 * SIDE_PX + 3 * LEVEL_GAP_PX)
+    enlarged = image.repeat(SIDE_PX // 8, 0).repeat(SIDE_PX // 8, 1)
+    assert np.array_equal(sheet[:SIDE_PX, :SIDE_PX], enlarged)
+    assert np.array_equal(sheet[-SIDE_PX:, -SIDE_PX:], enlarged)
+    assert (sheet[:, SIDE_PX : SIDE_PX + LEVEL_GAP_PX] == 255).all()
+    found = figures | {"pictures": 1, "side_px": 8, "fingerprint": "0123abcd"}
+    shown = levels_table({"commit": "c" * 40, "results": {"tiny": found}}).to_markdown()
+    assert f"| {figures['bytes_lossless']:,.0f} B |" in shown
 
 
 def test_a_redrawn_image_follows_its_own_distributions() -> None:
