@@ -8,7 +8,8 @@ import vlaecodec
 from tests.conftest import photo
 from vlaecodec.errors import ModelError
 from vlaecodec.model.frozen import MODEL_KIND, WEIGHTS_NAME, load_model, read_model
-from vlaecodec.model.registry import find_fingerprint, find_model, models_folder
+from vlaecodec.model.registry import find_fingerprint, find_model, list_models, models_folder
+from vlaecodec.networks.small.preset import PRESETS
 
 
 @pytest.fixture
@@ -55,6 +56,13 @@ def test_a_tuning_is_that_of_the_files_model() -> None:
         data = vlaecodec.encode(photo(32, 48), 40, tune=tune, texture=0, progress=done.append)
         assert vlaecodec.read_info(data).model == name
         assert len(done) < 5
+
+
+def test_the_papers_models_are_small() -> None:
+    """All of them together are smaller than one of photos."""
+    _, entries = list_models()
+    sizes = {entry.name: (entry.folder / WEIGHTS_NAME).stat().st_size for entry in entries}
+    assert sum(sizes[name] for name in PRESETS) < min(16e6, sizes["photo-small"])
 
 
 def test_a_missing_model_is_named(copied) -> None:
