@@ -228,8 +228,10 @@ def scatter(y: Array, part: Array, number: int) -> None:
         quarters[(2 * (r % 2) + s % 2) ^ ORDER[number], :, r, s] = part[:, r, s]
 
 
-def decode_latents(model: Model, words: list[int], quality: int, rows: int, columns: int) -> Array:
-    """Section 3."""
+def decode_latents(
+    model: Model, words: list[int], quality: int, rows: int, columns: int, is_end: bool = False
+) -> Array:
+    """Section 3. is_end: words are missing below these."""
     stack = Stack(words, model)
     steps, offsets = model.table("step.table", quality), model.table("step.offsets", quality)
     y = np.zeros((model.sizes["latent_channels"], rows, columns), np.int64)
@@ -250,12 +252,14 @@ def decode_latents(model: Model, words: list[int], quality: int, rows: int, colu
             mean = 0
         else:
             symbols = stack.pop("latent", scale * 8)
+        if is_end and stack.state < 1 << 32:
+            assert number > 0
+            symbols = np.zeros_like(symbols)
         scatter(y, np.clip(mean + ((symbols * step + 128) >> 8), *LATENT), number)
         if number == 0 and not coarse:
             centre, p = model.top_posterior(y, quality)
             stack.push("posterior", (p + 8) >> 4, h - centre)
-    assert stack.state == 0
-    assert not stack.words
+    assert is_end or (stack.state == 0 and not stack.words)
     return y
 
 
@@ -463,19 +467,41 @@ def read_varints(data: bytes, offset: int, count: int) -> tuple[list[int], int]:
     return values, offset
 
 
+Part = tuple[list[int], int | None]
+"""Words and first CRC of a tile; no CRC if it is damaged."""
+
+
 def read_parts(
-    data: bytes, offset: int, sizes: list[int]
-) -> tuple[list[tuple[list[int], int]], int]:
-    """Words and first CRC of each part."""
-    parts = []
+    data: bytes, offset: int, sizes: list[int], robust: int = 0
+) -> tuple[list[Part], int]:
+    """What is not robust must be intact."""
+    parts: list[Part] = []
     for words in sizes:
         body = data[offset : offset + 4 * words + 4]
-        assert zlib.crc32(body) == struct.unpack_from("<I", data, offset + len(body))[0]
-        parts.append(
-            (list(struct.unpack(f"<{words}I", body[:-4])), *struct.unpack("<I", body[-4:]))
-        )
+        intact = zlib.crc32(body) == struct.unpack_from("<I", data, offset + len(body))[0]
+        assert intact or robust
+        (crc,) = struct.unpack("<I", body[-4:])
+        parts.append((list(struct.unpack(f"<{words}I", body[:-4])), crc if intact else None))
         offset += len(body) + 4
     return parts, offset
+
+
+def read_end(data: bytes, head: bytes, offset: int, latents: list[Part]) -> tuple[list[Part], int]:
+    """Section 1, flag 4: of a damaged tile's latents the words behind the last damaged piece."""
+    known = []
+    for words, crc in latents:
+        piece = max(64, -(-len(words) // 16))
+        start = len(words)
+        for first in range(len(words) - piece, 0, -piece):
+            (check,) = struct.unpack_from("<I", data, offset)
+            offset += 4
+            stored = struct.pack(f"<{piece}I", *words[first : first + piece])
+            if start == first + piece and zlib.crc32(stored) == check:
+                start = first
+        known.append((words[start:] if crc is None else words, crc))
+    end = head + struct.pack("<I", len(head))
+    assert data[offset:] == end + struct.pack("<I", zlib.crc32(end))
+    return known, len(data)
 
 
 def read_sections(
@@ -546,8 +572,8 @@ class File(NamedTuple):
     seed: int
     error: int
     boxes: list[tuple[int, int]]  # top and left of each tile
-    latents: list[tuple[list[int], int]]
-    pixels: list[tuple[list[int], int]]
+    latents: list[Part]
+    pixels: list[Part]
 
 
 def read_file(data: bytes) -> File:
@@ -563,9 +589,12 @@ def read_file(data: bytes) -> File:
     boxes = list(itertools.product(range(0, height, TILE), range(0, width, TILE)))
     sizes, offset = read_varints(data, offset, len(boxes) * (1 + (flags & 1)))
     assert binascii.crc_hqx(data[:offset], 0xFFFF) == struct.unpack_from("<H", data, offset)[0]
-    _, offset = read_sections(data, offset + 2, kinds, section_sizes)
-    latents, offset = read_parts(data, offset, sizes[: len(boxes)])
+    head_size = offset + 2
+    _, offset = read_sections(data, head_size, kinds, section_sizes)
+    latents, offset = read_parts(data, offset, sizes[: len(boxes)], flags & 16)
     pixels, offset = read_parts(data, offset, sizes[len(boxes) :])
+    if flags & 16:
+        latents, offset = read_end(data, data[:head_size], offset, latents)
     assert offset == len(data)
     return File(width, height, grey, quality, texture, seed, error, boxes, latents, pixels)
 
@@ -596,10 +625,10 @@ def decode(
     width, height, grey, quality, texture, seed, error, boxes, latents, parts = read_file(data)
     model = Model(model_path)
     y = np.zeros((model.sizes["latent_channels"], -(-height // 16), -(-width // 16)), np.int64)
-    for (top, left), (words, _) in zip(boxes, latents, strict=True):
+    for (top, left), (words, crc) in zip(boxes, latents, strict=True):
         rows, columns = -(-min(TILE, height - top) // 16), -(-min(TILE, width - left) // 16)
         y[:, top // 16 :, left // 16 :][:, :rows, :columns] = decode_latents(
-            model, words, quality, rows, columns
+            model, words, quality, rows, columns, crc is None
         )
     trunk = model.trunk(y, quality)
     samples = np.clip((model.mean_image(trunk) + 8) >> 4, 0, 255)
@@ -625,4 +654,6 @@ def decode(
 
 def check(pixels: Array, boxes: list, parts: list) -> None:
     for (top, left), (_, crc) in zip(boxes, parts, strict=True):
-        assert zlib.crc32(pixels[top : top + TILE, left : left + TILE].tobytes()) == crc
+        assert (
+            crc is None or zlib.crc32(pixels[top : top + TILE, left : left + TILE].tobytes()) == crc
+        )

@@ -62,6 +62,7 @@ def main() -> None:
         "photo-q50": vlaecodec.encode(crop, 50, only_nets=True),
         "photo-q87.5": vlaecodec.encode(crop, 87.5, only_nets=True),
         "tuned-for-psnr": vlaecodec.encode(crop[:72, :88], 30, tune="psnr", only_nets=True),
+        "robust": vlaecodec.encode(crop, 90, robust=True, only_nets=True),
         "pixel": vlaecodec.encode(crop[:1, :1], 50, only_nets=True),
         "odd": vlaecodec.encode(crop[:31, :17], 90, only_nets=True),
         "two-tiles": vlaecodec.encode(photo(48, TILE_PX + 80), 20, texture=0.5, only_nets=True),

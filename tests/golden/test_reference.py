@@ -9,6 +9,7 @@ import vlaecodec
 from tests.golden import reference_decoder
 from vlaecodec.bitstream.header import read_header
 from vlaecodec.codec.decode import decode_pixels
+from vlaecodec.errors import LossWarning
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.model.registry import find_fingerprint
 
@@ -49,6 +50,16 @@ def test_both_find_the_same_beside_the_picture(path) -> None:
     if "everything" in path.stem:
         assert alpha is not None
         assert len(sections) == 3
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.55])
+def test_both_show_the_same_of_a_damaged_tile(share) -> None:
+    data = bytearray((DECODE / "robust.vlae").read_bytes())
+    layout = read_header(data)[1]
+    data[layout.latents_start + int(share * layout.latent_sizes[0])] ^= 1
+    with pytest.warns(LossWarning, match="without their details"):
+        shown = decode_pixels(data, keep_going=True)
+    assert np.array_equal(reference_decoder.decode(bytes(data), weights_of(data), 0), shown)
 
 
 def test_both_decoders_draw_the_same_texture() -> None:

@@ -4,7 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+import vlaecodec
+from vlaecodec.bitstream.container import read_container
+from vlaecodec.bitstream.header import Section
+from vlaecodec.picture import vp8l
 
 SIDE_PX = 4000
 BYTES_PER_PIXEL = 17
@@ -42,3 +49,22 @@ def test_a_picture_is_not_copied_more_than_once(way, most) -> None:
     command = [sys.executable, "-c", TO_PICTURE, str(SIDE_PX), way]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert float(done.stdout) < most
+
+
+def test_libwebp_never_sees_a_large_lossy_picture(monkeypatch) -> None:
+    """It takes 8 bytes a pixel for itself; with the networks, exact pixels would take more."""
+    height, width = 64, 96
+    picture = Image.new("RGBA", (width, height), (200, 30, 90, 255))
+    picture.paste((10, 200, 90, 0), (0, 0, 20, 20))
+    monkeypatch.setattr(vp8l, "LIGHT_PX", height * width)
+    assert read_container(vlaecodec.encode(picture)).header.webp
+    monkeypatch.setattr(vp8l, "LIGHT_PX", height * width - 1)
+    assert read_container(vlaecodec.encode(picture, lossless=True)).header.webp
+    drawn = read_container(vlaecodec.encode(picture))
+    assert not drawn.header.webp
+    alpha = drawn.sections[Section.ALPHA]
+    assert alpha is not None
+    assert alpha.startswith(b"\x89PNG")
+    assert set(drawn.sections) == {Section.ALPHA}
+    decoded = np.asarray(vlaecodec.decode(vlaecodec.encode(picture)))
+    assert np.array_equal(decoded[..., 3], np.asarray(picture)[..., 3])

@@ -130,7 +130,7 @@ def _pixel_bits(trace: FileTrace, decoded: Pixels, base: Reconstruction) -> Map:
         window, part = pixel_window(box), base.part(box)
         bits[window] = pixel_bits(
             trace.model,
-            to_words(tile),
+            to_words(tile.payload),
             decoded[window],
             part.mean,
             part.features,

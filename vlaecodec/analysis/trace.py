@@ -103,7 +103,7 @@ def trace_file(data: bytes) -> FileTrace:
             raise DamagedError("a tile is damaged")
         _, rows, columns = latent_window(box)
         size = (rows.stop - rows.start, columns.stop - columns.start)
-        tiles.append(trace_latent(model, to_words(tile), header.quality_code, size))
+        tiles.append(trace_latent(model, to_words(tile.payload), header.quality_code, size))
     return FileTrace(container, model, tiles)
 
 

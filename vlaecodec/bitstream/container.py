@@ -19,6 +19,7 @@ from vlaecodec.bitstream.header import (
     write_header,
 )
 from vlaecodec.bitstream.header_copy import restore_header, write_copy
+from vlaecodec.bitstream.pieces import intact_end, write_checks
 from vlaecodec.errors import DamagedError, LossWarning, UnsupportedError
 
 
@@ -45,6 +46,8 @@ class Container:
     """As stored; None where the bytes did not match their checksum."""
     webp: Tile | None = None
     """Of a file that is one lossless WebP: its bytes, and the CRC-32 of its samples."""
+    ends: dict[int, bytes] = field(default_factory=dict)
+    """Of damaged tiles of a robust file: what is intact of the latents' payload, up to its end."""
 
 
 def write_container(
@@ -76,15 +79,16 @@ def write_container(
         body = tile.payload + CRC.pack(tile.pixel_crc)
         parts += [body, CRC.pack(zlib.crc32(body))]
     if header.robust:
-        parts.append(write_copy(head))
+        parts += [write_checks(tile.payload for tile in latents), write_copy(head)]
     return b"".join(parts)
 
 
 def make_robust(data: bytes) -> bytes:
-    """A whole file with its header once more at the end."""
+    """A whole file with checks of its latents' pieces, and its header once more at the end."""
     header, layout = read_header(data, MAX_SIDE_PX**2)
     head = write_header(replace(header, robust=True), layout)
-    return head + data[layout.start :] + write_copy(head)
+    checks = write_checks(_cut_latents(data, layout))
+    return head + data[layout.start : layout.pixels_end] + checks + write_copy(head)
 
 
 def read_sections(data: bytes, layout: Layout) -> dict[Section, bytes | None]:
@@ -136,7 +140,9 @@ def read_container(
     if problem and not keep_going:
         raise DamagedError(problem)
     pixels = _read_tiles(data, layout.latents_end, layout.pixel_sizes)
-    return Container(header, [t for t, _ in latents], [t for t, _ in pixels], sections)
+    tiles = [t for t, _ in latents]
+    ends = _read_ends(data, layout, tiles) if header.robust else {}
+    return Container(header, tiles, [t for t, _ in pixels], sections, ends=ends)
 
 
 def _read_webp(
@@ -158,6 +164,27 @@ def _read_webp(
         if layout.end < len(data):
             raise DamagedError(f"{len(data) - layout.end} bytes follow the picture")
     return Container(header, [], [], sections, webp)
+
+
+def _read_ends(data: bytes, layout: Layout, tiles: list[Tile | None]) -> dict[int, bytes]:
+    """What is intact of the damaged tiles."""
+    if None not in tiles or len(data) < layout.end:
+        return {}
+    ends, offset = {}, layout.pixels_end
+    sizes = layout.checks_sizes
+    for index, (payload, size) in enumerate(zip(_cut_latents(data, layout), sizes, strict=True)):
+        if tiles[index] is None:
+            ends[index] = intact_end(payload, data[offset : offset + size])
+        offset += size
+    return ends
+
+
+def _cut_latents(data: bytes, layout: Layout) -> Iterator[bytes]:
+    """Every tile's payload as it is, intact or not."""
+    offset = layout.latents_start
+    for size in layout.latent_sizes:
+        yield data[offset : offset + size]
+        offset += size + TILE_CHECK_BYTES
 
 
 def _read_tiles(

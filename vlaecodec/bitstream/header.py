@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from vlaecodec.bitstream.cursor import VARINT_MAX, Cursor, write_varint
+from vlaecodec.bitstream.pieces import checks_size
 from vlaecodec.bitstream.tiles import tile_count
 from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
 
@@ -53,7 +54,7 @@ METADATA_MAX_BYTES = 2**24
 """Limit for each of colour profile, EXIF and XMP, compressed or not."""
 
 _HAS_PIXELS, _IS_GREY, _HAS_SECTIONS, _IS_WEBP = 0x01, 0x02, 0x04, 0x08
-_HAS_COPY, _AS_RGB, _WEBP_ALPHA = 0x10, 0x20, 0x40
+_IS_ROBUST, _AS_RGB, _WEBP_ALPHA = 0x10, 0x20, 0x40
 _RESERVED_FLAGS = 0x80
 
 COPY_END = struct.Struct("<II")
@@ -110,7 +111,7 @@ class Header:
     webp_alpha: bool = False
     """Whether that WebP holds the alpha channel too."""
     robust: bool = False
-    """Whether a copy of the header ends the file."""
+    """Whether checks of the latents' pieces and a copy of the header end the file."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -162,12 +163,20 @@ class Layout:
         return self.latents_start + sum(self.latent_sizes) + tiles * TILE_CHECK_BYTES
 
     @property
+    def pixels_end(self) -> int:
+        """Where the last tile ends, and the checks of the latents' pieces may begin."""
+        tiles = len(self.pixel_sizes)
+        return self.latents_end + sum(self.pixel_sizes) + tiles * TILE_CHECK_BYTES
+
+    @property
+    def checks_sizes(self) -> list[int]:
+        """How many bytes of checks there are for the pieces of each tile's latents."""
+        return [checks_size(size) if self.copy_size else 0 for size in self.latent_sizes]
+
+    @property
     def end(self) -> int:
         """How long the whole file is."""
-        pixels_end = (
-            self.latents_end + sum(self.pixel_sizes) + len(self.pixel_sizes) * TILE_CHECK_BYTES
-        )
-        return pixels_end + self.copy_size
+        return self.pixels_end + sum(self.checks_sizes) + self.copy_size
 
 
 def quality_to_code(quality: float) -> int:
@@ -207,7 +216,7 @@ def write_header(header: Header, layout: Layout) -> bytes:
         _check_section_size(section, size, ParameterError)
     flags = _HAS_PIXELS * (header.max_error is not None) | _IS_GREY * header.grey
     flags |= _AS_RGB * header.as_rgb | _IS_WEBP * header.webp | _WEBP_ALPHA * header.webp_alpha
-    flags |= _HAS_COPY * header.robust
+    flags |= _IS_ROBUST * header.robust
     head = _FIXED.pack(
         MAGIC,
         VERSION,
@@ -263,7 +272,7 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, Layo
         as_rgb=bool(flags & _AS_RGB),
         webp=bool(flags & _IS_WEBP),
         webp_alpha=bool(flags & _WEBP_ALPHA),
-        robust=bool(flags & _HAS_COPY),
+        robust=bool(flags & _IS_ROBUST),
     )
     start = cursor.offset
     copy_size = start + COPY_END.size if header.robust else 0

@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.bitstream.container import Tile
 from vlaecodec.errors import LossWarning, ReproductionError
 
 
@@ -34,6 +33,6 @@ def to_payload(words: NDArray[np.uint32]) -> bytes:
     return words.astype("<u4").tobytes()
 
 
-def to_words(tile: Tile) -> NDArray[np.uint32]:
+def to_words(payload: bytes) -> NDArray[np.uint32]:
     """The inverse of to_payload."""
-    return np.frombuffer(tile.payload, "<u4").astype(np.uint32)
+    return np.frombuffer(payload, "<u4").astype(np.uint32)

@@ -34,7 +34,7 @@ from vlaecodec.picture.drawn_parts import find_drawn_parts
 from vlaecodec.picture.image import Picture, Pixels
 from vlaecodec.picture.overlay import OPAQUE, Mask, encode_overlay
 from vlaecodec.picture.sections import write_sections
-from vlaecodec.picture.vp8l import SIDE_MAX_PX, estimate_vp8l
+from vlaecodec.picture.vp8l import estimate_vp8l, fits_vp8l
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ def _find_drawn(picture: Picture, options: EncodeOptions) -> Mask | None:
     """The drawn parts of a picture, if they may be coded apart."""
     if options.is_exact or options.target is not None or options.roi is not None:
         return None
-    if max(picture.pixels.shape) > SIDE_MAX_PX or promised_db(options) is not None:
+    if promised_db(options) is not None or not fits_vp8l(*picture.pixels.shape[:2], lightly=True):
         return None
     return find_drawn_parts(picture.pixels)
 

@@ -9,9 +9,8 @@ from typing import Unpack
 import numpy as np
 from PIL import Image
 
-from vlaecodec.bitstream.container import Container, read_container
+from vlaecodec.bitstream.container import Container, make_robust, read_container
 from vlaecodec.bitstream.header import MAX_PIXELS
-from vlaecodec.bitstream.header_copy import restore_header
 from vlaecodec.bitstream.tiles import check_region, pixel_window
 from vlaecodec.codec.info import FileInfo, read_info
 from vlaecodec.codec.kinds import codec_of
@@ -43,8 +42,8 @@ def decode(
     whole picture. This decodes the tiles that the part touches, the latents of their neighbours,
     and with texture 72 pixels around it.
     keep_going: decode damaged files, with a LossWarning. A damaged tile is filled with the colours
-    around it; a damaged alpha channel, profile, EXIF or XMP is left out; where only exact pixels
-    are damaged, the lossy picture shows.
+    around it, or in a robust file mostly shown without its details; a damaged alpha channel,
+    profile, EXIF or XMP is left out; where only exact pixels are damaged, the lossy picture shows.
     max_pixels: refuse larger pictures; by default 100 megapixels.
     block_px: compute the mean image in blocks of this size, a multiple of 16. Smaller blocks take
     less memory and more time; the pixels are the same.
@@ -110,8 +109,8 @@ def verify(
     container = read_container(data, max_pixels)
     if lost := sum(tile is None for tile in container.pixels):
         raise DamagedError(f"the pixels of {lost} of {len(container.pixels)} tiles are damaged")
-    if container.header.robust and restore_header(data) != data:
-        raise DamagedError("the copy of the header at the end is damaged; the picture is intact")
+    if container.header.robust and make_robust(data) != data:
+        raise DamagedError("what --robust adds at the end is damaged; the picture is intact")
     read_sections(container, keep_going=False)
     options = DecodeOptions(texture=None if container.pixels else 0)
     _decode(container, options, progress)

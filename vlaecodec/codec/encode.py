@@ -60,7 +60,8 @@ def encode(
     only_nets: always code with the networks. By default the picture is stored as one lossless WebP
     where that is smaller, or nearer for its bytes; and near quality 100, where the networks do not
     reach the promised PSNR (45 dB at 100), the file is near-lossless.
-    robust: store a second copy of the header at the end, so that damage to one loses nothing.
+    robust: store the header once more at the end, and checks of pieces of the latents, so that a
+    damaged tile mostly lacks its details alone.
     verify: before the file is returned, decode it in a second way and compare; this takes about as
     long as decoding.
     threads: the number of threads. By default the idle ones of our cores, at most OMP_NUM_THREADS

@@ -102,7 +102,7 @@ class EncodeOptions:
     threads: int | None = None
     """How many to compute with. None: what is idle, and one for small pictures."""
     robust: bool = False
-    """Store the header twice: at the start and at the end."""
+    """Store the header twice, and checks of pieces of the latents: damage loses less."""
     verify: bool = False
     """Decode the file, by another way than it was made, before it is returned."""
 

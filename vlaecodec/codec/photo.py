@@ -98,23 +98,23 @@ class PhotoCodec:
             tiles.check_pixels(container, shown)
         stages = Stages(progress, len(view.needed) + exact * len(view.tiles) + 1)
 
-        latent, broken = tiles.decode_latents(
+        latent, damage = tiles.decode_latents(
             model, container, stages, keep_going=options.keep_going, needed=view.needed
         )
-        tiles.check_any(broken, shown)
+        tiles.check_any(damage, shown)
         block_px = options.block_px or SYNTHESIS_BLOCK_PX
         base = reconstruct(model, latent, header.quality_code, header.shape, block_px, view.window)
-        tiles.check_mean(base.mean, container, broken, view)
+        tiles.check_mean(base.mean, container, damage, view)
         base = base.as_grey() if header.grey else base
         if exact:
-            decoded = tiles.decode_pixels(model, container, base, broken, stages, view)
+            decoded = tiles.decode_pixels(model, container, base, damage, stages, view)
         else:
             decoded = base.mean
             # Draws would carry damage on to what lies around it.
-            if strength > 0 and not broken:
+            if strength > 0 and not damage.tiles:
                 decoded = self._with_texture(base, strength, seed, view)
         stages.finish_one()
-        rescue.show_broken(decoded, broken, view)
+        rescue.show_damage(decoded, damage, view)
         return np.ascontiguousarray(decoded[pixel_window(view.crop)])
 
     def decode_reduced(
@@ -130,15 +130,15 @@ class PhotoCodec:
         factor = choose_factor(header.width, header.height, size_px)
         boxes = list(tiles_of(header.shape))
         stages = Stages(progress, len(boxes) + 1)
-        latent, broken = tiles.decode_latents(model, container, stages, keep_going=keep_going)
-        tiles.check_any(broken, range(len(boxes)))
+        latent, damage = tiles.decode_latents(model, container, stages, keep_going=keep_going)
+        tiles.check_any(damage, range(len(boxes)))
         if factor == 1:
             base = reconstruct(model, latent, header.quality_code, header.shape)
             small = (base.as_grey() if header.grey else base).mean
         else:
             small = reconstruct_reduced(model, latent, header.quality_code, header.shape, factor)
-        rescue.continue_colours(small, [boxes[index] for index in broken], factor)
-        rescue.warn_of_broken(len(broken), len(boxes))
+        rescue.continue_colours(small, [boxes[index] for index in damage.lost], factor)
+        rescue.warn_of_damage(len(damage.lost), len(damage.coarse), len(boxes))
         stages.finish_one()
         return small, factor
 

@@ -1,4 +1,4 @@
-"""Fill damaged tiles with the colours around them.
+"""Fill lost tiles with the colours around them.
 
 On 12 photos the mean error in the tile was 48 grey levels; grey in its place was off by 64.
 """
@@ -11,22 +11,24 @@ from collections.abc import Iterable
 import numpy as np
 
 from vlaecodec.bitstream.tiles import TileBox, View, pixel_window
+from vlaecodec.codec.tiles import Damage
 from vlaecodec.errors import LossWarning
 from vlaecodec.picture.alpha import fill_hidden
 from vlaecodec.picture.image import Pixels
 
 GREY = 128
-"""The fill of a damaged tile without intact neighbours."""
+"""The fill of a lost tile without intact neighbours."""
 
 NEAR_PX, FAR_PX = 48, 112
 """Colours are taken from this ring: nearer pixels see the missing latents."""
 
 
-def show_broken(decoded: Pixels, broken: set[int], view: View) -> None:
-    """Fill damaged tiles in place, with a LossWarning if there are any."""
-    boxes = [shown.inner for shown in view.tiles if shown.index in broken]
+def show_damage(decoded: Pixels, damage: Damage, view: View) -> None:
+    """Fill lost tiles in place, with a LossWarning if there are any, or coarse ones."""
+    boxes = [shown.inner for shown in view.tiles if shown.index in damage.lost]
+    coarse = sum(shown.index in damage.coarse for shown in view.tiles)
     continue_colours(decoded, boxes)
-    warn_of_broken(len(boxes), len(view.tiles))
+    warn_of_damage(len(boxes), coarse, len(view.tiles))
 
 
 def continue_colours(picture: Pixels, boxes: Iterable[TileBox], factor: int = 1) -> None:
@@ -55,10 +57,13 @@ def continue_colours(picture: Pixels, boxes: Iterable[TileBox], factor: int = 1)
         inner[:] = filled[: inner.shape[0], : inner.shape[1]]
 
 
-def warn_of_broken(broken: int, tiles: int) -> None:
-    """A LossWarning if there are any."""
-    if broken:
-        text = f"{broken} of {tiles} tiles are damaged: the colours around them are shown"
+def warn_of_damage(lost: int, coarse: int, tiles: int) -> None:
+    """A LossWarning if there are any tiles that are lost, or known in their first passes alone."""
+    if lost:
+        text = f"{lost} of {tiles} tiles are damaged: the colours around them are shown"
+        warnings.warn(text, LossWarning, stacklevel=4)
+    if coarse:
+        text = f"{coarse} of {tiles} tiles are damaged: they are shown without their details"
         warnings.warn(text, LossWarning, stacklevel=4)
 
 

@@ -18,7 +18,7 @@ from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.errors import DamagedError, ModelError, ReproductionError
 from vlaecodec.picture.image import Picture, Pixels
 from vlaecodec.picture.sections import write_sections
-from vlaecodec.picture.vp8l import SIDE_MAX_PX, decode_vp8l, encode_vp8l
+from vlaecodec.picture.vp8l import decode_vp8l, encode_vp8l, fits_vp8l
 
 
 class StoredCodec:
@@ -64,13 +64,14 @@ def store_picture(
     is_original: bool = True,
     quick: bool = False,
 ) -> bytes | None:
-    """The whole file that holds a picture exactly as a WebP; None if that cannot.
+    """The whole file that holds a picture exactly as a WebP; None if that cannot, or not lightly.
 
     The WebP holds the alpha channel too. is_original: whether these are the samples to be kept, not
     something near them in fewer colours.
     """
     height, width = picture.pixels.shape[:2]
-    if max(height, width) > SIDE_MAX_PX:
+    # Exact files of large pictures take yet more memory with the networks.
+    if not fits_vp8l(height, width, lightly=not options.is_exact):
         return None
     samples = picture.pixels
     if picture.alpha is not None:

@@ -60,7 +60,9 @@ def decode_strips(
     latent = empty_latent(model, shape)
     for tile, box in zip(tiles, tiles_of(shape), strict=True):
         part = latent[latent_window(box)]
-        part[:] = latent_coder.decode_latent(model, to_words(tile), quality_code, *part.shape[1:])
+        part[:] = latent_coder.decode_latent(
+            model, to_words(tile.payload), quality_code, *part.shape[1:]
+        )
     return latent
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,20 @@ from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.model.tiled import Reconstruction, empty_latent
 from vlaecodec.picture.image import Pixels
 from vlaecodec.pixels import coder as pixel_coder
+
+
+class Damage(NamedTuple):
+    """Which tiles are not as their encoder saw them."""
+
+    lost: set[int]
+    """Nothing is known of their latents, which are left zero."""
+    coarse: set[int]
+    """Of these the first passes are known."""
+
+    @property
+    def tiles(self) -> set[int]:
+        """All of them."""
+        return self.lost | self.coarse
 
 
 def code_latents(
@@ -57,13 +72,13 @@ def decode_latents(
     *,
     keep_going: bool,
     needed: set[int] | None = None,
-) -> tuple[LatentArray, set[int]]:
-    """The latents of the whole picture, and which tiles are broken.
+) -> tuple[LatentArray, Damage]:
+    """The latents of the whole picture, and which tiles are damaged.
 
     Tiles that are not needed are left zero; all are by default.
     """
     header = container.header
-    latent, broken = empty_latent(model, header.shape), set()
+    latent, damage = empty_latent(model, header.shape), Damage(set(), set())
     for index, (tile, box) in enumerate(
         zip(container.latents, tiles_of(header.shape), strict=True)
     ):
@@ -73,16 +88,21 @@ def decode_latents(
         rows, columns = latent[window].shape[1:]
         try:
             if tile is None:
-                raise DamagedError("the tile is damaged")
-            latent[window] = latent_coder.decode_latent(
-                model, to_words(tile), header.quality_code, rows, columns
-            )
+                end = to_words(container.ends.get(index, b""))
+                latent[window] = latent_coder.decode_first_passes(
+                    model, end, header.quality_code, rows, columns
+                )
+                damage.coarse.add(index)
+            else:
+                latent[window] = latent_coder.decode_latent(
+                    model, to_words(tile.payload), header.quality_code, rows, columns
+                )
         except DamagedError as error:
             if not keep_going:
                 raise not_reproduced(index, str(error)) from error
-            broken.add(index)
+            damage.lost.add(index)
         stages.finish_one()
-    return latent, broken
+    return latent, damage
 
 
 def code_pixels(
@@ -107,14 +127,14 @@ def decode_pixels(
     model: PhotoModel,
     container: Container,
     base: Reconstruction,
-    broken: set[int],
+    damage: Damage,
     stages: Stages,
     view: View,
 ) -> Pixels:
     """Every tile's exact pixels; the mean image, with a warning, where they are lost."""
     decoded = base.mean.copy()
     lost = 0
-    near = _near(broken, container)
+    near = _near(damage, container)
     for shown in view.tiles:
         index, box, tile = shown.index, shown.inner, container.pixels[shown.index]
         if tile is None or index in near:
@@ -125,7 +145,7 @@ def decode_pixels(
         try:
             decoded[pixel_window(box)] = pixel_coder.decode_pixels(
                 model,
-                to_words(tile),
+                to_words(tile.payload),
                 part.mean,
                 part.features,
                 container.header.max_error or 0,
@@ -141,9 +161,9 @@ def decode_pixels(
     return decoded
 
 
-def check_any(broken: set[int], tiles: Collection[int]) -> None:
-    """Raise DamagedError if all of these tiles are broken."""
-    if broken.issuperset(tiles):
+def check_any(damage: Damage, tiles: Collection[int]) -> None:
+    """Raise DamagedError if all of these tiles are lost."""
+    if damage.lost.issuperset(tiles):
         raise DamagedError("every tile is damaged")
 
 
@@ -156,24 +176,24 @@ def check_pixels(container: Container, tiles: Collection[int]) -> None:
         )
 
 
-def check_mean(mean: Pixels, container: Container, broken: set[int], view: View) -> None:
+def check_mean(mean: Pixels, container: Container, damage: Damage, view: View) -> None:
     """Compare every tile of the mean image with the encoder's checksum."""
-    near = _near(broken, container)
+    near = _near(damage, container)
     for shown in view.tiles:
         tile = container.latents[shown.index]
         if tile is None or shown.index in near:
-            continue  # next to a broken tile, whose missing latents it sees, it differs rightly
+            continue  # next to a damaged tile, whose missing latents it sees, it differs rightly
         if tile.pixel_crc != pixel_crc_of(mean, shown.inner):
             raise not_reproduced(shown.index, "another picture than the encoder saw")
 
 
-def _near(broken: set[int], container: Container) -> set[int]:
-    """The broken tiles and those that touch one."""
+def _near(damage: Damage, container: Container) -> set[int]:
+    """The damaged tiles and those that touch one."""
     boxes = list(tile_boxes(container.header.width, container.header.height))
     return {
         index
         for index, box in enumerate(boxes)
-        if any(touch(box, boxes[other]) for other in broken)
+        if any(touch(box, boxes[other]) for other in damage.tiles)
     }
 
 

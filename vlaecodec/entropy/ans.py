@@ -22,6 +22,9 @@ ESCAPE_LIMIT = 2**15
 ESCAPE_BITS = (2 * ESCAPE_LIMIT).bit_length() - 1
 """What an escaped symbol costs beside its escape."""
 
+_LEAST_STATE_BITS = 32
+"""The state takes in a word when it falls to so many bits."""
+
 Symbols = NDArray[np.int32]
 _Categorical = constriction.stream.model.Categorical
 
@@ -77,6 +80,13 @@ class AnsStack:
     def is_empty(self) -> bool:
         """Whether the stack is in its initial state."""
         return bool(self._coder.is_empty())
+
+    def has_run_out(self) -> bool:
+        """Whether something was popped that needed more words than there were, or nothing is left.
+
+        A stack with words below these keeps more than 32 bits in its state.
+        """
+        return self.size_bits() <= _LEAST_STATE_BITS
 
     def push(self, symbols: Symbols, indices: NDArray[np.integer], tables: CodingTables) -> None:
         """Push symbols, int32 [n], each with the table of its index [n].

@@ -1,5 +1,7 @@
 """One tile's latents to entropy-coded words and back: `encode_latent` and `decode_latent`.
 
+`decode_first_passes` shows what an end of damaged words tells.
+
 The stack's order, for one tile alone and without initial bits (bits-back coding: arXiv 1901.04866).
 y2 does not depend on h, so it is pushed first and is the reservoir that h is popped from:
 
@@ -78,11 +80,8 @@ def decode_latent(
     """
     predictor = LatentPredictor(model, quality_code, rows, columns)
     stack = LatentStack(model, words, on_symbols)
-    top, bits_back = stack.pop_top_prior(predictor.top_shape)
-    base, indices = predictor.anchor_prior(top)
-    anchor = base + stack.pop("latent", indices)
-    decoded = predictor.dequantise_anchor(anchor)
-    if bits_back:
+    decoded, top = _pop_anchor(predictor, stack)
+    if top is not None:
         stack.push_top(predictor.posterior(decoded), top)
     for number in range(1, PASSES):
         mean, indices = predictor.pass_prior(decoded, number)
@@ -91,6 +90,43 @@ def decode_latent(
     if not stack.ans.is_empty():
         raise DamagedError("the entropy-coded data does not end where it should")
     return decoded
+
+
+def decode_first_passes(
+    model: PhotoModel, words: Words, quality_code: int, rows: int, columns: int
+) -> LatentArray:
+    """Decode a tile's latents from its last words: passes that need others are as predicted.
+
+    words: without those at the bottom of the stack. Raises DamagedError if the first pass needs
+    these.
+    """
+    if len(words) == 0:  # nothing, so no network runs
+        raise DamagedError("nothing of the tile is intact")
+    predictor = LatentPredictor(model, quality_code, rows, columns)
+    stack = LatentStack(model, words)
+    decoded, top = _pop_anchor(predictor, stack)
+    if stack.ans.has_run_out():
+        raise DamagedError("not even the first pass is intact")
+    if top is not None:
+        stack.push_top(predictor.posterior(decoded), top)
+    is_intact = True
+    for number in range(1, PASSES):
+        mean, indices = predictor.pass_prior(decoded, number)
+        symbols = stack.pop("latent", indices)
+        is_intact = is_intact and not stack.ans.has_run_out()
+        known = symbols if is_intact else np.zeros_like(symbols)
+        decoded = decoded + predictor.dequantise(known, mean, number)
+    return decoded
+
+
+def _pop_anchor(
+    predictor: LatentPredictor, stack: LatentStack
+) -> tuple[LatentArray, Symbols | None]:
+    """Latents of the first pass; and h, if the bits that it was drawn from are to be given back."""
+    top, bits_back = stack.pop_top_prior(predictor.top_shape)
+    base, indices = predictor.anchor_prior(top)
+    decoded = predictor.dequantise_anchor(base + stack.pop("latent", indices))
+    return decoded, top if bits_back else None
 
 
 class LatentStack:

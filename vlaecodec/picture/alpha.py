@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, WebPImagePlugin
 
 from vlaecodec.errors import DamagedError
+from vlaecodec.picture.vp8l import fits_vp8l
 
 Alpha = NDArray[np.uint8]
 """uint8 [H, W]; 255 is opaque."""
 
-_WEBP_SIDE_MAX_PX = 16383
 _PNG_HEAD = struct.Struct(">8s4x4sII5B")
 _WEBP_HEAD = struct.Struct("<4s4x4s4s4xBI")
 _GREY_PNG = (8, 0, 0, 0, 0)
@@ -31,7 +31,7 @@ def encode_alpha(alpha: Alpha) -> bytes:
     """The bytes of a PNG or WebP file."""
     image = Image.fromarray(alpha)
     kinds: list[tuple[str, dict[str, Any]]] = [("PNG", {"optimize": True})]
-    if max(image.size) <= _WEBP_SIDE_MAX_PX:
+    if fits_vp8l(*alpha.shape, lightly=True):
         kinds.append(("WEBP", {"lossless": True, "quality": 100}))
     files = []
     for kind, options in kinds:

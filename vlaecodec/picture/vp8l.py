@@ -14,10 +14,18 @@ from vlaecodec.errors import DamagedError
 SIDE_MAX_PX = 16383
 """WebP has no larger pictures."""
 
+LIGHT_PX = 100_000_000
+"""Up to here libwebp's memory is bearable: beside the samples, 8 bytes or more for each pixel."""
+
 _SETTINGS = ((100, 5), (80, 4), (75, 2))
 """Quality (effort, for lossless files) and method, of which the smallest file is taken."""
 
 _BAND_ROWS = 16
+
+
+def fits_vp8l(height: int, width: int, *, lightly: bool) -> bool:
+    """Whether a WebP can hold a picture, and, if it must be so, be made in bearable memory."""
+    return max(height, width) <= SIDE_MAX_PX and not (lightly and height * width > LIGHT_PX)
 
 
 def encode_vp8l(samples: NDArray[np.uint8], *, quick: bool = False) -> bytes:

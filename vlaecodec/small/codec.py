@@ -157,7 +157,7 @@ def _decode_latents(model: SmallModel, container: Container) -> Latents:
         raise DamagedError("every tile is damaged")
     level = quality_level(container.header.quality_code)
     try:
-        stack = AnsStack(to_words(tile))
+        stack = AnsStack(to_words(tile.payload))
         z = dequantise_latents(model, pop_symbols(model, stack, 1, level), level)
     except DamagedError as problem:
         raise not_reproduced(0, str(problem)) from problem
@@ -168,7 +168,7 @@ def _decode_latents(model: SmallModel, container: Container) -> Latents:
 
 def _decode_pixels(model: SmallModel, tile: Tile, z: Latents) -> Images:
     try:
-        stack = AnsStack(to_words(tile))
+        stack = AnsStack(to_words(tile.payload))
         image = pop_pixels(model, stack, z)
     except DamagedError as problem:
         raise not_reproduced(0, str(problem)) from problem

@@ -92,8 +92,8 @@ class RegionType(click.ParamType[Region]):
 @click.option(
     "--keep-going",
     is_flag=True,
-    help="Decode damaged files: fill damaged tiles with the colours around them, and leave out a "
-    "damaged alpha channel, profile, EXIF or XMP.",
+    help="Decode damaged files: show damaged tiles without details, after encode --robust, or else "
+    "the colours around them, and leave out a damaged alpha channel, profile, EXIF or XMP.",
 )
 @max_pixels_option
 @threads_option

@@ -157,7 +157,8 @@ class TextureType(click.ParamType[Any]):
 @click.option(
     "--robust",
     is_flag=True,
-    help="Store a second copy of the header, about 30 bytes, at the end: for archives.",
+    help="Store the header once more at the end, and up to 60 bytes of checks for each tile, so "
+    "that decode --keep-going mostly shows a damaged tile without its details: for archives.",
 )
 @click.option(
     "--verify",
