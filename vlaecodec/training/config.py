@@ -33,6 +33,11 @@ class RunConfig:
     report_seconds: float = 20.0
     validation_minutes: float
 
+    def limit_threads(self) -> None:
+        """Give torch as many threads as were asked for."""
+        if self.threads:
+            torch.set_num_threads(self.threads)
+
 
 def run_options(
     *, batch: int, learning_rate: float, validation_minutes: float

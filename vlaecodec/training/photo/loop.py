@@ -1,10 +1,8 @@
-"""The training loop: time-boxed, resumable, on a CPU or a GPU."""
+"""Training the global networks of a photo model, on a CPU or a GPU."""
 
 from __future__ import annotations
 
-import copy
 import math
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,29 +10,22 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vlaecodec.networks.common.fixed_point import set_quantised
 from vlaecodec.networks.common.ms_ssim import ms_ssim_loss
 from vlaecodec.networks.common.ssimulacra2 import ssimulacra2_error
 from vlaecodec.networks.photo.architecture import ARCHITECTURES, Architecture
 from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.rate_distortion import round_latents
-from vlaecodec.training.checkpoint import (
-    Progress,
-    load_optimizer,
-    load_weights,
-    read_progress,
-    save_checkpoint,
-)
-from vlaecodec.training.config import RunConfig, follow, learning_rate_at
-from vlaecodec.training.descent import adam, descend, set_rate
+from vlaecodec.training.checkpoint import Progress, read_progress
+from vlaecodec.training.config import RunConfig
+from vlaecodec.training.descent import descend
 from vlaecodec.training.photo.data import Crops, Photo, center_crops, read_photos
 from vlaecodec.training.photo.device_crops import DeviceCrops
 from vlaecodec.training.photo.export import import_model
 from vlaecodec.training.photo.initialise import initialise_as_transform
 from vlaecodec.training.photo.loss import Losses, Weights, forward_losses, objective, seam_error
-from vlaecodec.training.photo.report import Report
 from vlaecodec.training.photo.synthetic import draw_pictures
 from vlaecodec.training.replay import Replay
+from vlaecodec.training.run import Run
 
 VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 DRAWN_PICTURES = 200
@@ -75,44 +66,19 @@ class TrainingConfig(RunConfig):
 
 
 def train(config: TrainingConfig) -> Progress:
-    """Train until the time box is full, starting from the checkpoint if there is one.
-
-    Writes the checkpoint at every validation and at the end.
-    """
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    """Train until the time box is full, starting from the checkpoint if there is one."""
+    config.limit_threads()
     device = torch.device(config.device)
     photos = read_photos(config.train)
-    model, average, optimizer, progress = _start(config, photos, device)
-    torch.manual_seed(config.seed + progress.steps)
-    seed = config.seed + progress.steps
-    crops = _crops(config, photos, seed, device)
+    run = _start(config, photos)
+    crops = _crops(config, photos, run.seed, device)
     validation = center_crops(read_photos(config.validation), 256)
-
-    step = Replay(lambda drawn: _step(model, optimizer, drawn, config, device))
-    begin, steps_before = time.monotonic(), progress.steps
-    seconds_before, last_validation = progress.seconds, begin
-    with Report(config.minutes * 60, config.report_seconds) as report:
-        try:
-            while (elapsed := time.monotonic() - begin) < config.minutes * 60:
-                fraction = elapsed / (config.minutes * 60)
-                rate = learning_rate_at(config, fraction, progress.steps - steps_before)
-                set_rate(optimizer, rate)
-                losses, loss = step(crops.draw())
-                follow(average, model, progress.steps, AVERAGE_DECAY)
-                progress.steps += 1
-                progress.pixels += config.batch * config.crop**2
-                progress.seconds = seconds_before + time.monotonic() - begin
-                report.add(loss, losses, rate, progress)
-                if time.monotonic() - last_validation > config.validation_minutes * 60:
-                    _validate(average, validation, config, device, progress, report)
-                    _save(config, model, average, optimizer, progress)
-                    last_validation = time.monotonic()
-            _validate(average, validation, config, device, progress, report)
-        finally:
-            # An interrupted run loses nothing but its last validation.
-            _save(config, model, average, optimizer, progress)
-    return progress
+    step = Replay(lambda drawn: _step(run.network, run.optimizer, drawn, config))
+    return run.train(
+        lambda _: step(crops.draw()),
+        lambda: _validate(run.average, validation, config),
+        pixels=config.batch * config.crop**2,
+    )
 
 
 def _crops(
@@ -125,48 +91,21 @@ def _crops(
     return Crops(photos, *sizes, drawn, config.synthetic)
 
 
-def _save(
-    config: TrainingConfig,
-    model: GlobalNetworks,
-    average: GlobalNetworks,
-    optimizer: torch.optim.Adam,
-    progress: Progress,
-) -> None:
-    sizes = model.arch.to_dict()
-    save_checkpoint(config.checkpoint, model, average, optimizer, sizes, progress)
-
-
-def _start(
-    config: TrainingConfig, photos: list[Photo], device: torch.device
-) -> tuple[GlobalNetworks, GlobalNetworks, torch.optim.Adam, Progress]:
+def _start(config: TrainingConfig, photos: list[Photo]) -> Run[GlobalNetworks]:
     """The model in the checkpoint, else the exported one to start from, else a fresh one."""
-    resume = config.checkpoint.exists()
     torch.manual_seed(config.seed)
-    if resume:
-        sizes, progress = read_progress(config.checkpoint)
-        architecture = Architecture.from_dict(sizes)
-        if architecture != config.architecture:
-            raise ValueError(f"{config.checkpoint} is of another architecture")
-    else:
-        architecture, progress = config.architecture, Progress()
-    model = GlobalNetworks(architecture)
-    if not resume and config.start_from is not None:
+    model, progress, resume = GlobalNetworks(config.architecture), Progress(), None
+    if config.checkpoint.exists():
+        resume = config.checkpoint
+        sizes, progress = read_progress(resume)
+        if Architecture.from_dict(sizes) != config.architecture:
+            raise ValueError(f"{resume} is of another architecture")
+    elif config.start_from is not None:
         progress = import_model(config.start_from, model)
-    elif not resume:
+    else:
         initialise_as_transform(model, photos, config.seed)
-    average = copy.deepcopy(model)
-    if resume:
-        load_weights(config.checkpoint, model, "model")
-        load_weights(config.checkpoint, average, "average")
-    for module in (model, average):
-        module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average.requires_grad_(False)
-    set_quantised(model, config.quantised)
-    set_quantised(average, config.quantised)
-    optimizer = adam(model.parameters(), device)
-    if resume:
-        load_optimizer(config.checkpoint, model, optimizer)
-    return model, average, optimizer, progress
+    sizes = model.arch.to_dict()
+    return Run(config, model, sizes, progress, decay=AVERAGE_DECAY, resume=resume)
 
 
 def _step(
@@ -174,9 +113,9 @@ def _step(
     optimizer: torch.optim.Adam,
     crops: Tensor,
     config: TrainingConfig,
-    device: torch.device,
-) -> tuple[Losses, Tensor]:
+) -> dict[str, Tensor]:
     """One step on uint8 crops [B, 3, H, W]."""
+    device = torch.device(config.device)
     image = _to_network(crops, device)
     quality = _stratified(len(crops), device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
@@ -189,7 +128,12 @@ def _step(
             losses.seam_error = seam_error(mean_image, image)
         loss = objective(losses, quality, config.weights)
     descend(optimizer, model, loss, GRADIENT_LIMIT)
-    return losses, loss
+    return {
+        "loss": loss,
+        "bpp": losses.rate_bpp.mean(),
+        "top_bpp": losses.top_bpp.mean(),
+        "psnr_db": _psnr_db(losses).mean(),
+    }
 
 
 def _to_network(image: Tensor, device: torch.device) -> Tensor:
@@ -201,20 +145,13 @@ def _stratified(batch: int, device: torch.device) -> Tensor:
     return (torch.arange(batch, device=device) + torch.rand(batch, device=device)) / batch
 
 
-@torch.no_grad()
-def _validate(
-    model: GlobalNetworks,
-    photos: Tensor,
-    config: TrainingConfig,
-    device: torch.device,
-    progress: Progress,
-    report: Report,
-) -> None:
-    """Add a point to the learning curve: the objective and its parts on the validation photos.
+def _validate(model: GlobalNetworks, photos: Tensor, config: TrainingConfig) -> dict[str, float]:
+    """The objective and its parts on the validation photos.
 
     Rates are those of rounded latents, as files hold them.
     """
-    row: dict[str, float] = {"pixels": progress.pixels, "seconds": round(progress.seconds)}
+    device = torch.device(config.device)
+    row: dict[str, float] = {}
     total = 0.0
     for position in VALIDATION_POSITIONS:
         found: dict[str, list[Tensor]] = defaultdict(list)
@@ -239,8 +176,7 @@ def _validate(
         means["ms_ssim_db"] = -10 * math.log10(means.pop("ms_ssim_loss"))
         row |= {f"{name}@{position}": round(value, 4) for name, value in means.items()}
     row["loss"] = round(total / len(VALIDATION_POSITIONS), 4)
-    progress.curve.append(row)
-    report.validation(row)
+    return row
 
 
 def _psnr_db(losses: Losses) -> Tensor:

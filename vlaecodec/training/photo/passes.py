@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,21 +11,15 @@ from torch import Tensor
 
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
-from vlaecodec.training.checkpoint import (
-    Progress,
-    load_optimizer,
-    load_weights,
-    read_progress,
-    save_checkpoint,
-)
-from vlaecodec.training.config import follow, learning_rate_at
-from vlaecodec.training.descent import adam, descend, set_rate
+from vlaecodec.training.checkpoint import Progress, read_progress
+from vlaecodec.training.descent import descend
 from vlaecodec.training.photo.crop_source import CropsConfig, Source, open_source
-from vlaecodec.training.photo.latent_cache import Crops, Photos
+from vlaecodec.training.photo.latent_cache import Crops
 from vlaecodec.training.photo.least_squares import fit_predictors
 from vlaecodec.training.photo.objectives import LIKELIHOODS, DrawnLooks, Objective
 from vlaecodec.training.photo.transfer import fit_features, take_decoder
 from vlaecodec.training.replay import Replay
+from vlaecodec.training.run import Run
 
 AVERAGE_DECAY = 0.999
 GRADIENT_LIMIT = 8.0
@@ -48,84 +40,46 @@ class PassesConfig(CropsConfig):
 
 def train_passes(config: PassesConfig) -> Progress:
     """Train one local decoder until the time box is full, going on from a checkpoint if there is
-    one.
-
-    Writes the checkpoint at every validation and at the end.
-    """
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    device = torch.device(config.device)
+    one."""
+    config.limit_threads()
     objective: Objective = LIKELIHOODS[config.decoder]
     if config.squeezenet is not None:
-        objective = DrawnLooks(config.squeezenet, device)
+        objective = DrawnLooks(config.squeezenet, torch.device(config.device))
     source = open_source(config)
-    rng = np.random.default_rng(config.seed)
-    local, average, optimizer, arch, progress = _start(config, source, rng)
-    validation = source.validation
-    torch.manual_seed(config.seed + progress.steps)
-    rng = np.random.default_rng(config.seed + progress.steps)
-    if config.start_from is not None and not progress.steps:
-        _validate(objective, average, validation, progress)
-    step = Replay(lambda *tensors: _step(config, objective, local, optimizer, Crops(*tensors)))
-    begin, steps_before = time.monotonic(), progress.steps
-    seconds_before, last_validation, last_report = progress.seconds, begin, begin
-    losses: list[Tensor] = []
-    try:
-        while (elapsed := time.monotonic() - begin) < config.minutes * 60:
-            fraction = elapsed / (config.minutes * 60)
-            rate = learning_rate_at(config, fraction, progress.steps - steps_before)
-            set_rate(optimizer, rate)
-            crops = source.draw(rng, local.reach)
-            losses.append(step(*crops.tensors).clone())
-            follow(average, local, progress.steps, AVERAGE_DECAY)
-            progress.steps += 1
-            progress.pixels += config.batch * config.crop**2
-            progress.seconds = seconds_before + time.monotonic() - begin
-            if time.monotonic() - last_report > config.report_seconds:
-                print(
-                    f"step {progress.steps}  loss {torch.stack(losses).mean():.4f}  lr {rate:.1e}",
-                    flush=True,
-                )
-                losses, last_report = [], time.monotonic()
-            if time.monotonic() - last_validation > config.validation_minutes * 60:
-                _validate(objective, average, validation, progress)
-                save_checkpoint(
-                    config.checkpoint, local, average, optimizer, arch.to_dict(), progress
-                )
-                last_validation = time.monotonic()
-        _validate(objective, average, validation, progress)
-    finally:
-        # An interrupted run loses nothing but its last validation.
-        save_checkpoint(config.checkpoint, local, average, optimizer, arch.to_dict(), progress)
-    return progress
+    run = _start(config, source)
+    rng = np.random.default_rng(run.seed)
+
+    def validate() -> dict[str, float]:
+        return objective.validate(run.average, source.validation)
+
+    if config.start_from is not None and not run.progress.steps:
+        run.validate(validate)
+    step = Replay(lambda *x: _step(config, objective, run.network, run.optimizer, Crops(*x)))
+    return run.train(
+        lambda _: {"loss": step(*source.draw(rng, run.network.reach).tensors)},
+        validate,
+        pixels=config.batch * config.crop**2,
+    )
 
 
-def _start(
-    config: PassesConfig, source: Source, rng: np.random.Generator
-) -> tuple[LocalDecoder, LocalDecoder, torch.optim.Adam, Architecture, Progress]:
+def _start(config: PassesConfig, source: Source) -> Run[LocalDecoder]:
     """The decoder in the checkpoint, another model's, or one with predictors by least squares."""
-    resume = config.checkpoint.exists()
     torch.manual_seed(config.seed)
-    progress, arch = Progress(), source.arch
-    if resume:
-        sizes, progress = read_progress(config.checkpoint)
+    progress, arch, resume = Progress(), source.arch, None
+    if config.checkpoint.exists():
+        resume = config.checkpoint
+        sizes, progress = read_progress(resume)
         arch = Architecture.from_dict(sizes)
     local = LocalDecoder(arch, drawing=config.decoder == "texture").to(config.device)
-    if resume:
-        load_weights(config.checkpoint, local, "model")
-    elif config.start_from is not None:
+    if resume is None and config.start_from is not None:
         take_decoder(local, config.decoder, config.start_from)
         if config.start_from != config.models[0]:
             fit_features(local, source.trunks_beside(config.start_from))
-    else:
+    elif resume is None:
+        rng = np.random.default_rng(config.seed)
         fit_predictors(local, (source.draw(rng, local.reach) for _ in range(FIT_BATCHES)))
-    average = copy.deepcopy(local).requires_grad_(False)
-    if resume:
-        load_weights(config.checkpoint, average, "average")
-    optimizer = adam(local.parameters(), torch.device(config.device))
-    if resume:
-        load_optimizer(config.checkpoint, local, optimizer)
-    return local, average, optimizer, arch, progress
+    sizes = arch.to_dict()
+    return Run(config, local, sizes, progress, decay=AVERAGE_DECAY, resume=resume)
 
 
 def _step(
@@ -140,15 +94,3 @@ def _step(
         loss = objective.loss(local, crops)
     descend(optimizer, local, loss, GRADIENT_LIMIT)
     return loss.detach()
-
-
-@torch.no_grad()
-def _validate(
-    objective: Objective, local: LocalDecoder, photos: Photos, progress: Progress
-) -> None:
-    """Add a point to the learning curve."""
-    torch.manual_seed(0)
-    row: dict[str, float] = {"pixels": progress.pixels, "seconds": round(progress.seconds)}
-    row |= objective.validate(local, photos)
-    progress.curve.append(row)
-    print("validation  " + "  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
