@@ -88,39 +88,8 @@ def rises_with_quality(rows: Iterable[Row]) -> bool:
 def compare_curves(
     reference: Iterable[Row], tested: Iterable[Row], rates_bpp: tuple[float, float]
 ) -> dict[str, Any]:
-    """BD-rates of two codecs' rows on the same pictures, for each of BD_MEASURES that both have.
-
-    Of the mean curves, with the overlap it was taken over; and for each picture where the two
-    curves overlap, with the mean of these.
-    """
+    """BD-rates of two mean curves for each of BD_MEASURES that both have, with their overlaps."""
     theirs, ours = list(reference), list(tested)
-    result: dict[str, Any] = {}
-    for measure in BD_MEASURES:
-        found = _bd_record(
-            curve_of(mean_rows(theirs), measure), curve_of(mean_rows(ours), measure), rates_bpp
-        )
-        if found is None:
-            continue
-        pictures = {}
-        for name in dict.fromkeys(row["picture"] for row in ours):
-            single, other = (
-                curve_of((row for row in rows if row["picture"] == name), measure)
-                for rows in (theirs, ours)
-            )
-            one = _bd_record(single, other, rates_bpp)
-            if one is not None:
-                pictures[name] = one["percent"]
-        if pictures:
-            found["mean_of_pictures_percent"] = round(float(np.mean(list(pictures.values()))), 2)
-        result[measure] = {**found, "pictures_percent": pictures}
-    return result
-
-
-def compare_with_published(
-    points: Iterable[Row], tested: Iterable[Row], rates_bpp: tuple[float, float]
-) -> dict[str, Any]:
-    """BD-rates of a codec's mean curve against a published one."""
-    theirs, ours = list(points), mean_rows(tested)
     found = {
         measure: _bd_record(curve_of(theirs, measure), curve_of(ours, measure), rates_bpp)
         for measure in BD_MEASURES

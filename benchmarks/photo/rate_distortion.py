@@ -22,7 +22,6 @@ from benchmarks.kit.curves import (
     Row,
     check_published_pictures,
     compare_curves,
-    compare_with_published,
     mean_rows,
     read_published,
     rises_with_quality,
@@ -157,15 +156,16 @@ def summarise(
 ) -> dict[str, Any]:
     """Mean curves, BD-rates of ours against every other, and whether rate rises with quality."""
     by_codec = {name: [row for row in rows if row["codec"] == name] for name in codecs}
+    means = {name: mean_rows(of_codec) for name, of_codec in by_codec.items()}
     comparisons: dict[str, dict[str, Any]] = {}
     for name in (n for n, codec in codecs.items() if codec.is_tested):
         others = [n for n, c in codecs.items() if not c.is_ours or (n == OURS and n != name)]
         comparisons[name] = {
-            other: compare_curves(by_codec[other], by_codec[name], rates_bpp) for other in others
+            other: compare_curves(means[other], means[name], rates_bpp) for other in others
         }
         for other, curve in published.items():
             comparisons[name][other] = {
-                **compare_with_published(curve["points"], by_codec[name], rates_bpp),
+                **compare_curves(curve["points"], means[name], rates_bpp),
                 "published": True,
             }
     pictures = dict.fromkeys(row["picture"] for row in rows)
@@ -176,7 +176,7 @@ def summarise(
             picture: rises_with_quality(r for r in by_codec[OURS] if r["picture"] == picture)
             for picture in (pictures if OURS in codecs else ())
         },
-        "mean": {name: mean_rows(of_codec) for name, of_codec in by_codec.items()},
+        "mean": means,
     }
 
 

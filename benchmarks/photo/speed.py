@@ -24,7 +24,7 @@ from benchmarks.kit.processes import Options, measure_memory, measure_processes
 from benchmarks.kit.progress import each
 from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.kit.timing import timed
-from benchmarks.photo.speed_tables import GROWING, WAYS, sizes_table, speed_table, threads_table
+from benchmarks.photo.speed_tables import GROWING, WAYS, sizes_table, speed_table
 from vlaecodec.analysis.codecs import largest_within, list_rivals, set_decoder_threads
 from vlaecodec.model.reduced import choose_factor
 
@@ -152,21 +152,6 @@ def measure_growth(rows: list[Row]) -> Row:
     return growth
 
 
-def measure_threads(image: Image.Image, quality: float, runs: int, most: int) -> list[Row]:
-    """The mean image and full texture with 1, 2, 4 ... threads."""
-    before, rows = torch.get_num_threads(), []
-    counts = sorted({2**power for power in range(most.bit_length()) if 2**power <= most} | {most})
-    try:
-        for threads in counts:
-            torch.set_num_threads(threads)
-            for mode in ("mean image", "full texture"):
-                found = measure_mode(mode, image, quality, runs)
-                rows.append({"threads": threads, "mode": mode, **found})
-    finally:
-        torch.set_num_threads(before)
-    return rows
-
-
 def measure_rivals(image: Image.Image, size_bytes: int, runs: int, threads: int) -> dict[str, Row]:
     """Every rival that is installed, on the same picture, at no more bytes."""
     set_decoder_threads(threads)
@@ -217,7 +202,6 @@ def main(
             f"vlaecodec, {mode}": measure_mode(mode, picture, quality, runs) for mode in MODES
         },
         "rivals": lambda: measure_rivals(picture, len(data), runs, threads),
-        "by_threads": lambda: measure_threads(picture, quality, runs, threads),
         "process": lambda: measure_processes(picture, quality, runs),
         "thumbnails": lambda: measure_thumbnails(original, THUMBNAIL_SIZES, quality, runs),
         "sizes": lambda: measure_sizes(original, sizes, quality, runs),
@@ -226,7 +210,7 @@ def main(
     for name, measure in each("speed", list(stages.items())):
         record[name] = measure()
     record["growth"] = measure_growth(record["sizes"])
-    for table in (speed_table, sizes_table, threads_table):
+    for table in (speed_table, sizes_table):
         table(record).print()
     record["left_out"] = [r.name for r in list_rivals().values() if r.library is None]
     for name in record["left_out"]:

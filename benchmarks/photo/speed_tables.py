@@ -80,15 +80,3 @@ def sizes_table(record: Record) -> Table:
         rows,
         seconds | memory,
     )
-
-
-def threads_table(record: Record) -> Table:
-    """Seconds by threads."""
-    return Table(
-        f"Seconds for a 768 x 512 photo by threads; {made_with(record)}:",
-        ["threads", "mode", "encode", "decode"],
-        [
-            [str(row["threads"]), row["mode"], *(f"{row[f'{w}_s']:.3f}" for w in WAYS)]
-            for row in record["by_threads"]
-        ],
-    )

@@ -9,19 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 import vlaecodec
+from tests.commands import run
 from tests.conftest import photo
 from tests.unit.test_drawn_parts import page
-from vlaecodec.cli.main import main
 
 PATIENCE_MS = 60_000
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def status(tab) -> str:

@@ -6,17 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image, ImageChops
 
 from benchmarks.photo.drawn_pictures import PICTURES
+from tests.commands import run
 from tests.conftest import photo
 from tests.forge import forge_pixel_crc
-from vlaecodec.cli.main import COMMANDS, main
-
-
-def run(*arguments: object, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in arguments], input=stdin)
+from vlaecodec.cli.main import COMMANDS
 
 
 def opened(path: Path) -> Image.Image:

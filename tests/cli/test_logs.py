@@ -5,11 +5,11 @@ import logging
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
+from tests.commands import run
 from tests.conftest import photo
-from vlaecodec.cli.main import main
 
 NAMES = ["file", "output", "width", "height", "size_bytes", "rate_bpp", "seconds"]
 NAMES += ["warnings", "error"]
@@ -23,10 +23,6 @@ def album(tmp_path: Path) -> Path:
     Image.fromarray(photo(16, 16)).save(folder / "b.jpg", comment="left out")
     (folder / "c.png").write_text("no picture")
     return folder
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
 def objects(result: Result) -> list[dict[str, object]]:

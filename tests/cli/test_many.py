@@ -7,15 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
+from tests.commands import run
 from tests.conftest import photo
-from vlaecodec.cli.main import main
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
 @pytest.fixture

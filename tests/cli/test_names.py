@@ -7,19 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
+from tests.commands import run
 from tests.picture_files import animation_of, colours, jpeg, png
 from vlaecodec.cli.batch.names import is_namesake, name_output
-from vlaecodec.cli.main import main
 from vlaecodec.codec.info import read_info
 
 FLAT = Image.new("RGB", (24, 16), (10, 120, 200))
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
 def save(path: Path, image: Image.Image = FLAT) -> Path:

@@ -6,20 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from tests.commands import run
 from tests.conftest import photo
 from tests.picture_files import SRGB as PROFILE
 from vlaecodec.bitstream.header import read_header
-from vlaecodec.cli.main import main
 
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>a packet</x:xmpmeta>"
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
 def exif(orientation: int = 1) -> Image.Exif:

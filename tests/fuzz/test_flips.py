@@ -109,14 +109,6 @@ def test_damage_behind_the_checksums_is_a_typed_error(data) -> None:
         decode_pixels(forge_words(DATA, change))
 
 
-@settings(max_examples=200)
-@given(st.binary(max_size=300))
-def test_noise_after_a_good_start_is_noticed(tail: bytes) -> None:
-    data = DATA[: len(DATA) // 2] + tail
-    with contextlib.suppress(VlaeError):
-        assert np.array_equal(decode_pixels(data), DECODED)
-
-
 @settings(max_examples=150)
 @given(st.integers(0, len(DATA)), st.integers(0, len(DATA)))
 def test_missing_pieces_are_noticed(first: int, second: int) -> None:

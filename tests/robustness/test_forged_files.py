@@ -77,16 +77,6 @@ def test_more_than_a_hundred_megapixels_have_to_be_asked_for() -> None:
             read(head)
 
 
-def test_lossless_pixels_that_are_lost_are_an_error_unless_asked_for() -> None:
-    data = bytearray(vlaecodec.encode(photo(24, 40), lossless=True))
-    data[-20] ^= 1
-    with pytest.raises(DamagedError, match="exact pixels of 1 of 1 tiles"):
-        vlaecodec.decode(bytes(data))
-    with pytest.warns(LossWarning, match="lossy picture"):
-        kept = vlaecodec.decode(bytes(data), keep_going=True)
-    assert kept.tobytes() == vlaecodec.decode(bytes(data), preview=True).tobytes()
-
-
 def test_no_other_program_is_run_for_a_picture(monkeypatch) -> None:
     import subprocess
 

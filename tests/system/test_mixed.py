@@ -10,7 +10,6 @@ from PIL import Image
 
 import vlaecodec
 import vlaecodec.pillow_plugin
-from tests.conftest import photo
 from tests.forge import forge_section
 from tests.unit.test_drawn_parts import HEIGHT, LEFT, TOP, WIDTH, page
 from vlaecodec.bitstream.header import Section
@@ -92,11 +91,6 @@ def test_a_damaged_overlay_is_an_error_or_left_out(data) -> None:
     other = forge_section(data, Section.OVERLAY, b"RIFF" + bytes(40))
     with pytest.raises(DamagedError, match="overlay cannot be read"):
         vlaecodec.decode(other)
-
-
-def test_photos_are_coded_as_before() -> None:
-    pixels = photo(96, 128)
-    assert vlaecodec.encode(pixels, 40) == vlaecodec.encode(pixels, 40, only_nets=True)
 
 
 def test_a_new_file_is_checked_with_its_overlay(pixels, data) -> None:

@@ -25,7 +25,6 @@ from vlaecodec.codec.thumbnail import decode_thumbnail
 from vlaecodec.errors import (
     DamagedError,
     ModelError,
-    ParameterError,
     ReproductionError,
     UnsupportedError,
 )
@@ -313,8 +312,3 @@ def test_colours_stay_neutral() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert vlaecodec.decode(vlaecodec.encode(grey, lossless=True)).tobytes() == grey.tobytes()
-
-
-def test_a_size_that_no_file_has_is_refused() -> None:
-    with pytest.raises(ParameterError, match="no file as small"):
-        vlaecodec.encode(photo(48, 64), target_size=20)

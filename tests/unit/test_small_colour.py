@@ -13,7 +13,7 @@ from tests.small import TINY_COLOUR, colour_images, export_untrained
 from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.entropy.scales import MIXTURE_SCALE_UNITS
 from vlaecodec.errors import ImageError, ModelError
-from vlaecodec.frozen.map_flow import MapFlow
+from vlaecodec.frozen.flow import map_flow
 from vlaecodec.frozen.tensors import Tensors
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.model.registry import find_model
@@ -157,10 +157,10 @@ def test_an_image_of_another_size_is_refused() -> None:
 
 def test_a_flow_that_sees_what_comes_later_is_refused(model) -> None:
     weights = {name: array.copy() for name, array in model.weights.within("prior").items()}
-    MapFlow(Tensors(weights), model.preset)
+    map_flow(Tensors(weights), model.preset)
     weights["steps.0.hidden.weight"][0, 0, 2, 0] = 1
     with pytest.raises(ValueError, match="drawn later"):
-        MapFlow(Tensors(weights), model.preset)
+        map_flow(Tensors(weights), model.preset)
 
 
 def test_a_model_without_curves_is_refused(model, tmp_path) -> None:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from vlaecodec.entropy.mixture import MIDDLE_SAMPLE
 from vlaecodec.frozen.blocks import downsample, residual_block, residual_blocks, run, to_signed
 from vlaecodec.frozen.colour import ColourDecoder
+from vlaecodec.frozen.flow import Flow, map_flow, vector_flow
 from vlaecodec.frozen.latent_features import LatentFeatures, hidden_layers
 from vlaecodec.frozen.layers import Floats, Layer, fold_channels
-from vlaecodec.frozen.map_flow import MapFlow
 from vlaecodec.frozen.operations import convolve, pointwise
 from vlaecodec.frozen.tensors import Tensors
 from vlaecodec.networks.common.formats import (
@@ -39,10 +39,9 @@ class SmallNetworks:
         if vector == colour or switched:
             raise ValueError("a model of experiments, which codes no files")
         self.posterior = Posterior(weights.within("posterior"), preset)
-        flow, prior = preset.prior == "flow", weights.within("prior")
-        self.prior: Flow | MapFlow | None = None
-        if flow:
-            self.prior = Flow(prior, preset) if vector else MapFlow(prior, preset)
+        self.prior: Flow | None = None
+        if preset.prior == "flow":
+            self.prior = (vector_flow if vector else map_flow)(weights.within("prior"), preset)
         decoder = weights.within("decoder")
         self.decoder: BinaryDecoder | ColourDecoder = (
             ColourDecoder(decoder, preset) if colour else BinaryDecoder(decoder, preset)
@@ -85,42 +84,6 @@ class Posterior:
         if self.narrow is not None:
             trunk = fold_channels(pointwise(trunk, self.narrow), self.side)[:, 0, 0]
         return pointwise(trunk, self.mean), pointwise(trunk, self.scale)
-
-
-class Flow:
-    """z = f(eps) and its inverse: shifts of each element, which the elements before it decide."""
-
-    def __init__(self, weights: Tensors, preset: Preset) -> None:
-        elements, hidden, steps = preset.latent_channels, preset.flow_channels, preset.flow_steps
-        self.steps = []
-        for number in range(steps):
-            step = weights.within("steps").within(number)
-            enter = Layer.pointwise(step.within("enter"), (elements, hidden), LATENT, POSITIVE)
-            middle = Layer.pointwise(step.within("hidden"), (hidden, hidden), POSITIVE, POSITIVE)
-            leave = Layer.pointwise(step.within("leave"), (hidden, elements), POSITIVE, LATENT)
-            self.steps.append((enter, middle, leave))
-
-    def invert(self, z: Floats) -> Floats:
-        """eps of z, both LATENT [N, C]."""
-        for step in self.steps:
-            z = LATENT.clamp(z - _shift(step, z))[:, ::-1]
-        return z[:, ::-1] if len(self.steps) % 2 else z
-
-    def draw(self, eps: Floats) -> Floats:
-        """z of eps, as `invert` undoes it; eps small enough that nothing is clamped."""
-        z = eps[:, ::-1] if len(self.steps) % 2 else eps
-        for step in reversed(self.steps):
-            moved = z[:, ::-1]
-            z = np.zeros_like(moved)
-            for place in range(z.shape[1]):
-                z[:, place] = LATENT.clamp(moved[:, place] + _shift(step, z)[:, place])
-        return z
-
-
-def _shift(layers: tuple[Layer, ...], z: Floats) -> Floats:
-    for layer in layers:
-        z = pointwise(z, layer)
-    return z
 
 
 class BinaryDecoder:

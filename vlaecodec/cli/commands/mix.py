@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import click
 
@@ -29,10 +28,9 @@ from vlaecodec.model.registry import find_fingerprint
     show_default=True,
     help="What to take from B: its top latent, or the strength of its texture at each place.",
 )
-@click.option("--html", type=PATH, metavar="PAGE", help="Also write a page: A, B and the mixture.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite the outputs.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @reports_errors
-def mix(structure: str, other: str, output: str, take: str, html: str | None, force: bool) -> None:
+def mix(structure: str, other: str, output: str, take: str, force: bool) -> None:
     """Make a picture with the structure of A and the texture, or the top latent, of B.
 
     Both are .vlae files of one size and model. With --take texture, texture is drawn for A, and
@@ -44,14 +42,11 @@ def mix(structure: str, other: str, output: str, take: str, html: str | None, fo
     Examples:
       vlaecodec mix wall.vlae meadow.vlae -o rough.png
       vlaecodec mix --take top noon.vlae dusk.vlae -o mixed.png
-      vlaecodec mix noon.vlae dusk.vlae -o mixed.png --html page.html
+      vlaecodec mix -f noon.vlae dusk.vlae -o mixed.tif
     """
     name = pillow_format(output, None)
-    for path in filter(None, (output, html)):
-        for source in (structure, other):
-            check_output(path, source, force=force)
-    if html is not None and (html == output or Path(html).resolve() == Path(output).resolve()):
-        raise ParameterError("-o and --html name the same file: give them different names")
+    for source in (structure, other):
+        check_output(output, source, force=force)
     if structure == other == STDIO:
         raise ParameterError("only one of A and B can be standard input")
     first, second = (_read_file(path) for path in (structure, other))
@@ -65,23 +60,7 @@ def mix(structure: str, other: str, output: str, take: str, html: str | None, fo
         save_image(image, buffer, name)
     except Exception as error:  # Pillow's writers raise whatever they meet
         raise OutputError(f"{output}: {name} cannot hold it: {error}") from error
-    if html is not None:
-        import numpy as np
-
-        from vlaecodec.analysis.html.comparer import ShownPicture, render_comparer
-        from vlaecodec.analysis.html.document import render_document
-        from vlaecodec.codec.decode import decode_pixels
-
-        pictures = [
-            ShownPicture("A", decode_pixels(first)),
-            ShownPicture(f"A with the {take} of B", np.asarray(image.convert("RGB"))),
-            ShownPicture("B", decode_pixels(second)),
-        ]
-        title = f"{Path(structure).stem} with the {take} of {Path(other).stem}"
-        page = render_document(title, [render_comparer(title, pictures)])
     write_output(output, buffer.getvalue(), force=force)
-    if html is not None:
-        write_output(html, page.encode(), force=force)
 
 
 def _read_file(path: str) -> bytes:
