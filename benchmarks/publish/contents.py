@@ -37,7 +37,6 @@ SMALL_MODELS = (
     "cifar10.json",
     "small_lossless.json",
     "cifar10_ablations.json",
-    "cifar10_longer.json",
     "levels.json",
 )
 """Results of the small models, which name their models themselves."""
@@ -56,7 +55,6 @@ TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     "cifar10.json": (density_table, classes_table),
     "small_lossless.json": (small_lossless_table,),
     "cifar10_ablations.json": (colour_ablation_table,),
-    "cifar10_longer.json": (colour_ablation_table,),
     "levels.json": (levels_table,),
 }
 """By the name of the stored result; what is not stored is not shown."""

@@ -19,15 +19,18 @@ from vlaecodec.model.float_weights import dequantise_layers, hold_exponents
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.model.integer_weights import integer_layers, table_tensors
 from vlaecodec.networks.common.formats import LATENT
+from vlaecodec.networks.small.colour_decoder import ColourDecoder
 from vlaecodec.networks.small.posterior import network_image
 from vlaecodec.networks.small.preset import Preset
 from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.small.model import LEVELS, SMALL_MODEL_KIND, level_step, read_small_model
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 from vlaecodec.training.model_folder import read_progress_of, write_model_folder
+from vlaecodec.training.small.compensation import round_predictions
 from vlaecodec.training.small.datasets import to_samples
 
-_SPREAD_IMAGES = 2000
+_SPREAD_IMAGES, _WINDOW_IMAGES = 2000, 200
+"""Training images on which latents' spread and windows are measured."""
 
 
 def export_small(checkpoint: Path, folder: Path, images: Tensor, summary: str, data: str) -> str:
@@ -51,8 +54,11 @@ def whole_weights(checkpoint: Path, images: Tensor) -> bytes:
     sizes, _ = read_progress(checkpoint)
     network = SmallVLAE(Preset(**sizes))
     load_weights(checkpoint, network, "average")
+    some = images[:: max(1, len(images) // _SPREAD_IMAGES)]
+    if isinstance(network.decoder, ColourDecoder):
+        round_predictions(network.decoder, some[:_WINDOW_IMAGES])
     tensors = integer_layers(network)
-    tensors["spread"] = measure_spread(network, images[:: max(1, len(images) // _SPREAD_IMAGES)])
+    tensors["spread"] = measure_spread(network, some)
     tables = small_model_tables()
     if network.preset.colours > 1:
         del tables["logit"]
