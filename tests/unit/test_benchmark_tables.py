@@ -4,7 +4,13 @@ import pytest
 
 from benchmarks.kit.record import RESULTS
 from benchmarks.kit.tables import read_record
-from benchmarks.photo.lossy_tables import effort_table, rate_distortion_table, similarity_table
+from benchmarks.photo.lossy_tables import (
+    effort_table,
+    lossless_table,
+    rate_distortion_table,
+    similarity_table,
+    texture_table,
+)
 from benchmarks.publish.contents import TABLES
 from benchmarks.publish.results_pages import draw_plots
 
@@ -60,6 +66,20 @@ def test_search_is_compared_with_none_and_names_its_photos(record) -> None:
     assert table.columns[1::2] == ["against vlaecodec, PSNR", "against AVIF, PSNR", "encode, s"]
     assert table.rows == [[name, "-12.3 % (0.10 to 1.00)", "", "", "", "25.0"]]
     assert "Kodak, 2 photos" in table.caption
+
+
+def test_exact_files_and_texture_have_tables_too() -> None:
+    made = {"model": "abcdef12", "commit": "0" * 40, "threads": 2}
+    exact = {"rate_bpsp": 2.9, "ratio_to_lossless": 1.0, "encode_s": 3.0, "decode_s": 1.0}
+    pictures = {"PNG": {"kodim01": {}, "kodim02": {}}}
+    table = lossless_table({**made, "mean": {"PNG": exact}, "results": pictures})
+    assert table.rows == [["PNG", "2.900", "1.000", "3.00", "1.00"]]
+    assert "Kodak, 2 photos" in table.caption
+    found = {"rate_bpp": 0.2, "sliced_wasserstein": 50.0, "spectrum_distance": 0.5, "psnr_db": 28.0}
+    mean = {"0.2": {"mean image": found}}
+    table = texture_table({**made, "mean": mean, "results": {"0.2": pictures}})
+    assert table.columns == ["codec", "0.20 bpp"]
+    assert table.rows == [["mean image", "50.0 / 0.50 / 28.00 dB"]]
 
 
 def test_every_table_and_plot_follows_what_is_stored(monkeypatch) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 import vlaecodec
 from benchmarks.paper.bits_back import code_chain
-from tests.small import TINY_COLOUR, colour_images, export_untrained
+from tests.small import TINY, TINY_COLOUR, colour_images, export_untrained
 from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.entropy.scales import MIXTURE_SCALE_UNITS
 from vlaecodec.errors import ImageError, ModelError
@@ -175,3 +175,12 @@ def test_a_measured_chain_costs_its_bound(model) -> None:
     row = code_chain(model, images, "tiny")
     assert abs(row["over_elbo_percent"]) < 4
     assert row["net_bits_per_dimension"] < 9
+
+
+@pytest.mark.parametrize(
+    ("preset", "record"), [(TINY, "paper.json"), (TINY_COLOUR, "cifar10.json")]
+)
+def test_the_card_names_the_record_of_its_figures(tmp_path, preset, record) -> None:
+    export_untrained(tmp_path / "tiny", preset)
+    card = (tmp_path / "tiny" / "MODEL_CARD.md").read_text()
+    assert f"`benchmarks/results/{record}`" in card

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from safetensors import SafetensorError
@@ -12,7 +13,7 @@ from safetensors import SafetensorError
 from vlaecodec.model.registry import PSNR, TUNES
 from vlaecodec.networks.photo.architecture import ARCHITECTURES
 from vlaecodec.training.checkpoint import read_progress
-from vlaecodec.training.config import run_options
+from vlaecodec.training.config import CHECKPOINT_HELP, run_options
 from vlaecodec.training.photo.attach import attach_decoders
 from vlaecodec.training.photo.export import export_model
 from vlaecodec.training.photo.loop import TrainingConfig, train
@@ -22,10 +23,15 @@ from vlaecodec.training.photo.refit import RefitConfig, refit_decoders
 from vlaecodec.training.small.command import export_preset, train_preset
 
 PATH = click.Path(path_type=Path)
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+validation_option = click.option(
+    "--validation", multiple=True, required=True, type=PATH, help="Shard or folder of photos."
+)
 
 
 class _Commands(click.Group):
-    """`--preset NAME` alone names a command, too."""
+    """A group in which `--preset NAME` stands for the command `preset NAME`."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         if args and args[0].partition("=")[0] == "--preset":
@@ -33,7 +39,7 @@ class _Commands(click.Group):
         return super().parse_args(context, args)
 
     def invoke(self, context: click.Context) -> Any:
-        """Ordinary mistakes, such as a file that is none of its kind, get one line."""
+        """Report a wrong file or value in one line."""
         try:
             return super().invoke(context)
         except (ValueError, OSError, SafetensorError) as error:
@@ -46,7 +52,8 @@ class _Commands(click.Group):
 def main() -> None:
     """Train models and export them for the codec.
 
-    `bin/train --preset NAME DATA` trains one of the paper's small models, as `bin/train preset`.
+    `bin/train --preset NAME DATA` is short for `bin/train preset NAME DATA`: it trains one of the
+    paper's small models.
     """
 
 
@@ -54,69 +61,76 @@ main.add_command(train_preset)
 main.add_command(export_preset)
 
 
+def _global_options(architecture: str) -> Callable[[Command], Command]:
+    """What `run` and `gpu` share: photos, where to start, and the objective."""
+    options = [
+        click.argument(
+            "photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+        ),
+        validation_option,
+        click.option(
+            "--start-from", type=PATH, help="Model folder to continue without checkpoint."
+        ),
+        click.option(
+            "--architecture", type=click.Choice(sorted(ARCHITECTURES)), default=architecture
+        ),
+        click.option("--ms-ssim-part", default=0.0, help="Share of 1 - MS-SSIM in the distortion."),
+        click.option("--ssimulacra2-part", default=0.0, help="Share of SSIMULACRA2's error in it."),
+        click.option("--coarse-weight", default=0.0, help="Weight of the error of block averages."),
+        click.option("--synthetic", default=0.0, help="Share of crops from drawings, not photos."),
+    ]
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 @main.command()
-@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--validation", multiple=True, required=True, type=PATH, help="Shard or folder.")
-@click.option("--checkpoint", required=True, type=PATH, help="Resumed if it exists.")
-@click.option("--start-from", type=PATH, help="Model folder to go on from without a checkpoint.")
-@click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="photo")
-@click.option("--minutes", default=9.0, help="Time box of the training itself.")
+@_global_options("photo")
+@click.option("--checkpoint", required=True, type=PATH, help=CHECKPOINT_HELP)
+@click.option("--minutes", default=9.0, help="Time limit of the training itself.")
 @click.option("--batch", default=32, help="Crops per step.")
-@click.option("--ms-ssim-part", default=0.0, help="Part of the distortion that is 1 - MS-SSIM.")
-@click.option("--ssimulacra2-part", default=0.0, help="Part that is SSIMULACRA2's error.")
-@click.option("--coarse-weight", default=0.0, help="Weight of block averages' error.")
-@click.option("--synthetic", default=0.0, help="Part of the crops that are drawings, not photos.")
 @click.option("--learning-rate", default=1e-3)
 @click.option("--device", default="cuda")
-def gpu(
-    photos: tuple[Path, ...], validation: tuple[Path, ...], architecture: str, **options: Any
-) -> None:
+def gpu(**options: Any) -> None:
     """Train the global networks on PHOTOS in one short run on a GPU.
 
-    `run` with all that a GPU wants: the photos in its memory, crops made there, large batches,
-    bfloat16, and a learning rate that falls to 0 inside the time box. The checkpoint can be
-    resumed on a CPU. --device cpu --minutes 1 rehearses it.
+    This is `run` with settings for a GPU: photos and crops in its memory, large batches, bfloat16,
+    and a learning rate that falls to 0 within the time limit. A CPU can continue from the
+    checkpoint. `--device cpu --minutes 1` is a rehearsal.
     """
-    train(
-        TrainingConfig(
-            train=list(photos),
-            validation=list(validation),
-            architecture=ARCHITECTURES[architecture],
-            crop=256,
-            bf16=True,
-            crops_on_device=True,
-            rescale_part=0.3,
-            seam_weight=20.0,
-            decay_fraction=0.9,
-            validation_minutes=1e9,
-            **options,
-        )
+    _train(
+        options,
+        crop=256,
+        bf16=True,
+        crops_on_device=True,
+        rescale_part=0.3,
+        seam_weight=20.0,
+        decay_fraction=0.9,
+        validation_minutes=1e9,
     )
 
 
 @main.command()
-@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--validation", multiple=True, required=True, type=PATH, help="Shard or folder.")
-@click.option("--start-from", type=PATH, help="Model folder to go on from without a checkpoint.")
-@click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="small")
+@_global_options("small")
 @click.option("--crop", type=int, default=192, help="Side of a training crop, pixels.")
-@click.option("--coarse-weight", type=float, default=0.0, help="Weight of block averages' error.")
-@click.option("--ms-ssim-part", default=0.0, help="Part of the distortion that is 1 - MS-SSIM.")
-@click.option("--ssimulacra2-part", default=0.0, help="Part that is SSIMULACRA2's error.")
 @click.option("--seam-weight", default=0.0, help="Weight of steps across the decoder's blocks.")
-@click.option("--rescale-part", default=0.0, help="Part of the crops that are reduced photos.")
-@click.option("--synthetic", default=0.0, help="Part of the crops that are drawings, not photos.")
+@click.option("--rescale-part", default=0.0, help="Share of crops from downscaled photos.")
 @run_options(batch=6, learning_rate=1e-3, validation_minutes=10.0)
-def run(
-    photos: tuple[Path, ...], validation: tuple[Path, ...], architecture: str, **options: Any
-) -> None:
-    """Train on PHOTOS: tar shards, or folders of images."""
+def run(**options: Any) -> None:
+    """Train the global networks on PHOTOS: tar shards, or folders of images."""
+    _train(options)
+
+
+def _train(options: dict[str, Any], **more: Any) -> None:
+    architecture = ARCHITECTURES[options.pop("architecture")]
+    photos, validation = list(options.pop("photos")), list(options.pop("validation"))
     train(
         TrainingConfig(
-            train=list(photos),
-            validation=list(validation),
-            architecture=ARCHITECTURES[architecture],
-            **options,
+            train=photos, validation=validation, architecture=architecture, **options, **more
         )
     )
 
@@ -127,30 +141,37 @@ def run(
 @click.option("--summary", required=True, help="One line for `vlaecodec models`.")
 @click.option("--data", required=True, help="What it was trained on, for the model card.")
 @click.option(
-    "--local-from", type=PATH, required=True, help="Model folder whose local decoders it gets."
+    "--local-from", type=PATH, required=True, help="Model folder to copy the local decoders from."
 )
-@click.option("--default", is_flag=True, help="Make it the model that `encode` uses.")
+@click.option("--default", is_flag=True, help="Make it the default model of `encode`.")
 @click.option(
     "--tuned-for",
     type=click.Choice(TUNES),
     default=PSNR,
-    help="Its distortion in training. `encode --tune` takes the first listed that fits.",
+    help="The metric it was trained for. `encode --tune` takes the first listed model that fits.",
 )
 def export(checkpoint: Path, folder: Path, **options: Any) -> None:
-    """Write the averaged weights of CHECKPOINT to the model FOLDER and list it in the index."""
+    """Export the averaged weights of CHECKPOINT to the model FOLDER and list it in the index."""
     click.echo(f"{folder.name}: {export_model(checkpoint, folder, **options)}")
 
 
 @main.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--validation", multiple=True, required=True, type=PATH, help="Shard or folder.")
+@validation_option
 @click.option(
-    "--model", "models", multiple=True, required=True, type=PATH, help="Folder: whose trunk to use."
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    type=PATH,
+    help="Folder of a model whose features it reads; repeatable.",
 )
 @click.option("--decoder", type=click.Choice(sorted(LIKELIHOODS)), default="local")
-@click.option("--squeezenet", type=PATH, help="Its weights: train texture for how its draws look.")
-@click.option("--cache", type=PATH, help="Folder for photos as models decode them; GPUs need none.")
-@click.option("--start-from", type=PATH, help="Model folder whose decoder to begin with.")
+@click.option(
+    "--squeezenet", type=PATH, help="Weights of SqueezeNet, to train texture through its draws."
+)
+@click.option("--cache", type=PATH, help="Folder for decoded photos; on a GPU leave it out.")
+@click.option("--start-from", type=PATH, help="Model folder whose decoder is the start.")
 @click.option("--crop", default=64, help="Side of a training crop, pixels; a multiple of 8.")
 @run_options(batch=8, learning_rate=2e-3, validation_minutes=10.0)
 def passes(
@@ -159,7 +180,7 @@ def passes(
     models: tuple[Path, ...],
     **options: Any,
 ) -> None:
-    """Train a local decoder on PHOTOS as frozen models decode them."""
+    """Train a local decoder on PHOTOS, decoded by frozen models."""
     train_passes(
         PassesConfig(
             train=list(photos), validation=list(validation), models=list(models), **options
@@ -173,7 +194,7 @@ def passes(
 @click.option("--texture", type=PATH, help="Checkpoint of the one for texture.")
 @click.option("--notes", required=True, help="How they were trained, for the model card.")
 def attach(folder: Path, local: Path | None, texture: Path | None, notes: str) -> None:
-    """Replace the local decoders of the model in FOLDER by those of checkpoints, averaged."""
+    """Replace the local decoders of the model in FOLDER by averaged weights of checkpoints."""
     chosen = {"local": local, "texture": texture}
     checkpoints = {name: path for name, path in chosen.items() if path is not None}
     click.echo(f"{folder.name}: {attach_decoders(folder, checkpoints, notes)}")
@@ -182,22 +203,27 @@ def attach(folder: Path, local: Path | None, texture: Path | None, notes: str) -
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--validation", multiple=True, required=True, type=PATH, help="Shard or folder.")
-@click.option("--start-from", required=True, type=PATH, help="Model folder with the decoders.")
+@validation_option
+@click.option(
+    "--start-from",
+    required=True,
+    type=PATH,
+    help="Model folder whose local decoders are the start.",
+)
 @click.option("--work", required=True, type=PATH, help="Folder for caches and checkpoints.")
-@click.option("--minutes", default=4.0, help="Time box of each decoder's training.")
-@click.option("--count", default=250, help="How many of the photos to use.")
+@click.option("--minutes", default=4.0, help="Time limit for each decoder.")
+@click.option("--count", default=250, help="Number of photos to train on.")
 @click.option("--learning-rate", default=5e-4)
-@click.option("--bf16", is_flag=True, help="bfloat16 autocast.")
-@click.option("--threads", default=0, help="0: torch's choice.")
+@click.option("--bf16", is_flag=True, help="Compute in bfloat16 (autocast).")
+@click.option("--threads", default=0, help="Number of threads; 0: torch's default.")
 @click.option("--notes", required=True, help="How they were trained, for the model card.")
 def refit(
     folder: Path, photos: tuple[Path, ...], validation: tuple[Path, ...], count: int, **options: Any
 ) -> None:
-    """Fit local decoders to the trunk of the model in FOLDER, train them on PHOTOS, attach them.
+    """Adapt local decoders to the model in FOLDER: fit, train them on PHOTOS, attach them.
 
-    After the trunk has been trained on: the decoders begin as those of --start-from, which may be
-    FOLDER's model of before. Ten minutes on one core.
+    For a model whose global networks were trained further. The decoders start as those of
+    --start-from, which may be the same model before that. Takes ten minutes on one core.
     """
     config = RefitConfig(train=list(photos), validation=list(validation), photos=count, **options)
     click.echo(f"{folder.name}: {refit_decoders(folder, config)}")

@@ -1,4 +1,4 @@
-"""What every training run has, photos or small images: a time box, a schedule, an average."""
+"""Settings of every training run: time limit, learning rate, averaging, devices."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import click
 import torch
 from torch import nn
 
+CHECKPOINT_HELP = "File of the run; continued if it exists."
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """What any run can be told; see run_options."""
+    """Settings of any run; see run_options."""
 
     checkpoint: Path
     minutes: float = 60.0
@@ -48,19 +50,29 @@ def run_options(
             "--checkpoint",
             required=True,
             type=click.Path(path_type=Path),
-            help="Resumed if it exists.",
+            help=CHECKPOINT_HELP,
         ),
-        click.option("--minutes", default=60.0, help="Time box."),
+        click.option("--minutes", default=60.0, help="Time limit."),
         click.option("--batch", default=batch, help="Pictures per step."),
         click.option("--learning-rate", default=learning_rate),
-        click.option("--decay-fraction", default=0.3, help="Part of the run the rate falls."),
-        click.option("--quantised", is_flag=True, help="Quantisation-aware: the last phase."),
-        click.option("--bf16", is_flag=True, help="bfloat16 autocast; not with --quantised."),
+        click.option(
+            "--decay-fraction",
+            default=0.3,
+            help="Share of the run in which the learning rate falls.",
+        ),
+        click.option(
+            "--quantised", is_flag=True, help="Train quantisation-aware: for a last phase."
+        ),
+        click.option(
+            "--bf16", is_flag=True, help="Compute in bfloat16 (autocast); not with --quantised."
+        ),
         click.option("--device", default="cpu"),
-        click.option("--threads", default=0, help="0: torch's choice."),
+        click.option("--threads", default=0, help="Number of threads; 0: torch's default."),
         click.option("--seed", default=0),
-        click.option("--report-seconds", default=20.0),
-        click.option("--validation-minutes", default=validation_minutes),
+        click.option("--report-seconds", default=20.0, help="Time between printed lines."),
+        click.option(
+            "--validation-minutes", default=validation_minutes, help="Time between validations."
+        ),
     ]
 
     def decorate(command: Command) -> Command:

@@ -38,18 +38,24 @@ def _read_switches(
 @click.command("preset")
 @click.argument("preset", metavar="NAME", type=click.Choice(list(PRESETS)))
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
-@click.option("--start-from", type=PATH, help="Checkpoint or model folder to go on from.")
+@click.option("--start-from", type=PATH, help="Checkpoint or model folder to continue from.")
 @click.option(
     "--set",
     "switches",
     multiple=True,
     metavar="FIELD=VALUE",
     callback=_read_switches,
-    help="Another value for a field of the preset, such as prior=gaussian; may be repeated.",
+    help="Override a field of the preset, as in prior=gaussian; repeatable.",
 )
-@click.option("--steps", type=int, default=0, help="Stop after so many; 0: when time is up.")
-@click.option("--sample", default=0.5, help="Part of the pixels that a step looks at.")
-@click.option("--quantised-part", default=0.0, help="Part of the run, its last, as --quantised.")
+@click.option(
+    "--steps", type=int, default=0, help="Stop after this many steps; 0: when the time is up."
+)
+@click.option("--sample", default=0.5, help="Share of the pixels that each step trains on.")
+@click.option(
+    "--quantised-part",
+    default=0.0,
+    help="Share of the run, at its end, that is quantisation-aware.",
+)
 @run_options(batch=128, learning_rate=2e-3, validation_minutes=5.0)
 def train_preset(preset: str, data: Path, **options: Any) -> None:
     """Train the small VLAE NAME on DATA, the file or folder of its data set."""
@@ -66,6 +72,6 @@ def train_preset(preset: str, data: Path, **options: Any) -> None:
 def export_preset(
     preset: str, data: Path, checkpoint: Path, folder: Path, summary: str, note: str
 ) -> None:
-    """Write the averaged weights of a small VLAE's CHECKPOINT to the model FOLDER."""
+    """Export the averaged weights of a small VLAE's CHECKPOINT to the model FOLDER."""
     images = read_dataset(preset, data).train
     click.echo(f"{folder.name}: {export_small(checkpoint, folder, images, summary, note)}")

@@ -140,7 +140,7 @@ Validation images, which are not trained on; one draw of the bound each, average
 
 ## Figures
 
-`benchmarks/results/paper.json`, with the fingerprint they belong to.
+`benchmarks/results/{record}`, with the fingerprint they belong to.
 
 ## Limits
 
@@ -177,6 +177,7 @@ def _card(
         sizes=", ".join(f"{key} {value}" for key, value in sizes.items()),
         data=data,
         kind="Black and white" if preset.colours == 1 else "Colour",
+        record="paper.json" if preset.colours == 1 else "cifar10.json",
         units=int(LATENT.scale),
         rows="\n".join(rows),
     )
