@@ -26,7 +26,7 @@ from vlaecodec.model.frozen import load_model
 from vlaecodec.model.registry import find_model
 from vlaecodec.picture.alpha import encode_alpha
 from vlaecodec.picture.icc import Primaries, make_profile
-from vlaecodec.pixels import coder as pixel_coder
+from vlaecodec.pixels import lossless
 from vlaecodec.pixels.correction import CLASSES, Correction
 from vlaecodec.pixels.passes import Passes
 
@@ -164,7 +164,7 @@ def with_corrections(pixels: np.ndarray) -> bytes:
         rows = np.random.default_rng(number).integers(-9, 10, (CLASSES, width), dtype=np.int32)
         return Correction.from_rows(rows) if number != len(passes.grids) - 2 else None
 
-    with patch.object(pixel_coder, "MIN_PIXELS", 1), patch.object(pixel_coder, "_fit", choose):
+    with patch.object(lossless, "MIN_PIXELS", 1), patch.object(lossless, "_fit", choose):
         return vlaecodec.encode(pixels, lossless=True, only_nets=True)
 
 

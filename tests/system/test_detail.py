@@ -12,7 +12,7 @@ from vlaecodec.bitstream.tiles import TileBox
 from vlaecodec.errors import ParameterError
 from vlaecodec.latents.coder import encode_latent
 from vlaecodec.latents.importance import scale_to_peak, weigh_latents
-from vlaecodec.latents.rdo import rdo_quantise
+from vlaecodec.latents.rdo_quantisation import rdo_quantise
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.model.analyser import analyse_tile
 from vlaecodec.model.frozen import load_model

@@ -7,8 +7,7 @@ from tests.conftest import photo
 from vlaecodec.entropy.scales import RESIDUAL_ROWS
 from vlaecodec.entropy.tables import residual_tables
 from vlaecodec.errors import DamagedError
-from vlaecodec.pixels import coder as pixel_coder
-from vlaecodec.pixels import passes
+from vlaecodec.pixels import lossless, passes
 from vlaecodec.pixels.correction import CLASSES, Correction, correct
 from vlaecodec.pixels.residual import LOW_BITS, ROWS, ResidualGrid
 
@@ -26,8 +25,8 @@ def sample(model, height: int, width: int, seed: int = 0):
 @pytest.mark.parametrize("max_error", [0, 1, 4, 15])
 def test_decode_undoes_encode(tiny_model, size, max_error) -> None:
     pixels, mean, trunk = sample(tiny_model, *size)
-    words, expected = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, max_error)
-    decoded = pixel_coder.decode_pixels(tiny_model, words, mean, trunk, max_error)
+    words, expected = lossless.encode_pixels(tiny_model, pixels, mean, trunk, max_error)
+    decoded = lossless.decode_pixels(tiny_model, words, mean, trunk, max_error)
     assert np.array_equal(decoded, expected)
     assert np.abs(decoded.astype(int) - pixels).max() <= max_error
 
@@ -43,24 +42,24 @@ def test_any_pixels_are_coded_exactly(tiny_model, kind) -> None:
         "white": np.full(mean.shape, 255),
         "extremes": rng.integers(0, 2, mean.shape) * 255,
     }[kind].astype(np.uint8)
-    words, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
-    assert np.array_equal(pixel_coder.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
+    words, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    assert np.array_equal(lossless.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
 
 
 def test_the_number_of_pixels_computed_at_once_does_not_matter(tiny_model, monkeypatch) -> None:
     pixels, mean, trunk = sample(tiny_model, 33, 20)
-    whole, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    whole, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     monkeypatch.setattr(passes, "BLOCK_PX", 60)
-    banded, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    banded, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     assert np.array_equal(banded, whole)
 
 
 def test_damage_is_noticed_without_checksums(tiny_model) -> None:
     pixels, mean, trunk = sample(tiny_model, 16, 16)
-    words, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    words, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     for broken in (words[1:], words[:-1], np.append(words, np.uint32(7))):
         try:
-            decoded = pixel_coder.decode_pixels(tiny_model, broken, mean, trunk, 0)
+            decoded = lossless.decode_pixels(tiny_model, broken, mean, trunk, 0)
         except DamagedError:
             continue
         assert not np.array_equal(decoded, pixels)
@@ -94,10 +93,8 @@ def test_pixels_cost_what_their_words_hold(tiny_model) -> None:
     for colours in (1, 3):
         coded = pixels if colours == 3 else np.repeat(pixels[..., 1:2], 3, axis=2)
         means = mean if colours == 3 else np.repeat(mean[..., 1:2], 3, axis=2)
-        words, decoded = pixel_coder.encode_pixels(
-            tiny_model, coded, means, trunk, 2, colours=colours
-        )
-        bits = pixel_coder.pixel_bits(tiny_model, words, decoded, means, trunk, 2, colours=colours)
+        words, decoded = lossless.encode_pixels(tiny_model, coded, means, trunk, 2, colours=colours)
+        bits = lossless.pixel_bits(tiny_model, words, decoded, means, trunk, 2, colours=colours)
         assert bits.shape == (40, 56)
         assert abs(bits.sum() - 32 * len(words)) < 64
 
@@ -109,8 +106,8 @@ def test_clipped_samples_are_seen_clipped(tiny_model, max_error: int) -> None:
     pixels, mean, trunk = sample(tiny_model, 72, 64)
     pixels = np.where(rng.random((72, 64, 3)) < 0.5, pixels, 255 * rng.integers(0, 2, 3))
     pixels = pixels.astype(np.uint8)
-    words, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, max_error)
-    decoded = pixel_coder.decode_pixels(tiny_model, words, mean, trunk, max_error)
+    words, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, max_error)
+    decoded = lossless.decode_pixels(tiny_model, words, mean, trunk, max_error)
     assert np.abs(decoded.astype(int) - pixels).max() <= max_error
 
 
@@ -126,13 +123,13 @@ def test_corrections_are_coded_and_undone(tiny_model, monkeypatch) -> None:
         chosen[number] = (found, runner, predicted.copy())
         return found
 
-    monkeypatch.setattr(pixel_coder, "MIN_PIXELS", 1)
-    monkeypatch.setattr(pixel_coder, "_fit", fit)
+    monkeypatch.setattr(lossless, "MIN_PIXELS", 1)
+    monkeypatch.setattr(lossless, "_fit", fit)
     pixels, mean, trunk = sample(tiny_model, 24, 32)
-    words, decoded = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    words, decoded = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     assert np.array_equal(decoded, pixels)
-    assert np.array_equal(pixel_coder.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
-    bits = pixel_coder.pixel_bits(tiny_model, words, pixels, mean, trunk, 0)
+    assert np.array_equal(lossless.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
+    bits = lossless.pixel_bits(tiny_model, words, pixels, mean, trunk, 0)
     assert 0 < bits.sum() < 32 * len(words)
     for number, (correction, runner, before) in chosen.items():
         if correction is None:
@@ -142,7 +139,7 @@ def test_corrections_are_coded_and_undone(tiny_model, monkeypatch) -> None:
         own = np.stack([runner.known(c, subgrid, rows) for c in range(3)], axis=1)
         means, scales = correct(correction, seen, own.astype(np.float32), before[0].T, before[1].T)
         only = frozenset([number])
-        after = pixel_coder.predict_all(runner, 3, only)[number]
+        after = lossless.predict_all(runner, 3, only)[number]
         assert np.array_equal(after[0], means.T)
         assert np.array_equal(after[1], scales.T)
 
@@ -150,9 +147,9 @@ def test_corrections_are_coded_and_undone(tiny_model, monkeypatch) -> None:
 def test_a_correction_pays_where_photos_are_unlike_those_of_training(tiny_model) -> None:
     """Interlaced, as no photo: the untrained network is far off, and least squares are not."""
     pixels, mean, trunk = sample(tiny_model, 160, 160)
-    words, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
-    assert np.array_equal(pixel_coder.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
+    words, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    assert np.array_equal(lossless.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pixel_coder, "MIN_PIXELS", 10**9)
-        plain, _ = pixel_coder.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+        patch.setattr(lossless, "MIN_PIXELS", 10**9)
+        plain, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     assert len(words) < len(plain)

@@ -17,7 +17,7 @@ from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.model.tiled import Reconstruction, reconstruct
 from vlaecodec.picture.image import Pixels
 from vlaecodec.pixels import texture
-from vlaecodec.pixels.coder import pixel_bits
+from vlaecodec.pixels.lossless import pixel_bits
 from vlaecodec.pixels.texture import Residual
 
 Map = NDArray[np.float64]

@@ -13,7 +13,7 @@ from vlaecodec.codec.decode import decode_pixels
 from vlaecodec.errors import ParameterError
 from vlaecodec.picture.image import Picture, Pixels, to_image
 from vlaecodec.picture.sections import read_sections
-from vlaecodec.pixels.coder import from_residual
+from vlaecodec.pixels.lossless import from_residual
 from vlaecodec.pixels.texture import blend
 
 MAX_GAIN = 4.0

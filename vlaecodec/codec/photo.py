@@ -37,7 +37,7 @@ from vlaecodec.errors import ParameterError
 from vlaecodec.latents.effort import plan_search
 from vlaecodec.latents.importance import scale_to_peak, weigh_latents
 from vlaecodec.latents.predictor import FloatLatent
-from vlaecodec.latents.rdo import rdo_quantise
+from vlaecodec.latents.rdo_quantisation import rdo_quantise
 from vlaecodec.model.frozen import LatentArray, PhotoModel, load_model
 from vlaecodec.model.reduced import choose_factor, reconstruct_reduced
 from vlaecodec.model.registry import PSNR, ModelEntry

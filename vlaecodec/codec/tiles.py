@@ -26,7 +26,7 @@ from vlaecodec.latents.predictor import FloatLatent
 from vlaecodec.model.frozen import LatentArray, PhotoModel
 from vlaecodec.model.tiled import Reconstruction, empty_latent
 from vlaecodec.picture.image import Pixels
-from vlaecodec.pixels import coder as pixel_coder
+from vlaecodec.pixels import lossless
 
 
 class Damage(NamedTuple):
@@ -112,7 +112,7 @@ def code_pixels(
     tiles = []
     for box in tiles_of(pixels.shape):
         original, part = pixels[pixel_window(box)], base.part(box)
-        words, decoded = pixel_coder.encode_pixels(
+        words, decoded = lossless.encode_pixels(
             model, original, part.mean, part.features, max_error, colours=part.colours
         )
         off = np.abs(original.astype(np.int16) - decoded).max()
@@ -143,7 +143,7 @@ def decode_pixels(
             continue
         part = base.part(box)
         try:
-            decoded[pixel_window(box)] = pixel_coder.decode_pixels(
+            decoded[pixel_window(box)] = lossless.decode_pixels(
                 model,
                 to_words(tile.payload),
                 part.mean,

@@ -21,8 +21,8 @@ from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.photo.distribution import DRAW_BITS, DRAWS, MEAN_REACH, TRIM
 from vlaecodec.networks.photo.subgrids import SubGrid
 from vlaecodec.picture.image import Pixels
-from vlaecodec.pixels.coder import from_residual
 from vlaecodec.pixels.kernel import Ints
+from vlaecodec.pixels.lossless import from_residual
 from vlaecodec.pixels.noise import noise_at
 from vlaecodec.pixels.passes import (
     Conditioning,

@@ -18,6 +18,7 @@ from vlaecodec.networks.photo.rate_distortion import round_latents
 from vlaecodec.training.checkpoint import Progress, read_progress
 from vlaecodec.training.config import RunConfig
 from vlaecodec.training.descent import descend
+from vlaecodec.training.loop import Run
 from vlaecodec.training.photo.data import Crops, Photo, center_crops, read_photos
 from vlaecodec.training.photo.device_crops import DeviceCrops
 from vlaecodec.training.photo.export import import_model
@@ -25,7 +26,6 @@ from vlaecodec.training.photo.initialise import initialise_as_transform
 from vlaecodec.training.photo.loss import Losses, Weights, forward_losses, objective, seam_error
 from vlaecodec.training.photo.synthetic import draw_pictures
 from vlaecodec.training.replay import Replay
-from vlaecodec.training.run import Run
 
 VALIDATION_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 DRAWN_PICTURES = 200

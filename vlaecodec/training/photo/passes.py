@@ -13,13 +13,13 @@ from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
 from vlaecodec.training.checkpoint import Progress, read_progress
 from vlaecodec.training.descent import descend
+from vlaecodec.training.loop import Run
 from vlaecodec.training.photo.crop_source import CropsConfig, Source, open_source
 from vlaecodec.training.photo.latent_cache import Crops
 from vlaecodec.training.photo.least_squares import fit_predictors
 from vlaecodec.training.photo.objectives import LIKELIHOODS, DrawnLooks, Objective
 from vlaecodec.training.photo.transfer import fit_features, take_decoder
 from vlaecodec.training.replay import Replay
-from vlaecodec.training.run import Run
 
 AVERAGE_DECAY = 0.999
 GRADIENT_LIMIT = 8.0

@@ -16,7 +16,7 @@ from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.training.checkpoint import Progress, read_progress
 from vlaecodec.training.config import RunConfig
 from vlaecodec.training.descent import descend
-from vlaecodec.training.run import Run
+from vlaecodec.training.loop import Run
 from vlaecodec.training.small.bound import measure_bound, objective
 from vlaecodec.training.small.datasets import Dataset, to_samples
 from vlaecodec.training.small.export import import_small
