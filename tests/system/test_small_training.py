@@ -20,7 +20,7 @@ from vlaecodec.training.checkpoint import load_weights, read_progress
 from vlaecodec.training.small.bound import draw_latent, measure_bound, objective
 from vlaecodec.training.small.datasets import Dataset, binarise_once, read_dataset, to_samples
 from vlaecodec.training.small.export import export_small, import_small
-from vlaecodec.training.small.loop import _batches, steer
+from vlaecodec.training.small.loop import _batches, _check_sizes, steer
 
 TINY_MAP = replace(PRESETS["cifar10"], **SIZES | {"latent_px": 8})
 
@@ -194,6 +194,13 @@ def test_a_run_resumes_and_learns(digits, tmp_path, prior) -> None:
     refused = CliRunner().invoke(main, [*common, "--set=flow_steps=2"])
     assert refused.exit_code == 1
     assert "other sizes" in refused.output
+
+
+def test_a_checkpoint_of_before_a_switch_was_there_goes_on(tmp_path) -> None:
+    sizes = {name: value for name, value in TINY.to_dict().items() if name != "decoder"}
+    _check_sizes(tmp_path, sizes, TINY)
+    with pytest.raises(ValueError, match="other sizes"):
+        _check_sizes(tmp_path, sizes | {"flow_steps": 2}, TINY)
 
 
 def test_mnist_is_read_from_an_npz_and_from_idx_files(digits, tmp_path) -> None:

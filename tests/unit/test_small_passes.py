@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from benchmarks.paper.ablations import SMALLER_COLOUR
 from tests.small import SIZES, TINY, TINY_COLOUR, colour_images, export_untrained, lively
 from vlaecodec.errors import ModelError
+from vlaecodec.networks.common.fixed_point import ExactLinear
 from vlaecodec.networks.photo.subgrids import subgrids
 from vlaecodec.networks.small.passes_decoder import NEAREST, neighbour_pixels
 from vlaecodec.networks.small.preset import PRESETS
@@ -102,6 +104,26 @@ def test_neighbours_beyond_the_border_are_known_ones() -> None:
     assert len(known) == SIDE * SIDE
     with pytest.raises(ValueError, match="whole steps"):
         neighbour_pixels(subgrids(33)[0], 28)
+
+
+@pytest.mark.parametrize("smaller", [False, True])
+def test_passes_cost_what_a_window_costs(smaller) -> None:
+    costs = []
+    for decoder in ("causal", "passes"):
+        sizes = SMALLER_COLOUR if smaller else {}
+        network = SmallVLAE(replace(PRESETS["cifar10"], **sizes, decoder=decoder)).decoder
+        done = [0]
+
+        def count(layer, inputs, _output, done=done) -> None:
+            done[0] += layer.weight.numel() * inputs[0].shape[:-1].numel()
+
+        for layer in network.modules():
+            if isinstance(layer, ExactLinear):
+                layer.register_forward_hook(count)
+        image = torch.zeros(1, 3, SIDE, SIDE)
+        network.nats(image, torch.zeros(1, SIDE, SIDE, network.features.leave.weight.shape[0]))
+        costs.append(done[0] / SIDE**2)
+    assert costs[1] == pytest.approx(costs[0], rel=0.01)
 
 
 def test_the_passes_are_for_experiments_in_colour(tmp_path) -> None:
