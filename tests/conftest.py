@@ -47,6 +47,7 @@ TINY = Architecture(
     texture_channels=16,
     texture_layers=1,
     texture_colour_channels=8,
+    texture_gain=80,
 )
 
 

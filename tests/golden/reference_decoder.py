@@ -450,7 +450,8 @@ def draw(decoder: PixelDecoder, seed: int, strength: int) -> Array:
     for i, j in itertools.product(range(height), range(width)):
         around = drawn[max(0, i - 3) : i + 4, max(0, j - 3) : j + 4].reshape(-1, 3)
         area = len(around)
-        decoder.residual[i, j] = drawn[i, j] - (around.sum(0) + area // 2) // area
+        fine = drawn[i, j] - (around.sum(0) + area // 2) // area
+        decoder.residual[i, j] = (fine * decoder.model.sizes.get("texture_gain", 64) + 32) >> 6
     return decoder.pixels(strength)
 
 

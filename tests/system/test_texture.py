@@ -1,12 +1,13 @@
 """Drawn texture: a function of latent and seed alone, stable, and blended as asked."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import vlaecodec
-from tests.conftest import photo
+from tests.conftest import TINY, photo
 from tests.unit.test_pixel_coder import sample
 from vlaecodec.bitstream.header import read_header
 from vlaecodec.codec.decode import decode_pixels
@@ -65,6 +66,14 @@ def test_blending_is_exact_at_both_ends() -> None:
     residual = draw.astype(np.int16) - mean
     assert np.array_equal(texture.blend(mean, residual, 0), mean)
     assert np.array_equal(texture.blend(mean, residual, texture.TEXTURE_UNIT), draw)
+
+
+def test_draws_are_amplified_in_sixty_fourths_rounded_half_up() -> None:
+    fine = np.array([-3, -1, 0, 1, 2, 255], np.int16)
+    assert texture.amplify(fine, 64).tolist() == fine.tolist()
+    assert texture.amplify(fine, 96).tolist() == [-4, -1, 0, 2, 3, 383]
+    with pytest.raises(ValueError, match="texture_gain"):
+        replace(TINY, texture_gain=256)
 
 
 def test_a_flat_picture_stays_flat() -> None:

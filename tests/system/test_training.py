@@ -208,10 +208,12 @@ def test_local_decoders_are_trained_alone_and_attached(folder, tmp_path, monkeyp
         first, second = (row["bpsp"] for row in progress.curve)
         assert second < first
         chosen += [f"--{name}", str(checkpoint)]
-    attached = CliRunner().invoke(main, ["attach", str(model), *chosen, "--notes", "Noise."])
+    chosen += ["--texture-gain", "1.5", "--notes", "Noise."]
+    attached = CliRunner().invoke(main, ["attach", str(model), *chosen])
     assert attached.exit_code == 0, attached.output
     after = read_model((model / WEIGHTS_NAME).read_bytes())
     assert np.array_equal(before.decoder.enter.matrix, after.decoder.enter.matrix)
+    assert after.arch.texture_gain == 96
     for name in ("local", "texture"):
         old, new = (getattr(m, name).project.matrix for m in (before, after))
         assert not np.array_equal(old, new)

@@ -18,6 +18,7 @@ from vlaecodec.entropy.scales import RESIDUAL_ENTRIES
 from vlaecodec.entropy.tables import FREQUENCY_SUM
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
+from vlaecodec.networks.photo.architecture import TEXTURE_GAIN_UNITS
 from vlaecodec.networks.photo.distribution import DRAW_BITS, DRAWS, MEAN_REACH, TRIM
 from vlaecodec.networks.photo.subgrids import SubGrid
 from vlaecodec.picture.image import Pixels
@@ -70,7 +71,7 @@ def draw_residual(
     corner: tuple[int, int] = (0, 0),
     band_rows: int = BAND_ROWS,
 ) -> Residual:
-    """One full draw's residual to the mean image, int16 [H, W, 3], without its own local means.
+    """One full draw's residual to the mean image, int16 [H, W, 3]: no local means, amplified.
 
     mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / 8, >= W / 8]. colours: 1 for a grey
     picture, whose channels are all equal. corner: the row and column of the picture, multiples of
@@ -87,7 +88,7 @@ def draw_residual(
         conditioning = conditioning_of(model.texture, mean[first:last], trunk[:, first // FOLD :])
         noise = noise_at(seed, corner[0] + first, corner[1], last - first, width)
         drawn = _draw(model, conditioning, noise[:, None], colours)
-        band = from_plane(take_means_off(drawn))
+        band = from_plane(amplify(take_means_off(drawn), model.arch.texture_gain))
         shown[top:end] = band[top - first : end - first]
     return shown
 
@@ -113,6 +114,15 @@ def take_means_off(drawn: Plane) -> Plane:
     sums += area // 2
     sums //= area
     return drawn - sums
+
+
+def amplify(fine: Plane, gain: int) -> Plane:
+    """Draws times gain / TEXTURE_GAIN_UNITS, rounded half up.
+
+    Training weighs texture against what of it is in the wrong place, and so draws too faintly.
+    """
+    half = TEXTURE_GAIN_UNITS // 2
+    return ((fine.astype(np.int32) * gain + half) // TEXTURE_GAIN_UNITS).astype(np.int16)
 
 
 def _sum_around(values: Plane, axis: int) -> Plane:
@@ -169,6 +179,7 @@ def recommend_strength(
     lanes = range(len(corners))
     noise = np.stack([noise_at(seed + lane, 0, 0, height, width) for lane in lanes], axis=1)
     fine = take_means_off(_draw(model, conditioning, noise, colours))
+    fine = amplify(fine, model.arch.texture_gain)
     drawn = np.stack(
         [from_residual(from_plane(fine[:, lane, None]), means[lane]) for lane in lanes]
     )

@@ -192,12 +192,19 @@ def passes(
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--local", type=PATH, help="Checkpoint of the decoder for exact pixels.")
 @click.option("--texture", type=PATH, help="Checkpoint of the one for texture.")
+@click.option("--texture-gain", type=float, help="Show draws so many times as large, up to 4.")
 @click.option("--notes", required=True, help="How they were trained, for the model card.")
-def attach(folder: Path, local: Path | None, texture: Path | None, notes: str) -> None:
+def attach(
+    folder: Path,
+    local: Path | None,
+    texture: Path | None,
+    texture_gain: float | None,
+    notes: str,
+) -> None:
     """Replace the local decoders of the model in FOLDER by averaged weights of checkpoints."""
     chosen = {"local": local, "texture": texture}
     checkpoints = {name: path for name, path in chosen.items() if path is not None}
-    click.echo(f"{folder.name}: {attach_decoders(folder, checkpoints, notes)}")
+    click.echo(f"{folder.name}: {attach_decoders(folder, checkpoints, notes, texture_gain)}")
 
 
 @main.command()

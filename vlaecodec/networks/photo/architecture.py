@@ -18,6 +18,9 @@ LAMBDA_MIN = 0.0005
 LAMBDA_MAX = 0.25
 """Bits per pixel per squared grey level, at quality 1 and at quality 100."""
 
+TEXTURE_GAIN_UNITS = 64
+"""Units of `texture_gain` in 1."""
+
 _CAUSAL_SIZES = {"window_width", "window_height", "colour_channels"}
 
 
@@ -63,10 +66,16 @@ class Architecture:
     texture_channels: int = 128
     texture_layers: int = 2
     texture_colour_channels: int = 48
+    texture_gain: int = TEXTURE_GAIN_UNITS
+    """How many times as large as they are drawn residuals are shown, in 1 / TEXTURE_GAIN_UNITS."""
     encoder_taps: int = 1
     """Along each side, of the analysis network's first layer."""
     lowest_rate_stretch: float = 1.0
     """How many times lower than LAMBDA_MIN lambda is at quality 1; see rate_weight."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.texture_gain < 4 * TEXTURE_GAIN_UNITS:
+            raise ValueError(f"texture_gain is {self.texture_gain}; 1 to 255 are possible")
 
     @property
     def local(self) -> LocalSizes:

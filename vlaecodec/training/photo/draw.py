@@ -31,7 +31,7 @@ _BISECTIONS = 40
 
 
 def draw_crops(local: LocalDecoder, crops: Crops) -> Tensor:
-    """One full draw of each crop, residuals to the mean image less their local means.
+    """One full draw of each crop, residuals to the mean image, as files show them.
 
     Returns [B, H, W, 3], grey levels, without the crops' border, which is the decoder's reach. What
     is beyond a crop shows residuals of 0, as beyond a picture.
@@ -59,7 +59,7 @@ def draw_crops(local: LocalDecoder, crops: Crops) -> Tensor:
             own.append(_sample(outputs.float(), own_mean[places][..., number]))
         # A slice assigned to keeps its gradients; what later sub-grids read is copied.
         inside[places] = torch.stack(own, dim=-1)
-    return _without_means(drawn[:, inner, inner])
+    return local.texture_gain * _without_means(drawn[:, inner, inner])
 
 
 def _sample(outputs: Tensor, mean: Tensor) -> Tensor:
