@@ -13,12 +13,12 @@ from vlaecodec.cli.reporting import printable, wrap_for_terminal
 COMMANDS = {
     "encode": "Encode a picture to a .vlae file.",
     "decode": "Decode a .vlae file to a picture.",
-    "info": "Show what a file says about itself.",
+    "info": "Show the size, quality and model of a file.",
     "verify": "Check that a file is intact and decodes here exactly.",
-    "compare": "Measure how near two pictures are, or set codecs side by side.",
-    "inspect": "Show where a file's bits went, and what each layer tells.",
+    "compare": "Measure how similar two pictures are, or compare codecs.",
+    "inspect": "Show the bits of each layer of a file, and what it adds.",
     "page": "Write a page that decodes a file in a browser.",
-    "mix": "Mix two files: structure of one, texture of the other.",
+    "mix": "Mix two files: the structure of one, the texture of the other.",
     "models": "List the installed models.",
     "completion": "Print a script for completion in bash, zsh or fish.",
 }
@@ -65,8 +65,8 @@ def main() -> None:
     Examples:
       vlaecodec encode photo.png                  writes photo.vlae
       vlaecodec encode -q 30 photo.jpg small.vlae
-      vlaecodec decode photo.vlae                 writes photo.png, or beside
-                                                  that photo.decoded.png
+      vlaecodec decode photo.vlae                 writes photo.png; if that
+                                                  exists, photo.decoded.png
       vlaecodec encode -r album --output-dir small
       vlaecodec info photo.vlae
       vlaecodec compare photo.png photo.vlae

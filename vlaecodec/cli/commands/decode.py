@@ -67,8 +67,8 @@ class RegionType(click.ParamType[Region]):
     "--texture",
     type=click.FloatRange(0, 1),
     metavar="S",
-    help="Strength of drawn texture: 0 is the smooth mean image, and fast; 1 draws all of it.  "
-    "[default: what the file recommends]",
+    help="Strength of drawn texture: 0 draws none, is fast and nearest to the original; 1 draws "
+    "all of it.  [default: as the file says]",
 )
 @click.option(
     "--seed",
@@ -110,8 +110,8 @@ def decode(
 ) -> None:
     """Decode INPUT, a .vlae file, to OUTPUT: .png, .tif, .webp, .bmp, .ppm, or .jpg (lossy).
 
-    By default OUTPUT is INPUT with the suffix .png, or .decoded.png where INPUT was made from a
-    .png of its name. "-" is standard input or output.
+    By default OUTPUT is INPUT with the suffix .png, or .decoded.png where a .png of that name
+    exists. "-" is standard input or output.
 
     Many inputs need --output-dir, or -o with an existing folder: each INPUT becomes FOLDER/INPUT
     with the suffix of --format. Two arguments without a folder are INPUT and OUTPUT, unless the

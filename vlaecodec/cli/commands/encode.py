@@ -68,8 +68,8 @@ class TextureType(click.ParamType[Any]):
 
 
 @click.command(
-    epilog="What each quality gives, and the settings of JPEG XL and AVIF that score the same; "
-    "means of photos:\n\n\b\n" + QUALITIES.read_text()
+    epilog="What each quality gives (means of photos), and settings of JPEG XL and AVIF with the "
+    "same SSIMULACRA2:\n\n\b\n" + QUALITIES.read_text()
 )
 @click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT... [OUTPUT]")
 @file_options
@@ -108,8 +108,8 @@ class TextureType(click.ParamType[Any]):
     "--target-ssimulacra2",
     type=float,
     metavar="S",
-    help="Choose the smallest file whose SSIMULACRA2, without texture, is at least S, which is at "
-    "most 100. Needs the package ssimulacra2.",
+    help="Choose the smallest file whose SSIMULACRA2, without texture, is at least S: 100 is the "
+    "original, 80 looks the same side by side. Needs the package ssimulacra2.",
 )
 @click.option("--lossless", is_flag=True, help="Keep every sample exactly.")
 @click.option(
@@ -124,13 +124,13 @@ class TextureType(click.ParamType[Any]):
     type=click.IntRange(1, 9),
     metavar="N",
     help="How long to search for a smaller lossy file of equal quality: 2 takes seconds, 9 "
-    "minutes.  [default: 1, no search; 5 where --tune asks for what the model is not tuned for]",
+    "minutes.  [default: 1, no search; 5 where --tune names another metric than the model's]",
 )
 @click.option(
     "--tune",
     type=click.Choice(TUNES),
-    help="Optimise how the picture looks, or its squared error (PSNR). This chooses the model, "
-    "and what --effort searches for.  [default: looks, or what the model is tuned for]",
+    help="Optimise how the picture looks, or its squared error (PSNR): this chooses the model, "
+    "and the metric of --effort.  [default: looks, or the metric of the model]",
 )
 @click.option(
     "--roi",
@@ -145,8 +145,8 @@ class TextureType(click.ParamType[Any]):
     "--texture",
     type=TextureType(),
     metavar="S",
-    help="Strength of the texture that decoders draw by default: 0 to 1, or auto, which measures "
-    "it on the picture.  [default: 0]",
+    help="How strongly decoders draw texture, fine grain in place of detail that the file does "
+    "not hold: 0 to 1, or auto, which measures it on the picture.  [default: 0]",
 )
 @click.option(
     "--seed",
