@@ -56,13 +56,6 @@ def bd_rate(
     )
 
 
-def bd_rate_percent(
-    reference: Curve, tested: Curve, rates_bpp: tuple[float, float] | None = None
-) -> float:
-    """The percentage of `bd_rate` alone."""
-    return bd_rate(reference, tested, rates_bpp).percent
-
-
 def _by_quality(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Quality and log rate, rising. Raises ValueError if quality does not rise with rate."""
     rate, quality = np.array(sorted(curve), np.float64).T

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 import vlaecodec
-from benchmarks.kit.timing import median_seconds
+from benchmarks.kit.timing import timed
 
 Options = tuple[dict[str, Any], dict[str, Any]]
 """Of encoding and of decoding."""
@@ -35,7 +35,7 @@ def measure_processes(image: Image.Image, quality: float, runs: int) -> dict[str
         "decode_s": (["decode", "--quiet", "--texture", "0", "-", "-"], file),
     }
     return {
-        name: median_seconds(partial(_run, arguments, data), runs)
+        name: timed(partial(_run, arguments, data), runs)[1]
         for name, (arguments, data) in commands.items()
     }
 

@@ -13,17 +13,6 @@ LONG_S = 5.0
 """By default, an action that takes longer than this is not repeated for its median."""
 
 
-def median_seconds(action: Callable[[], object], runs: int) -> float:
-    """Median over `runs` calls, after one that is not counted."""
-    action()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
 def timed(action: Callable[[], T], runs: int, long_s: float = LONG_S) -> tuple[T, float]:
     """What an action returns, and the median of its seconds over at most `runs` calls.
 

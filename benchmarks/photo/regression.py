@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 
 import vlaecodec
-from benchmarks.kit.bd_rate import bd_rate_percent
+from benchmarks.kit.bd_rate import bd_rate
 from benchmarks.kit.curves import curve_of, mean_rows
 from benchmarks.kit.pictures import open_pictures
 from benchmarks.kit.record import RESULTS, ROOT, describe_run, write_record
@@ -119,7 +119,7 @@ def bd_percent(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> flo
         curve_of(mean_rows(r for r in rows if r["setting"] != LOSSLESS), "psnr_db")
         for rows in (before, after)
     )
-    return bd_rate_percent(old, new)
+    return bd_rate(old, new).percent
 
 
 @click.command()

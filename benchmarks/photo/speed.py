@@ -32,9 +32,6 @@ MODE_SIZE = (768, 512)
 SIZES = ((384, 256), (768, 512), (1216, 832), (2400, 1600), (4000, 3000), (6000, 4000))
 """Pixels: 0.1, 0.4, 1, 3.8, 12 and 24 megapixels."""
 
-GROWTH_FROM_MP = 1.0
-"""Smaller pictures are one tile or less, so that the fixed cost of a call counts."""
-
 THUMBNAIL_PX = 256
 THUMBNAIL_SIZES = ((768, 512), (4000, 3000))
 
@@ -134,24 +131,6 @@ def measure_thumbnails(
     return rows
 
 
-def measure_growth(rows: list[Row]) -> Row:
-    """How seconds grow with pixels from GROWTH_FROM_MP on: 1 is in proportion.
-
-    The spread is how far the slowest pixel is from the fastest: 0.2 is 20 percent.
-    """
-    chosen = [row for row in rows if row["megapixels"] >= GROWTH_FROM_MP]
-    growth: Row = {"from_mp": GROWTH_FROM_MP}
-    if len(chosen) < 2:
-        return growth
-    sizes = np.array([row["megapixels"] for row in chosen])
-    for key in (f"{prefix}{way}" for prefix in GROWING.values() for way in WAYS):
-        seconds = np.array([row[f"{key}_s"] for row in chosen])
-        per_pixel = seconds / sizes
-        growth[f"{key}_exponent"] = float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
-        growth[f"{key}_spread"] = float(per_pixel.max() / per_pixel.min() - 1)
-    return growth
-
-
 def measure_rivals(image: Image.Image, size_bytes: int, runs: int, threads: int) -> dict[str, Row]:
     """Every rival that is installed, on the same picture, at no more bytes."""
     set_decoder_threads(threads)
@@ -209,7 +188,6 @@ def main(
     }
     for name, measure in each("speed", list(stages.items())):
         record[name] = measure()
-    record["growth"] = measure_growth(record["sizes"])
     for table in (speed_table, sizes_table):
         table(record).print()
     record["left_out"] = [r.name for r in list_rivals().values() if r.library is None]

@@ -11,7 +11,7 @@ PEAKS = {f"{prefix}encode_and_decode_gib": f"memory, {mode}" for mode, prefix in
 
 
 def speed_table(record: Record) -> Table:
-    """Median seconds for a 768 x 512 photo, in process; start-up and growth below."""
+    """Median seconds for a 768 x 512 photo, in process; start-up below."""
     largest, memory = record["sizes"][-1], record["memory"][-1]
     process = record["process"]
     notes = [
@@ -21,7 +21,6 @@ def speed_table(record: Record) -> Table:
         f"decode {largest['decode_s']:.1f} s, peak memory "
         f"{memory['encode_and_decode_gib']:.2f} GiB (mean image).",
         *_thumbnail_notes(record),
-        *_growth_notes(record),
         "Other codecs' files are no larger than ours at q 50.",
     ]
     return lay_out(
@@ -42,23 +41,6 @@ def _thumbnail_notes(record: Record) -> list[str]:
         f"texture, {row['ratio_to_mean_image']:.1f} times as without texture."
         for row in record.get("thumbnails", [])
     ]
-
-
-def _growth_notes(record: Record) -> list[str]:
-    growth = record.get("growth", {})
-    notes = []
-    for mode, prefix in GROWING.items():
-        if f"{prefix}decode_exponent" not in growth:
-            continue
-        largest = max(r["megapixels"] for r in record["sizes"] if f"{prefix}decode_s" in r)
-        powers = [growth[f"{prefix}{way}_exponent"] for way in WAYS]
-        spreads = [100 * growth[f"{prefix}{way}_spread"] for way in WAYS]
-        notes.append(
-            f"Seconds grow with pixels to the power {powers[0]:.2f} (encode) and {powers[1]:.2f} "
-            f"(decode) from {growth['from_mp']:g} to {largest:.0f} megapixels, {mode}; seconds "
-            f"per pixel differ by at most {spreads[0]:.0f} % and {spreads[1]:.0f} %."
-        )
-    return notes
 
 
 def sizes_table(record: Record) -> Table:

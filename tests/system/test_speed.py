@@ -12,23 +12,6 @@ from benchmarks.photo import speed, speed_tables
 from tests.conftest import photo
 
 
-def test_growth_in_proportion_and_faster() -> None:
-    sizes = (0.1, 1.0, 4.0, 24.0)
-    rows = [
-        {"megapixels": m}
-        | {f"{prefix}encode_s": 0.5 * m for prefix in speed_tables.GROWING.values()}
-        | {f"{prefix}decode_s": m**1.5 for prefix in speed_tables.GROWING.values()}
-        for m in sizes
-    ]
-    growth = speed.measure_growth(rows)
-    assert growth["encode_exponent"] == pytest.approx(1)
-    assert growth["encode_spread"] == pytest.approx(0)
-    assert growth["decode_exponent"] == pytest.approx(1.5)
-    assert growth["decode_spread"] == pytest.approx(24**0.5 - 1)
-    assert growth["lossless_decode_exponent"] == pytest.approx(1.5)
-    assert "encode_exponent" not in speed.measure_growth(rows[:2])
-
-
 def test_larger_pictures_are_mirrored_on() -> None:
     pixels = photo(20, 30)
     larger = np.asarray(speed.resize(Image.fromarray(pixels), 70, 45))

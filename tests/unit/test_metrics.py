@@ -3,7 +3,7 @@ import pytest
 import pytorch_msssim
 import torch
 
-from benchmarks.kit.bd_rate import bd_rate_percent
+from benchmarks.kit.bd_rate import bd_rate
 from tests.conftest import photo
 from vlaecodec.metrics.distortion import ms_ssim, ms_ssim_db, psnr_db, psnr_yuv_db
 from vlaecodec.networks.common.ms_ssim import ms_ssim_loss
@@ -18,23 +18,23 @@ def test_psnr() -> None:
 def test_bd_rate_of_a_known_gap() -> None:
     reference = [(r, 30 + 5 * np.log2(r)) for r in (0.1, 0.2, 0.4, 0.8, 1.6)]
     cheaper = [(0.7 * r, q) for r, q in reference]
-    assert bd_rate_percent(reference, reference) == pytest.approx(0)
-    assert bd_rate_percent(reference, cheaper) == pytest.approx(-30)
-    assert bd_rate_percent(reference, cheaper, (0.2, 0.8)) == pytest.approx(-30)
-    assert bd_rate_percent(cheaper, reference) == pytest.approx(100 / 0.7 - 100)
+    assert bd_rate(reference, reference).percent == pytest.approx(0)
+    assert bd_rate(reference, cheaper).percent == pytest.approx(-30)
+    assert bd_rate(reference, cheaper, (0.2, 0.8)).percent == pytest.approx(-30)
+    assert bd_rate(cheaper, reference).percent == pytest.approx(100 / 0.7 - 100)
 
 
 def test_only_the_range_asked_for_counts() -> None:
     reference = [(r, 30 + 5 * np.log2(r)) for r in (0.1, 0.2, 0.4, 0.8, 1.6)]
     bent = [(r * (0.5 if r < 0.15 else 1), q) for r, q in reference]
-    assert abs(bd_rate_percent(reference, bent, (0.4, 1.6))) < 1
-    assert bd_rate_percent(reference, bent) < -3
+    assert abs(bd_rate(reference, bent, (0.4, 1.6)).percent) < 1
+    assert bd_rate(reference, bent).percent < -3
 
 
 def test_curves_that_do_not_meet_are_refused() -> None:
     low, high = [(0.1, 20.0), (0.2, 22.0)], [(0.1, 30.0), (0.2, 32.0)]
     with pytest.raises(ValueError, match="share"):
-        bd_rate_percent(low, high)
+        bd_rate(low, high)
 
 
 def test_psnr_of_yuv_weights_its_planes() -> None:

@@ -23,6 +23,7 @@ from vlaecodec.training.photo.refit import RefitConfig, refit_decoders
 from vlaecodec.training.small.command import export_preset, train_preset
 
 PATH = click.Path(path_type=Path)
+EXISTING = click.Path(exists=True, path_type=Path)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 validation_option = click.option(
@@ -61,35 +62,24 @@ main.add_command(train_preset)
 main.add_command(export_preset)
 
 
-def _global_options(architecture: str) -> Callable[[Command], Command]:
+def _global_options(command: Command) -> Command:
     """What `run` and `gpu` share: photos, where to start, and the objective."""
-    options = [
-        click.argument(
-            "photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-        ),
-        validation_option,
-        click.option(
-            "--start-from", type=PATH, help="Model folder to continue without checkpoint."
-        ),
-        click.option(
-            "--architecture", type=click.Choice(sorted(ARCHITECTURES)), default=architecture
-        ),
-        click.option("--ms-ssim-part", default=0.0, help="Share of 1 - MS-SSIM in the distortion."),
-        click.option("--ssimulacra2-part", default=0.0, help="Share of SSIMULACRA2's error in it."),
-        click.option("--coarse-weight", default=0.0, help="Weight of the error of block averages."),
+    for option in (
         click.option("--synthetic", default=0.0, help="Share of crops from drawings, not photos."),
-    ]
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+        click.option("--coarse-weight", default=0.0, help="Weight of the error of block averages."),
+        click.option("--ssimulacra2-part", default=0.0, help="Share of SSIMULACRA2's error in it."),
+        click.option("--ms-ssim-part", default=0.0, help="Share of 1 - MS-SSIM in the distortion."),
+        click.option("--start-from", type=PATH, help="Model folder to start from."),
+        validation_option,
+        click.argument("photos", nargs=-1, required=True, type=EXISTING),
+    ):
+        command = option(command)
+    return command
 
 
 @main.command()
-@_global_options("photo")
+@_global_options
+@click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="photo")
 @click.option("--checkpoint", required=True, type=PATH, help=CHECKPOINT_HELP)
 @click.option("--minutes", default=9.0, help="Time limit of the training itself.")
 @click.option("--batch", default=32, help="Crops per step.")
@@ -115,7 +105,8 @@ def gpu(**options: Any) -> None:
 
 
 @main.command()
-@_global_options("small")
+@_global_options
+@click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="small")
 @click.option("--crop", type=int, default=192, help="Side of a training crop, pixels.")
 @click.option("--seam-weight", default=0.0, help="Weight of steps across the decoder's blocks.")
 @click.option("--rescale-part", default=0.0, help="Share of crops from downscaled photos.")
@@ -127,16 +118,13 @@ def run(**options: Any) -> None:
 
 def _train(options: dict[str, Any], **more: Any) -> None:
     architecture = ARCHITECTURES[options.pop("architecture")]
-    photos, validation = list(options.pop("photos")), list(options.pop("validation"))
-    train(
-        TrainingConfig(
-            train=photos, validation=validation, architecture=architecture, **options, **more
-        )
-    )
+    photos, validation = (list(options.pop(name)) for name in ("photos", "validation"))
+    places: dict[str, Any] = {"train": photos, "validation": validation}
+    train(TrainingConfig(architecture=architecture, **places, **options, **more))
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
+@click.argument("checkpoint", type=EXISTING)
 @click.argument("folder", type=PATH)
 @click.option("--summary", required=True, help="One line for `vlaecodec models`.")
 @click.option("--data", required=True, help="What it was trained on, for the model card.")
@@ -156,16 +144,9 @@ def export(checkpoint: Path, folder: Path, **options: Any) -> None:
 
 
 @main.command()
-@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("photos", nargs=-1, required=True, type=EXISTING)
 @validation_option
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    required=True,
-    type=PATH,
-    help="Folder of a model whose features it reads; repeatable.",
-)
+@click.option("--model", required=True, type=PATH, help="Folder whose features it reads.")
 @click.option("--decoder", type=click.Choice(sorted(LIKELIHOODS)), default="local")
 @click.option(
     "--squeezenet", type=PATH, help="Weights of SqueezeNet, to train texture through its draws."
@@ -174,22 +155,13 @@ def export(checkpoint: Path, folder: Path, **options: Any) -> None:
 @click.option("--start-from", type=PATH, help="Model folder whose decoder is the start.")
 @click.option("--crop", default=64, help="Side of a training crop, pixels; a multiple of 8.")
 @run_options(batch=8, learning_rate=2e-3, validation_minutes=10.0)
-def passes(
-    photos: tuple[Path, ...],
-    validation: tuple[Path, ...],
-    models: tuple[Path, ...],
-    **options: Any,
-) -> None:
-    """Train a local decoder on PHOTOS, decoded by frozen models."""
-    train_passes(
-        PassesConfig(
-            train=list(photos), validation=list(validation), models=list(models), **options
-        )
-    )
+def passes(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) -> None:
+    """Train a local decoder on PHOTOS that a frozen model decodes."""
+    train_passes(PassesConfig(train=list(photos), validation=list(validation), **options))
 
 
 @main.command()
-@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.argument("folder", type=EXISTING)
 @click.option("--local", type=PATH, help="Checkpoint of the decoder for exact pixels.")
 @click.option("--texture", type=PATH, help="Checkpoint of the one for texture.")
 @click.option("--texture-gain", type=float, help="Show draws so many times as large, up to 4.")
@@ -208,8 +180,8 @@ def attach(
 
 
 @main.command()
-@click.argument("folder", type=click.Path(exists=True, path_type=Path))
-@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("folder", type=EXISTING)
+@click.argument("photos", nargs=-1, required=True, type=EXISTING)
 @validation_option
 @click.option(
     "--start-from",
@@ -237,7 +209,7 @@ def refit(
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
+@click.argument("checkpoint", type=EXISTING)
 def curve(checkpoint: Path) -> None:
     """Print CHECKPOINT's learning curve as JSON lines."""
     for row in read_progress(checkpoint)[1].curve:

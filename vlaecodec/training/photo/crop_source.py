@@ -31,12 +31,12 @@ class CropsConfig(RunConfig):
 
     train: list[Path]
     validation: list[Path]
-    models: list[Path]
-    """Folders of models whose trunks it is for; validated on the first's. Without a cache one: a
-    folder, or a checkpoint of global networks."""
+    model: Path
+    """Folder of the model whose features the decoder reads; without a cache also a checkpoint of
+    global networks."""
     decoder: str = "local"
     cache: Path | None = None
-    """Folder for the photos as the models decode them. Without one crops are decoded as they are
+    """Folder for the photos as the model decodes them. Without one crops are decoded as they are
     drawn: for a GPU."""
     crop: int = 64
     batch: int = 8
@@ -71,17 +71,13 @@ def open_source(config: CropsConfig) -> Source:
 
 
 class CacheSource:
-    """From all models' caches alike. Decodes all photos first, unless the caches hold them."""
+    """From a cache. Decodes all photos first, unless the cache holds them."""
 
     def __init__(self, config: CropsConfig, folder: Path) -> None:
         self._config, self._folder = config, folder
-        self._caches = [
-            self._open(str(number), folder, config.train, config.photos)
-            for number, folder in enumerate(config.models)
-        ]
-        first = config.models[0]
-        self.validation: Photos = self._open("validation", first, config.validation, None)
-        self.arch = _load(first).arch
+        self._cache = self._open("0", config.model, config.train, config.photos)
+        self.validation: Photos = self._open("validation", config.model, config.validation, None)
+        self.arch = _load(config.model).arch
 
     def _open(self, name: str, model: Path, photos: list[Path], count: int | None) -> LatentCache:
         # It needs the entropy coder, which machines that only train may lack.
@@ -95,17 +91,10 @@ class CacheSource:
         return LatentCache(place)
 
     def draw(self, rng: np.random.Generator, border: int) -> Crops:
-        config, caches = self._config, self._caches
-        counts = np.bincount(rng.integers(len(caches), size=config.batch), minlength=len(caches))
-        parts = [
-            cache.draw(rng, config.crop, border, int(count))
-            for cache, count in zip(caches, counts, strict=True)
-            if count
-        ]
-        return Crops.join(parts)
+        return self._cache.draw(rng, self._config.crop, border, self._config.batch)
 
     def trunks_beside(self, model: Path) -> Iterator[tuple[Tensor, Tensor]]:
-        after = self._caches[0]
+        after = self._cache
         before = self._open("start", model, self._config.train, min(PAIRS, len(after.photos)))
         for number in range(len(before.photos)):
             yield before.trunk(number), after.trunk(number)
@@ -116,7 +105,7 @@ class DeviceSource:
 
     def __init__(self, config: CropsConfig) -> None:
         self._config, device = config, torch.device(config.device)
-        trunk = Trunk(config.models[0], device)
+        trunk = Trunk(config.model, device)
         self._crops = DecodedCrops(
             trunk,
             read_photos(config.train),

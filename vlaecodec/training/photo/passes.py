@@ -1,4 +1,4 @@
-"""Training the local decoders on what frozen models decode: time-boxed, resumable."""
+"""Training the local decoders on photos that a frozen model decodes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _start(config: PassesConfig, source: Source) -> Run[LocalDecoder]:
     local = LocalDecoder(arch, drawing=config.decoder == "texture").to(config.device)
     if resume is None and config.start_from is not None:
         take_decoder(local, config.decoder, config.start_from)
-        if config.start_from != config.models[0]:
+        if config.start_from != config.model:
             fit_features(local, source.trunks_beside(config.start_from))
     elif resume is None:
         rng = np.random.default_rng(config.seed)

@@ -44,7 +44,7 @@ def refit_decoders(folder: Path, config: RefitConfig) -> str:
             PassesConfig(
                 train=config.train,
                 validation=config.validation,
-                models=[folder],
+                model=folder,
                 start_from=config.start_from,
                 decoder=name,
                 cache=config.work,
