@@ -113,6 +113,23 @@ def _take_permissions(handle: int, target: Path) -> None:
         os.fchmod(handle, stat.S_IMODE(old.st_mode))
 
 
+def check_place(target: Path) -> None:
+    """Raise OutputError if no file can be written there; for before any hard work."""
+    try:
+        if target.is_dir():
+            raise OutputError(f"{target}: is a folder")
+        if is_special(target):
+            return
+        folder = Path(os.path.realpath(target)).parent
+        if not folder.is_dir():
+            raise OutputError(f"{target}: no such folder")
+        refuse_dangling(target)
+        if not os.access(folder, os.W_OK):
+            raise OutputError(f"{target}: cannot write to that folder")
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{target}: {reason_of(error)}") from error
+
+
 def refuse_dangling(target: Path) -> None:
     """A link to nothing would let whoever made it choose where we write. Raises OutputError."""
     if target.is_symlink() and not target.exists():

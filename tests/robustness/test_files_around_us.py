@@ -123,3 +123,13 @@ def test_the_python_functions_write_as_the_commands_do(tmp_path) -> None:
     with pytest.raises(OutputError, match="link to nothing"):
         decode_file(private, link, format_name="PNG")
     assert {path.name for path in tmp_path.iterdir()} == {"in.png", "a.vlae", "link.vlae"}
+
+
+def test_the_python_functions_find_an_unwritable_place_before_the_work(
+    tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+    nothing = tmp_path / "nothing"  # reading it would raise InputError
+    for work, name in ((encode_file, "a.vlae"), (decode_file, "a.png")):
+        with pytest.raises(OutputError, match=f"{name}: cannot write to that folder"):
+            work(nothing, tmp_path / name)

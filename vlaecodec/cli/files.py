@@ -14,7 +14,7 @@ from vlaecodec.bitstream.header import HEAD_BYTES, MAGIC
 from vlaecodec.bitstream.header_copy import restore_header
 from vlaecodec.cli.batch.names import is_namesake, name_output
 from vlaecodec.errors import DamagedError, InputError, OutputError, ParameterError
-from vlaecodec.writing import is_special, reason_of, refuse_dangling, replacing
+from vlaecodec.writing import check_place, is_special, reason_of, replacing
 
 STDIO = "-"
 
@@ -144,10 +144,9 @@ def check_output(path: str, input_path: str, *, force: bool) -> None:
     """
     if path == STDIO:
         return
+    target = Path(path)
+    check_place(target)
     try:
-        target = Path(path)
-        if target.is_dir():
-            raise OutputError(f"{path}: is a folder")
         if is_special(target):
             return
         if is_same_file(target, input_path):
@@ -159,12 +158,6 @@ def check_output(path: str, input_path: str, *, force: bool) -> None:
                 f"{path}: by its name {input_path} was made from it, and -f does not overwrite "
                 "originals; name another output"
             )
-        folder = Path(os.path.realpath(target)).parent
-        if not folder.is_dir():
-            raise OutputError(f"{path}: no such folder")
-        refuse_dangling(target)
-        if not os.access(folder, os.W_OK):
-            raise OutputError(f"{path}: cannot write to that folder")
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: {reason_of(error)}") from error
 

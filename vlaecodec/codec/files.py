@@ -17,7 +17,7 @@ from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.errors import InputError, OutputError
 from vlaecodec.picture.image import read_image
 from vlaecodec.picture.saving import SAVE_OPTIONS, save_image
-from vlaecodec.writing import is_special, reason_of, replacing
+from vlaecodec.writing import check_place, is_special, reason_of, replacing
 
 Source = str | os.PathLike[str] | IO[bytes]
 Target = str | os.PathLike[str] | IO[bytes]
@@ -36,8 +36,9 @@ def encode_file(
     source, target: paths, or binary files open for reading and for writing. A target that is a path
     is replaced when the new file is complete, not before, and keeps its mode. Other arguments are
     those of `encode`. Returns the file's information, as `read_info` does. Raises what `encode`
-    raises, InputError and OutputError.
+    raises, InputError and OutputError, the latter before the work where nothing can be written.
     """
+    _check(target)
     image = read_image(_read(source), to_8_bit=options.get("to_8_bit", False))
     data = encode_picture(image, EncodeOptions(quality=quality, **options), progress, close=True)
     _write(target, data)
@@ -59,6 +60,7 @@ def decode_file(
     arguments are those of `decode`. Raises what `decode` raises, InputError and OutputError.
     """
     format_name = format_name or _format_of(target)
+    _check(target)
     image = decode(_read(source), progress=progress, **options)
     buffer = io.BytesIO()
     try:
@@ -75,6 +77,12 @@ def _read(source: Source) -> bytes:
         return Path(source).read_bytes()
     except (OSError, ValueError) as error:
         raise InputError(f"{source}: {reason_of(error)}") from error
+
+
+def _check(target: Target) -> None:
+    """Raise OutputError before the work if there is no way to write its result."""
+    if isinstance(target, str | os.PathLike):
+        check_place(Path(target))
 
 
 def _write(target: Target, data: bytes) -> None:
