@@ -1,6 +1,7 @@
 """A robust file's tile that is damaged shows what its first passes tell."""
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 import vlaecodec
-from vlaecodec.bitstream.container import make_robust, read_container
+from vlaecodec.bitstream.container import Tile, make_robust, read_container, write_container
 from vlaecodec.bitstream.header import read_header
 from vlaecodec.bitstream.pieces import checks_size
 from vlaecodec.codec.decode import decode_pixels, verify
@@ -77,6 +78,25 @@ def test_thumbnails_and_regions_show_the_same() -> None:
     assert np.array_equal(part, shown[10:40, 20:60])
     with pytest.warns(LossWarning, match=COARSE):
         assert max(vlaecodec.decode_thumbnail(data, 64, keep_going=True).size) == 64
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_end_that_is_forged_gives_a_picture_or_one_error(seed) -> None:
+    container = read_container(ROBUST)
+    payload = np.random.default_rng(seed).bytes(SIZE - 1) + b"\1"
+    forged = write_container(container.header, [Tile(payload, 0)])
+    # The checks of its pieces fit; the tile's does not.
+    assert read_container(damaged(forged, START), keep_going=True).ends[0]
+    with warnings.catch_warnings(), suppress(DamagedError):
+        warnings.simplefilter("ignore")
+        assert decode_pixels(damaged(forged, START), keep_going=True).shape == PICTURE.shape
+
+
+def test_a_small_models_file_is_lost_whole() -> None:
+    digit = Image.fromarray(np.eye(28, dtype=np.uint8) * 255)
+    data = vlaecodec.encode(digit, model="mnist-dynamic", robust=True)
+    with pytest.raises(DamagedError, match="every tile"):
+        vlaecodec.decode(damaged(data, read_header(data)[1].start), keep_going=True)
 
 
 def test_a_header_that_is_damaged_too_is_restored() -> None:
