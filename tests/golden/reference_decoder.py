@@ -238,6 +238,8 @@ def decode_latents(
     coarse = int(stack.pop("flag", np.zeros(1, np.int64))[0])
     shape = (model.sizes["top_channels"], -(-rows // 4), -(-columns // 4))
     h = stack.pop("top", np.full(shape, coarse)) * (8 if coarse else 1)
+    assert not is_end or stack.state >= 1 << 32
+    is_cut = False
     for number in range(4):
         step, offset = (gather(t, number, rows, columns) for t in (steps, offsets))
         if number == 0:
@@ -249,14 +251,14 @@ def decode_latents(
         if number == 0:
             n = (mean * 2048 + step // 2) // step
             symbols = stack.pop("latent", scale * 8 + n % 8) + n // 8
-            mean = 0
+            predicted, mean = (n * step) >> 11, 0
         else:
             symbols = stack.pop("latent", scale * 8)
+            predicted = mean
         if is_end and stack.state < 1 << 32:
-            assert number > 0
-            symbols = np.zeros_like(symbols)
+            symbols, mean, is_cut = np.zeros_like(symbols), predicted, True
         scatter(y, np.clip(mean + ((symbols * step + 128) >> 8), *LATENT), number)
-        if number == 0 and not coarse:
+        if number == 0 and not coarse and not is_cut:
             centre, p = model.top_posterior(y, quality)
             stack.push("posterior", (p + 8) >> 4, h - centre)
     assert is_end or (stack.state == 0 and not stack.words)

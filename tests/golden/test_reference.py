@@ -52,7 +52,7 @@ def test_both_find_the_same_beside_the_picture(path) -> None:
         assert len(sections) == 3
 
 
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.55])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.55, 0.75])
 def test_both_show_the_same_of_a_damaged_tile(share) -> None:
     data = bytearray((DECODE / "robust.vlae").read_bytes())
     layout = read_header(data)[1]

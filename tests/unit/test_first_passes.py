@@ -14,13 +14,13 @@ SIZE = (20, 24)
 
 
 def needed_words(model, words: np.ndarray) -> list[int]:
-    """How many words from the end each pass needs, those before it included."""
+    """How many words from the end h and each pass need, those before it included."""
     left: list[int] = []
 
     class Watched(latent_coder.LatentStack):
         def pop(self, kind, indices):
             symbols = super().pop(kind, indices)
-            if kind == "latent":
+            if kind in ("top", "latent"):
                 left.append(min([len(self.ans.words()) - 2, *left]))
             return symbols
 
@@ -39,13 +39,13 @@ def test_every_end_tells_the_passes_that_need_no_more_and_nothing_wrong(
     y = latents(tiny_model, *SIZE)
     words, whole = latent_coder.encode_latent(tiny_model, y, CODE, bits_back=bits_back)
     trace = trace_latent(tiny_model, words, CODE, SIZE)
-    needed = needed_words(tiny_model, words)
-    assert 2 < needed[0] < needed[1] < needed[2] < len(words)
-    counts = {n + d for n in needed[:-1] for d in (-1, 0, 1)} | {2, len(words) // 2}
+    by_top, *needed = needed_words(tiny_model, words)
+    assert 2 < by_top < needed[0] < needed[1] < needed[2] < len(words)
+    counts = {n + d for n in (by_top, *needed[:-1]) for d in (-1, 0, 1)} | {1, len(words) // 2}
     for count in sorted(counts):
         passes = sum(n <= count for n in needed[:-1])
-        if passes == 0:
-            with pytest.raises(DamagedError, match="first pass"):
+        if count < by_top:
+            with pytest.raises(DamagedError, match="top latent"):
                 latent_coder.decode_first_passes(tiny_model, words[-count:], CODE, *SIZE)
             continue
         latent = latent_coder.decode_first_passes(tiny_model, words[-count:], CODE, *SIZE)

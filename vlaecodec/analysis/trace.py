@@ -17,14 +17,13 @@ from vlaecodec.bitstream.header import Header
 from vlaecodec.bitstream.payload import to_words
 from vlaecodec.bitstream.tiles import latent_window, tiles_of
 from vlaecodec.entropy.ans import ESCAPE_BITS
-from vlaecodec.entropy.scales import FRACTIONS, TOP_STEPS
+from vlaecodec.entropy.scales import TOP_STEPS
 from vlaecodec.errors import DamagedError
 from vlaecodec.latents.coder import Words, decode_latent
 from vlaecodec.latents.predictor import LatentPredictor, Symbols
 from vlaecodec.model.frozen import LatentArray, PhotoModel, load_model
 from vlaecodec.model.registry import find_fingerprint
 from vlaecodec.model.tiled import empty_latent
-from vlaecodec.networks.common.formats import STEP_FRAC_BITS
 from vlaecodec.networks.photo.architecture import PASSES, TOP_FACTOR
 
 Bits = NDArray[np.float64]
@@ -150,10 +149,7 @@ def rebuild_latent(
     if symbols:
         decoded = predictor.dequantise_anchor(base + symbols[0])
     else:
-        # The mean in LATENT units, from the fractions of steps that it is resolved to.
-        fractions = base * FRACTIONS + indices % FRACTIONS
-        mean = fractions * predictor.steps[0] // (FRACTIONS << STEP_FRAC_BITS)
-        decoded = predictor.dequantise(np.zeros_like(base), mean, 0)
+        decoded = predictor.predicted_anchor(base, indices)
     for number in range(1, PASSES):
         mean, _ = predictor.pass_prior(decoded, number)
         part = symbols[number] if number < len(symbols) else np.zeros_like(mean)

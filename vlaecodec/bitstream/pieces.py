@@ -1,7 +1,7 @@
 """The pieces of a tile's latents, each with a checksum in a robust file.
 
 Decoders take words from the end of a payload, so where its beginning is damaged, what they take
-first may be intact: the first passes of the prior.
+first may be intact: the top latent, and the first passes of the prior.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def continue_colours(picture: Pixels, boxes: Iterable[TileBox], factor: int = 1)
 
 
 def warn_of_damage(lost: int, coarse: int, tiles: int) -> None:
-    """A LossWarning if there are any tiles that are lost, or known in their first passes alone."""
+    """A LossWarning if there are any tiles that are lost, or known in part."""
     if lost:
         text = f"{lost} of {tiles} tiles are damaged: the colours around them are shown"
         warnings.warn(text, LossWarning, stacklevel=4)

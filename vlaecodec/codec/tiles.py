@@ -35,7 +35,7 @@ class Damage(NamedTuple):
     lost: set[int]
     """Nothing is known of their latents, which are left zero."""
     coarse: set[int]
-    """Of these the first passes are known."""
+    """Of these the top latent is known, and perhaps the first passes."""
 
     @property
     def tiles(self) -> set[int]:

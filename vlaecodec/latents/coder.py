@@ -80,8 +80,11 @@ def decode_latent(
     """
     predictor = LatentPredictor(model, quality_code, rows, columns)
     stack = LatentStack(model, words, on_symbols)
-    decoded, top = _pop_anchor(predictor, stack)
-    if top is not None:
+    top, bits_back = stack.pop_top_prior(predictor.top_shape)
+    base, indices = predictor.anchor_prior(top)
+    anchor = base + stack.pop("latent", indices)
+    decoded = predictor.dequantise_anchor(anchor)
+    if bits_back:
         stack.push_top(predictor.posterior(decoded), top)
     for number in range(1, PASSES):
         mean, indices = predictor.pass_prior(decoded, number)
@@ -97,36 +100,33 @@ def decode_first_passes(
 ) -> LatentArray:
     """Decode a tile's latents from its last words: passes that need others are as predicted.
 
-    words: without those at the bottom of the stack. Raises DamagedError if the first pass needs
-    these.
+    words: without those at the bottom of the stack. Raises DamagedError if h needs these.
     """
     if len(words) == 0:  # nothing, so no network runs
         raise DamagedError("nothing of the tile is intact")
     predictor = LatentPredictor(model, quality_code, rows, columns)
     stack = LatentStack(model, words)
-    decoded, top = _pop_anchor(predictor, stack)
+    top, bits_back = stack.pop_top_prior(predictor.top_shape)
     if stack.ans.has_run_out():
-        raise DamagedError("not even the first pass is intact")
-    if top is not None:
-        stack.push_top(predictor.posterior(decoded), top)
-    is_intact = True
+        raise DamagedError("not even the top latent is intact")
+    base, indices = predictor.anchor_prior(top)
+    anchor = base + stack.pop("latent", indices)
+    is_intact = not stack.ans.has_run_out()
+    if is_intact:
+        decoded = predictor.dequantise_anchor(anchor)
+        if bits_back:
+            stack.push_top(predictor.posterior(decoded), top)
+    else:
+        decoded = predictor.predicted_anchor(base, indices)
     for number in range(1, PASSES):
         mean, indices = predictor.pass_prior(decoded, number)
-        symbols = stack.pop("latent", indices)
-        is_intact = is_intact and not stack.ans.has_run_out()
-        known = symbols if is_intact else np.zeros_like(symbols)
-        decoded = decoded + predictor.dequantise(known, mean, number)
+        symbols = np.zeros_like(mean)
+        if is_intact:
+            popped = stack.pop("latent", indices)
+            is_intact = not stack.ans.has_run_out()
+            symbols = popped if is_intact else symbols
+        decoded = decoded + predictor.dequantise(symbols, mean, number)
     return decoded
-
-
-def _pop_anchor(
-    predictor: LatentPredictor, stack: LatentStack
-) -> tuple[LatentArray, Symbols | None]:
-    """Latents of the first pass; and h, if the bits that it was drawn from are to be given back."""
-    top, bits_back = stack.pop_top_prior(predictor.top_shape)
-    base, indices = predictor.anchor_prior(top)
-    decoded = predictor.dequantise_anchor(base + stack.pop("latent", indices))
-    return decoded, top if bits_back else None
 
 
 class LatentStack:

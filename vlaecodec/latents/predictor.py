@@ -97,6 +97,12 @@ class LatentPredictor:
         value = mean + (symbols * self.steps[number] + half >> STEP_FRAC_BITS)
         return scatter_pass(np.clip(value, LATENT.low, LATENT.high).astype(np.int16), number)
 
+    def predicted_anchor(self, base: Symbols, indices: Symbols) -> LatentArray:
+        """The mean that anchor_prior gives, in LATENT units: [C, rows, columns]."""
+        fractions = base * FRACTIONS + indices % FRACTIONS
+        mean = fractions * self.steps[0] // (FRACTIONS << STEP_FRAC_BITS)
+        return self.dequantise(np.zeros_like(base), mean, 0)
+
     def dequantise_anchor(self, anchor: Symbols) -> LatentArray:
         """The anchor alone in LATENT units: [C, rows, columns]."""
         return self.dequantise(anchor, np.zeros_like(anchor), 0)
