@@ -30,7 +30,7 @@ from vlaecodec.training.photo.export import import_model, pack_model
 from vlaecodec.training.photo.initialise import initialise_as_transform
 from vlaecodec.training.photo.latent_cache import TRUNKS_NAME, LatentCache
 from vlaecodec.training.photo.loop import TrainingConfig, train
-from vlaecodec.training.photo.loss import forward_losses
+from vlaecodec.training.photo.loss import forward_losses, step_errors
 from vlaecodec.training.photo.transfer import fit_features, take_decoder
 
 
@@ -175,6 +175,50 @@ def test_a_run_resumes_learns_and_exports(folder, tmp_path, monkeypatch) -> None
 
     curve = CliRunner().invoke(main, ["curve", str(checkpoint)])
     assert [json.loads(line) for line in curve.output.splitlines()][:2] == second.curve
+
+
+def test_the_decoder_is_trained_alone_and_resumes(folder, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(loop, "VALIDATION_POSITIONS", (0.5,))
+    source = export_untrained_photo(tmp_path / "models" / "tiny")
+    before = GlobalNetworks(TINY)
+    import_model(source, before)
+    config = TrainingConfig(
+        architecture=TINY,
+        train=[folder],
+        validation=[folder],
+        checkpoint=tmp_path / "run.safetensors",
+        start_from=source,
+        crop=64,
+        batch=2,
+        learning_rate=5e-3,
+        minutes=0.03,
+        seam_weight=4.0,
+        quantised=True,
+        decoder_only=True,
+    )
+    for _ in range(2):
+        progress = train(config)
+    after = GlobalNetworks(TINY)
+    load_weights(config.checkpoint, after, "model")
+    changed = {
+        name.partition(".")[0]
+        for name, weight in after.named_parameters()
+        if not torch.equal(weight, before.get_parameter(name))
+    }
+    assert changed == {"decoder"}
+    first, second = progress.curve
+    assert second["bpp@0.5"] == first["bpp@0.5"]
+    assert second["loss"] < first["loss"]
+
+
+def test_a_grid_shows_in_how_steps_differ_by_phase() -> None:
+    ground = torch.tensor(photo(64, 96)).permute(2, 0, 1)[None].float()
+    wrong = 8 * ((torch.arange(96) // 8) % 2)
+    results = [step_errors(shown, ground) for shown in (ground, ground + wrong)]
+    (right, even), (error, uneven) = ([float(part) for part in result] for result in results)
+    assert right == 0
+    assert error > 0.02
+    assert uneven > 4 * even
 
 
 def export_untrained_photo(folder: Path) -> Path:

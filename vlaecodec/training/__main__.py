@@ -98,7 +98,7 @@ def gpu(**options: Any) -> None:
         bf16=True,
         crops_on_device=True,
         rescale_part=0.3,
-        seam_weight=20.0,
+        seam_weight=4.0,
         decay_fraction=0.9,
         validation_minutes=1e9,
     )
@@ -108,8 +108,13 @@ def gpu(**options: Any) -> None:
 @_global_options
 @click.option("--architecture", type=click.Choice(sorted(ARCHITECTURES)), default="small")
 @click.option("--crop", type=int, default=192, help="Side of a training crop, pixels.")
-@click.option("--seam-weight", default=0.0, help="Weight of steps across the decoder's blocks.")
+@click.option("--seam-weight", default=0.0, help="Weight of steps between pixels; evens a grid.")
 @click.option("--rescale-part", default=0.0, help="Share of crops from downscaled photos.")
+@click.option(
+    "--decoder-only",
+    is_flag=True,
+    help="Train the global decoder alone, on rounded latents: a last phase, with --quantised.",
+)
 @run_options(batch=6, learning_rate=1e-3, validation_minutes=10.0)
 def run(**options: Any) -> None:
     """Train the global networks on PHOTOS: tar shards, or folders of images."""

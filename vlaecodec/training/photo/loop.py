@@ -14,7 +14,7 @@ from vlaecodec.networks.common.ms_ssim import ms_ssim_loss
 from vlaecodec.networks.common.ssimulacra2 import ssimulacra2_error
 from vlaecodec.networks.photo.architecture import ARCHITECTURES, Architecture
 from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
-from vlaecodec.networks.photo.rate_distortion import round_latents
+from vlaecodec.networks.photo.rate_distortion import add_noise, round_latents
 from vlaecodec.training.checkpoint import Progress, read_progress
 from vlaecodec.training.config import RunConfig
 from vlaecodec.training.descent import descend
@@ -23,7 +23,7 @@ from vlaecodec.training.photo.data import Crops, Photo, center_crops, read_photo
 from vlaecodec.training.photo.device_crops import DeviceCrops
 from vlaecodec.training.photo.export import import_model
 from vlaecodec.training.photo.initialise import initialise_as_transform
-from vlaecodec.training.photo.loss import Losses, Weights, forward_losses, objective, seam_error
+from vlaecodec.training.photo.loss import Losses, Weights, forward_losses, objective, step_errors
 from vlaecodec.training.photo.synthetic import draw_pictures
 from vlaecodec.training.replay import Replay
 
@@ -51,6 +51,7 @@ class TrainingConfig(RunConfig):
     crops_on_device: bool = False
     rescale_part: float = 0.0
     synthetic: float = 0.0
+    decoder_only: bool = False
     validation_minutes: float = 10.0
 
     @property
@@ -104,6 +105,9 @@ def _start(config: TrainingConfig, photos: list[Photo]) -> Run[GlobalNetworks]:
         progress = import_model(config.start_from, model)
     else:
         initialise_as_transform(model, photos, config.seed)
+    if config.decoder_only:
+        model.requires_grad_(False)
+        model.decoder.requires_grad_(True)
     sizes = model.arch.to_dict()
     return Run(config, model, sizes, progress, decay=AVERAGE_DECAY, resume=resume)
 
@@ -119,13 +123,16 @@ def _step(
     image = _to_network(crops, device)
     quality = _stratified(len(crops), device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.bf16):
-        losses, mean_image = forward_losses(model, image, quality, quantised=config.quantised)
+        rounding = round_latents if config.decoder_only else add_noise
+        losses, mean_image = forward_losses(
+            model, image, quality, rounding, quantised=config.quantised
+        )
         if config.ms_ssim_part:
             losses.ms_ssim_loss = ms_ssim_loss(mean_image, image)
         if config.ssimulacra2_part:
             losses.ssimulacra2_error = ssimulacra2_error(mean_image, image)
         if config.seam_weight:
-            losses.seam_error = seam_error(mean_image, image)
+            losses.step_error, losses.step_spread = step_errors(mean_image, image)
         loss = objective(losses, quality, config.weights)
     descend(optimizer, model, loss, GRADIENT_LIMIT)
     return {
@@ -169,8 +176,9 @@ def _validate(model: GlobalNetworks, photos: Tensor, config: TrainingConfig) -> 
                 losses.ssimulacra2_error = ssimulacra2_error(mean_image, image)
                 found["ssimulacra2_error"].append(losses.ssimulacra2_error)
             if config.seam_weight:
-                losses.seam_error = seam_error(mean_image, image)
-                found["seam_error"].append(losses.seam_error)
+                losses.step_error, losses.step_spread = step_errors(mean_image, image)
+                found["step_error"].append(losses.step_error)
+                found["step_spread"].append(losses.step_spread)
             total += float(objective(losses, quality, config.weights)) * len(image) / len(photos)
         means = {name: float(torch.cat(values).mean()) for name, values in found.items()}
         means["ms_ssim_db"] = -10 * math.log10(means.pop("ms_ssim_loss"))

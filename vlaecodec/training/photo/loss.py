@@ -30,6 +30,9 @@ SEAM_PX = 8
 SEAM_FLOOR = 1.0
 """Squared grey levels: noise that hides a step of one level."""
 
+STEP_FLOOR = 1e-3
+"""Of weighted squared steps; keeps the root's gradient finite where all are 0."""
+
 COARSE_PX = 8
 """Errors of this size and up show as blocks in smooth areas long before they cost much PSNR."""
 
@@ -47,8 +50,9 @@ class Losses:
     """1 - MS-SSIM, when it is part of the objective."""
     ssimulacra2_error: Tensor | None = None
     """Likewise."""
-    seam_error: Tensor | None = None
-    """See `seam_error`, likewise."""
+    step_error: Tensor | None = None
+    """See `step_errors`, likewise."""
+    step_spread: Tensor | None = None
 
     @property
     def rate_bpp(self) -> Tensor:
@@ -81,27 +85,35 @@ def forward_losses(
     return losses, mean_image
 
 
-def seam_error(decoded: Tensor, original: Tensor) -> Tensor:
-    """Squared errors of the steps across the decoder's block borders, as visible as they are.
+def step_errors(decoded: Tensor, original: Tensor) -> tuple[Tensor, Tensor]:
+    """How wrong steps between neighbouring pixels are, and how unlike from phase to phase.
 
     Both float [B, 3, H, W] in grey levels, H and W multiples of SEAM_PX. Each step of luma counts
     in inverse proportion to how busy the original is around it: a grid shows where nothing else
-    does. Float [B].
+    does. Two float [B]: mean squared errors; and the variance of the decoded steps' size over the
+    SEAM_PX phases of rows and columns, relative to its mean, which is 0 where there is no grid.
     """
     with torch.autocast(decoded.device.type, enabled=False):
         weights = constant(LUMA, decoded.device).view(3, 1, 1)
-        total = torch.zeros(len(decoded), device=decoded.device)
+        error, spread = (torch.zeros(len(decoded), device=decoded.device) for _ in range(2))
         for turned in (False, True):
             x, y = ((p.float() * weights).sum(1) for p in (decoded, original))
             if turned:
                 x, y = x.mT, y.mT
-            steps = (y[..., 1:] - y[..., :-1]).square()
-            busy = F.avg_pool2d(steps.unsqueeze(1), 2 * SEAM_PX - 1, 1, SEAM_PX - 1).squeeze(1)
-            places = slice(SEAM_PX - 1, None, SEAM_PX)
-            errors = (x[..., 1:] - x[..., :-1]) - (y[..., 1:] - y[..., :-1])
-            visible = errors[..., places].square() / (SEAM_FLOOR + busy[..., places])
-            total = total + visible.mean((1, 2))
-        return total
+            shown, wanted = (p[..., 1:] - p[..., :-1] for p in (x, y))
+            busy = F.avg_pool2d(wanted.square().unsqueeze(1), 2 * SEAM_PX - 1, 1, SEAM_PX - 1)
+            weight = 1 / (SEAM_FLOOR + busy.squeeze(1))
+            error = error + ((shown - wanted).square() * weight).mean((1, 2))
+            energy, share = (_sum_phases(v) for v in (shown.square() * weight, weight))
+            size = torch.sqrt(energy / share + STEP_FLOOR)
+            spread = spread + (size / size.mean(1, keepdim=True) - 1).square().mean(1)
+        return error, spread / 2
+
+
+def _sum_phases(steps: Tensor) -> Tensor:
+    """[B, H, W - 1] summed over rows and over columns SEAM_PX apart: [B, SEAM_PX]."""
+    padded = F.pad(steps, (0, 1))
+    return padded.unflatten(-1, (-1, SEAM_PX)).sum((1, 2))
 
 
 @dataclass(frozen=True)
@@ -115,7 +127,7 @@ class Weights:
     ssimulacra2_part: float = 0.0
     """The part that is SSIMULACRA2's error instead."""
     seam: float = 0.0
-    """Of `seam_error`, added to all that."""
+    """Of the error of steps, added to all that."""
     stretch: float = 1.0
     """See rate_weight."""
 
@@ -130,7 +142,8 @@ def objective(losses: Losses, quality: Tensor, weights: Weights = Weights()) -> 
     if losses.ssimulacra2_error is not None:
         error = SSIMULACRA2_GAIN * losses.ssimulacra2_error
         distortion = distortion + weights.ssimulacra2_part * error
-    if losses.seam_error is not None:
-        distortion = distortion + weights.seam * losses.seam_error
+    if losses.step_error is not None and losses.step_spread is not None:
+        unlike = distortion.detach() * losses.step_spread
+        distortion = distortion + weights.seam * losses.step_error + unlike
     cost = losses.rate_bpp + weight * distortion
     return (cost * (weight / LAMBDA_MAX) ** -0.5).mean()
