@@ -159,15 +159,6 @@ def test_sixteen_bits_are_refused_or_rounded(tmp_path) -> None:
     assert np.array_equal(np.asarray(opened(tmp_path / "back.png")), photo(8, 9)[..., 0])
 
 
-def test_animations_are_refused(tmp_path) -> None:
-    path = tmp_path / "moving.gif"
-    frames = [Image.fromarray(photo(8, 9, seed)) for seed in (1, 2, 3)]
-    frames[0].save(path, save_all=True, append_images=frames[1:])
-    refused = run("encode", path)
-    assert refused.exit_code == 3
-    assert "an animation or several pages (3)" in refused.stderr
-
-
 def test_damaged_sections_can_be_done_without(picture, tmp_path) -> None:
     file, back = tmp_path / "a.vlae", tmp_path / "back.png"
     run("encode", picture, file)

@@ -147,26 +147,20 @@ def test_two_processes_measure_the_same(pictures, tmp_path) -> None:
     assert sizes == others
 
 
-def test_published_curves_need_the_pictures_they_are_of(pictures) -> None:
-    arguments = [str(pictures), "--codec", "JPEG", "--published", str(PUBLISHED)]
-    result = CliRunner().invoke(rate_distortion.main, arguments)
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--published", str(PUBLISHED)], "24 Kodak photos"),
+        (["--ssimulacra2"], "needs the package ssimulacra2"),
+        (["--flip"], "needs the package flip-evaluator"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(pictures, monkeypatch, options, problem) -> None:
+    for package in ("ssimulacra2", "flip_evaluator"):
+        monkeypatch.setitem(sys.modules, package, None)
+    result = CliRunner().invoke(rate_distortion.main, [str(pictures), "--codec", "JPEG", *options])
     assert result.exit_code == 2
-    assert "24 Kodak photos" in result.output
-
-
-def test_a_measure_that_cannot_be_taken_is_not_stored_as_none(pictures, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "ssimulacra2", None)
-    arguments = [str(pictures), "--codec", "JPEG", "--ssimulacra2"]
-    result = CliRunner().invoke(rate_distortion.main, arguments)
-    assert result.exit_code == 2
-    assert "needs the package ssimulacra2" in result.output
-
-
-def test_flip_needs_its_package(pictures, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "flip_evaluator", None)
-    result = CliRunner().invoke(rate_distortion.main, [str(pictures), "--codec", "JPEG", "--flip"])
-    assert result.exit_code == 2
-    assert "needs the package flip-evaluator" in result.output
+    assert problem in result.output
 
 
 def test_our_modes_differ_as_they_should() -> None:

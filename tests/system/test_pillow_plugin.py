@@ -25,15 +25,6 @@ def test_save_and_open(tmp_path) -> None:
         assert np.array_equal(np.asarray(image), np.asarray(expected))
 
 
-def test_quality_changes_the_size() -> None:
-    sizes = []
-    for quality in (10, 90):
-        buffer = io.BytesIO()
-        Image.fromarray(PIXELS).save(buffer, "VLAE", quality=quality)
-        sizes.append(len(buffer.getvalue()))
-    assert sizes[0] < sizes[1]
-
-
 def test_damage_is_an_error_pillow_programs_expect() -> None:
     data = bytearray(vlaecodec.encode(PIXELS))
     data[-20] ^= 1
