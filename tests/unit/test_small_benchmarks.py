@@ -111,15 +111,16 @@ def test_probes_find_what_is_there() -> None:
 
 def test_sheets_show_the_images(small_model) -> None:
     images = black_and_white(12)[:, 0].numpy()
+    sheets = []
     for rows in (
         reconstructions(small_model, images),
         samples(small_model),
         interpolations(small_model, images),
         swaps(small_model, images),
     ):
-        sheet = np.asarray(draw_sheet(rows))
-        assert sheet.shape == (2 * (30 * len(rows) + 2), 2 * (30 * 12 + 2), 3)
-    shown = np.asarray(draw_sheet(reconstructions(small_model, images)))
+        sheets.append(np.asarray(draw_sheet(rows)))
+        assert sheets[-1].shape == (2 * (30 * len(rows) + 2), 2 * (30 * 12 + 2), 3)
+    shown = sheets[0]
     assert np.array_equal(shown[4:60:2, 4:60:2, 0], 255 - 255 * images[0])
 
 
@@ -127,14 +128,16 @@ def test_sheets_of_colour_images_show_their_samples(tmp_path) -> None:
     export_untrained(tmp_path / "tiny", TINY_COLOUR)
     model = read_small_model((tmp_path / "tiny" / WEIGHTS_NAME).read_bytes())
     images = to_images(colour_images(12))
-    for rows in (reconstructions(model, images), interpolations(model, images), samples(model)):
-        assert np.asarray(draw_sheet(rows)).shape == (2 * (10 * len(rows) + 2), 2 * 122, 3)
-    shown = np.asarray(draw_sheet(reconstructions(model, images)))
+    between, sheets = interpolations(model, images), []
+    for rows in (reconstructions(model, images), between, samples(model)):
+        sheets.append(np.asarray(draw_sheet(rows)))
+        assert sheets[-1].shape == (2 * (10 * len(rows) + 2), 2 * 122, 3)
+    shown = sheets[0]
     assert np.array_equal(shown[4:20:2, 4:20:2], images[0])
     # The ends of a row, drawn alike, are draws of the images themselves.
     eps = invert_latents(model, posterior_means(model, images[:2]))
     first = draw_images(model, draw_latents(model, eps[:1]), 128, 0)
-    assert np.array_equal(interpolations(model, images)[0][0], first[0])
+    assert np.array_equal(between[0][0], first[0])
 
 
 def test_windows_are_read_from_the_ablations_checkpoints(tmp_path) -> None:

@@ -110,7 +110,9 @@ def verify(
     if lost := sum(tile is None for tile in container.pixels):
         raise DamagedError(f"the pixels of {lost} of {len(container.pixels)} tiles are damaged")
     if container.header.robust and make_robust(data) != data:
-        raise DamagedError("what --robust adds at the end is damaged; the picture is intact")
+        raise DamagedError(
+            "the second header or the checks at the end are damaged; the picture is intact"
+        )
     read_sections(container, keep_going=False)
     options = DecodeOptions(texture=None if container.pixels else 0)
     _decode(container, options, progress)
