@@ -32,7 +32,8 @@ from vlaecodec.codec.options import AUTO, DecodeOptions, EncodeOptions
 from vlaecodec.codec.photo_draft import PhotoDraft
 from vlaecodec.codec.progress import ProgressCallback, Stages
 from vlaecodec.codec.rate_control import TRIES
-from vlaecodec.codec.searched import code_no_larger
+from vlaecodec.codec.searched import code_no_larger, count_bytes
+from vlaecodec.codec.smooth import code_smooth, is_smooth
 from vlaecodec.errors import ParameterError
 from vlaecodec.latents.effort import plan_search
 from vlaecodec.latents.importance import scale_to_peak, weigh_latents
@@ -56,6 +57,9 @@ LOSSY_QUALITY = 50.0
 
 EXACT_QUALITY = 30.0
 """Default quality of files with exact pixels; it minimises their size on the validation photos."""
+
+SPARING_WEIGHT = 0.5
+"""Of errors, where a smooth picture's latents are rounded by what they cost."""
 
 
 class PhotoCodec:
@@ -230,7 +234,7 @@ class PhotoEncoder:
         return code_no_larger(lambda code: self._code(found, code), quality_code, plain)
 
     def _code_once_more(self, ys: Iterable[FloatLatent], quality_code: int) -> PhotoDraft:
-        """The draft of y; if the photo looks decoded, of what is nearer to the latents of then."""
+        """The draft of y; where its mean image shows that it could be nearer, a nearer one."""
 
         def analyse(shown: Pixels) -> list[FloatLatent]:
             return list(analyse_tiles(self.model, shown, quality_code))
@@ -239,6 +243,16 @@ class PhotoEncoder:
         seen = map(steps.add, ys)
         kept = None if self._in_strips else list(seen)
         draft = self._code(seen if kept is None else kept, quality_code)
+        if kept and is_smooth(pixels, self.mean_image(draft), count_bytes(draft)):
+            sparing = np.full(pixels.shape[:2], SPARING_WEIGHT, np.float32)
+            return code_smooth(
+                pixels,
+                draft,
+                code=lambda other: self._code(
+                    self._rdo_quantise(analyse(other), quality_code, sparing), quality_code
+                ),
+                show=self.mean_image,
+            )
         if not steps.look_decoded():
             return draft
         return find_again(
