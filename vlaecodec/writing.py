@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import stat
 import time
@@ -60,7 +59,7 @@ def replacing(path: str, *, force: bool) -> Iterator[IO[bytes]]:
 
 def name_unfinished(folder: Path, suffix: str) -> Path:
     """A new name for what waits in a folder until it is whole."""
-    return folder / f"{_OURS}{secrets.token_hex(8)}.{suffix}"
+    return folder / f"{_OURS}{os.urandom(8).hex()}.{suffix}"
 
 
 def hold(handle: int) -> None:

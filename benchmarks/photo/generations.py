@@ -22,7 +22,7 @@ from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.kit.tables import Record, Table, lay_out, made_with
 from vlaecodec.metrics.distortion import psnr_db
 
-QUALITIES = (30.0, 50.0, 75.0)
+QUALITIES = (30.0, 50.0, 75.0, 90.0)
 SIDE_PX = 256
 """Photos are cut to that, from their upper left."""
 
@@ -42,6 +42,7 @@ RAMPS = {
     "dark ramp": ramp((10, 9, 8), (60, 54, 48), 0.0),
     "dark ramp, noise": ramp((10, 9, 8), (60, 54, 48), 0.5),
     "sky": ramp((100, 150, 225), (190, 210, 245), 0.7),
+    "flat": ramp((120, 100, 90), (120, 100, 90), 0.0),
 }
 
 
@@ -86,7 +87,7 @@ def generations_table(record: Record) -> Table:
 @click.command()
 @click.argument("images", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--generations", default=10, show_default=True)
-@click.option("--quality", "qualities", multiple=True, type=float, help="Default: 30, 50, 75.")
+@click.option("--quality", "qualities", multiple=True, type=float, help="Default: 30, 50, 75, 90.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write all figures as JSON.")
 def main(
     images: tuple[Path, ...], generations: int, qualities: tuple[float, ...], output: Path | None

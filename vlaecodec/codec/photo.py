@@ -19,7 +19,6 @@ from vlaecodec.bitstream.header import (
 from vlaecodec.bitstream.tiles import (
     LATENT_FACTOR,
     View,
-    latent_window,
     pixel_window,
     plan_view,
     tiles_of,
@@ -36,9 +35,9 @@ from vlaecodec.codec.searched import code_no_larger, count_bytes
 from vlaecodec.codec.smooth import code_smooth, is_smooth
 from vlaecodec.errors import ParameterError
 from vlaecodec.latents.effort import plan_search
-from vlaecodec.latents.importance import scale_to_peak, weigh_latents
+from vlaecodec.latents.importance import scale_to_peak
 from vlaecodec.latents.predictor import FloatLatent
-from vlaecodec.latents.rdo_quantisation import rdo_quantise
+from vlaecodec.latents.rdo_quantisation import rdo_quantise_tiles
 from vlaecodec.model.frozen import LatentArray, PhotoModel, load_model
 from vlaecodec.model.reduced import choose_factor, reconstruct_reduced
 from vlaecodec.model.registry import PSNR, ModelEntry
@@ -58,8 +57,8 @@ LOSSY_QUALITY = 50.0
 EXACT_QUALITY = 30.0
 """Default quality of files with exact pixels; it minimises their size on the validation photos."""
 
-SPARING_WEIGHT = 0.5
-"""Of errors, where a smooth picture's latents are rounded by what they cost."""
+SMOOTH_WEIGHT = 0.5
+"""Of errors in smooth pictures, where latents are rounded by what they cost."""
 
 
 class PhotoCodec:
@@ -187,7 +186,6 @@ class PhotoEncoder:
         self.entry, self.model = entry, model
         self.picture, self.options = picture, options
         shape = picture.pixels.shape
-        self.boxes = list(tiles_of(shape))
         self.search = plan_search(options.effort, options.tune or entry.tuned_for or PSNR, entry)
         if self.search.steps and options.roi is not None and self.search.tune != PSNR:
             raise ParameterError(
@@ -201,7 +199,7 @@ class PhotoEncoder:
         self.weights: Weights | None = None
         if options.roi is not None:
             self.weights = weigh_pixels(shape, options.rois)
-        tile_count = len(self.boxes)
+        tile_count = len(list(tiles_of(shape)))
         self._finish_steps = options.is_exact * tile_count + 1
         drafts = TRIES if options.target else 1
         draft_steps = tile_count * (1 + self.search_steps)
@@ -218,7 +216,7 @@ class PhotoEncoder:
         ys = analyse_tiles(self.model, self.picture.pixels, quality_code, self.stages.finish_one)
         if weights is not None:
             found = self._search(list(ys), quality_code, weights) if self.search_steps else list(ys)
-            return self._code(self._rdo_quantise(found, quality_code, weights), quality_code)
+            return self._code_sparing(found, quality_code, weights)
         if self.search_steps:
             return self._code_searched(list(ys), quality_code)
         if self.options.is_exact:
@@ -243,14 +241,12 @@ class PhotoEncoder:
         seen = map(steps.add, ys)
         kept = None if self._in_strips else list(seen)
         draft = self._code(seen if kept is None else kept, quality_code)
-        if kept and is_smooth(pixels, self.mean_image(draft), count_bytes(draft)):
-            sparing = np.full(pixels.shape[:2], SPARING_WEIGHT, np.float32)
+        if kept and is_smooth(pixels, draft.base.mean, count_bytes(draft)):
+            half = np.full(pixels.shape[:2], SMOOTH_WEIGHT, np.float32)
             return code_smooth(
                 pixels,
                 draft,
-                code=lambda other: self._code(
-                    self._rdo_quantise(analyse(other), quality_code, sparing), quality_code
-                ),
+                code=lambda other: self._code_sparing(analyse(other), quality_code, half),
                 show=self.mean_image,
             )
         if not steps.look_decoded():
@@ -263,6 +259,12 @@ class PhotoEncoder:
             code=lambda guess: self._code(guess, quality_code),
             show=self.mean_image,
         )
+
+    def _code_sparing(
+        self, ys: list[FloatLatent], quality_code: int, weights: Weights
+    ) -> PhotoDraft:
+        """Every tile's y, with fewer bits where errors count less."""
+        return self._code(rdo_quantise_tiles(self.model, ys, quality_code, weights), quality_code)
 
     def _code(self, ys: Iterable[FloatLatent], quality_code: int) -> PhotoDraft:
         """Every tile's y, quantised and coded."""
@@ -322,25 +324,10 @@ class PhotoEncoder:
         found = search_tiles(network, ys, pixels, quality_code, self.search, after_step, weights)
         return list(found)
 
-    def _rdo_quantise(
-        self, ys: list[FloatLatent], quality_code: int, weights: Weights
-    ) -> list[FloatLatent]:
-        """Spend fewer bits where errors count less."""
-        shares = weigh_latents(weights)
-        return [
-            rdo_quantise(self.model, y, quality_code, shares[latent_window(box)[1:]])
-            for box, y in zip(self.boxes, ys, strict=True)
-        ]
-
     def _recommend_strength(self, draft: PhotoDraft) -> int:
-        base = draft.base
+        base, pixels, seed = draft.base, self.picture.pixels, self._seed(draft)
         return texture.recommend_strength(
-            self.model,
-            self.picture.pixels,
-            base.mean,
-            base.features,
-            self._seed(draft),
-            colours=base.colours,
+            self.model, pixels, base.mean, base.features, seed, colours=base.colours
         )
 
     def _seed(self, draft: PhotoDraft) -> int:

@@ -3,8 +3,7 @@
 Ramps, skies and flat colours come back a level or two off over wide areas, always the same way, and
 further each time they are coded again. The mean image of what was coded shows that, so the picture
 is analysed once more with the opposite added; and its latents are rounded by what they cost, for
-few of them are more than noise. Photos are off by their detail: all they take is one comparison of
-block averages.
+few of them are more than noise. Photos are off by their detail, and are told by their bytes.
 """
 
 from __future__ import annotations
@@ -23,12 +22,15 @@ from vlaecodec.picture.image import Pixels
 BLOCK_PX = 32
 """The side of the blocks whose averages are the error of wide areas."""
 
-WIDE_SHARE = 0.12
-"""Of the squared error, that is theirs: 0.2 to 0.5 of ramps, skies and flat colours, and at most
-0.05 of photos, at -q 10 to 95."""
+SMOOTH_BPP = 0.15
+"""Most bits for a pixel of smooth pictures. Photos take as few only at low quality, where they come
+as near as NEAR_SQUARED_ERROR never, and little of their error is wide."""
 
-SMOOTH_BPP, SMOOTH_SQUARED_ERROR = 0.15, 8.0
-"""No photo comes so near in so few bits."""
+NEAR_SQUARED_ERROR = 8.0
+
+WIDE_SHARE = 0.12
+"""Of the squared error, that of wide areas: 0.2 to 0.5 for ramps, skies and flat colours, and at
+most 0.05 for photos, at -q 10 to 95."""
 
 GAIN = 0.8
 STEPS = 2
@@ -65,13 +67,12 @@ def code_smooth(
 
 def is_smooth(pixels: Pixels, shown: Pixels, size_bytes: int) -> bool:
     """Whether a picture with this mean image in so many bytes has next to no detail."""
+    if 8 * size_bytes > SMOOTH_BPP * pixels[..., 0].size:
+        return False
     planes = [pixels[..., c] - shown[..., c].astype(np.float32) for c in range(pixels.shape[-1])]
     squared_error = np.mean([_mean_square(plane) for plane in planes])
     wide = np.mean([_mean_square(_average(plane)) for plane in planes])
-    if wide > WIDE_SHARE * squared_error:
-        return True
-    is_small = 8 * size_bytes < SMOOTH_BPP * pixels[..., 0].size
-    return bool(is_small and 0 < squared_error < SMOOTH_SQUARED_ERROR)
+    return bool(0 < squared_error < NEAR_SQUARED_ERROR or wide > WIDE_SHARE * squared_error)
 
 
 def _average(error: Plane) -> Plane:

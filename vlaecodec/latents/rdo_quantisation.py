@@ -9,13 +9,16 @@ were sent, so their scales shrink too. Decoding is the same as ever.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vlaecodec.bitstream.tiles import latent_window, tiles_of
 from vlaecodec.entropy.ans import ESCAPE_BITS
 from vlaecodec.entropy.scales import FRACTIONS, latent_scale
 from vlaecodec.entropy.tables import FrequencyTables
+from vlaecodec.latents.importance import weigh_latents
 from vlaecodec.latents.predictor import (
     SYMBOL_LIMIT,
     FloatLatent,
@@ -33,6 +36,17 @@ STEP_BITS = 8.0
 that weight w gives about the PSNR of a file whose lambda is w times as large, from 1/2 to 1/16."""
 
 _WEIGHT_MAX = 0.999
+
+
+def rdo_quantise_tiles(
+    model: PhotoModel, ys: Iterable[FloatLatent], quality_code: int, weights: Weights
+) -> list[FloatLatent]:
+    """`rdo_quantise` of every tile. weights: of a picture's pixels, [H, W]."""
+    of_latents = weigh_latents(weights)
+    return [
+        rdo_quantise(model, y, quality_code, of_latents[latent_window(box)[1:]])
+        for box, y in zip(tiles_of(weights.shape), ys, strict=True)
+    ]
 
 
 def rdo_quantise(

@@ -15,7 +15,7 @@ from vlaecodec.errors import LossWarning
 from vlaecodec.picture.metadata import XMP_KEY
 
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "PNG": {},
+    "PNG": {"compress_level": 4},  # a third of the time of Pillow's 6, one percent larger
     "TIFF": {"compression": "tiff_lzw"},
     "WEBP": {"lossless": True, "exact": True},
     "BMP": {},

@@ -10,7 +10,6 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from vlaecodec.cli.batch import local_engine, ray_engine
 from vlaecodec.cli.batch.jobs import Job, Outcome
 from vlaecodec.cli.batch.options import LOCAL, FileOptions
 from vlaecodec.cli.batch.plan import Plan
@@ -34,11 +33,19 @@ Engine = Callable[..., Generator[Result, None, None]]
 """Called with jobs, their work, a number of processes or None, and force: does the jobs somewhere,
 and yields a result for each as it comes."""
 
-ENGINES: dict[str, tuple[Engine, Callable[[], AbstractContextManager[None]]]] = {
-    "local": (local_engine.run, nullcontext),
-    "ray": (ray_engine.run, ray_engine.silence_native_output),
-}
-"""Each engine, with a context manager entered before the progress bar starts."""
+
+def _choose_engine(name: str) -> tuple[Engine, AbstractContextManager[None]]:
+    """An engine, and what to enter before the progress bar starts.
+
+    A file alone takes none, and importing their processes and sockets takes a while.
+    """
+    if name == LOCAL:
+        from vlaecodec.cli.batch import local_engine
+
+        return local_engine.run, nullcontext()
+    from vlaecodec.cli.batch import ray_engine
+
+    return ray_engine.run, ray_engine.silence_native_output()
 
 
 def run_plan(
@@ -91,9 +98,9 @@ def run_many(plan: Plan, work: Work, files: FileOptions, *, title: str) -> None:
     """Run all jobs and print a summary. Exits with code 1 if some failed."""
     start = time.perf_counter()
     results = []
-    run, prepare = ENGINES[files.engine]
+    run, prepared = _choose_engine(files.engine)
     with (
-        prepare(),
+        prepared,
         Shards(plan, force=files.force) as shards,
         closing(run(shards.jobs, work, files.processes, force=files.force)) as stream,
     ):
