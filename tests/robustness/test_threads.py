@@ -105,6 +105,26 @@ def test_products_of_numpy_take_one_thread_until_the_last_is_done() -> None:
             pool.set_num_threads(number)
 
 
+def test_products_take_one_thread_in_whichever_thread_of_the_program() -> None:
+    """Those of a second one took all, spun, and cost ten times the CPU seconds."""
+    (pool,) = threads._small_products._pools()
+    before, seen = pool.num_threads, []
+
+    def look() -> None:
+        with working_threads(100):
+            seen.append(pool.num_threads)
+
+    try:
+        pool.set_num_threads(2)  # from now on threadpoolctl listens to this thread alone
+        other = threading.Thread(target=look)
+        other.start()
+        other.join()
+        assert seen == [1]
+        assert pool.num_threads == 2
+    finally:
+        pool.set_num_threads(before)
+
+
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
 def test_threads_that_are_no_number_are_refused(threads) -> None:
     with pytest.raises(ParameterError, match="whole number from 1"):

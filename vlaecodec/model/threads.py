@@ -168,7 +168,11 @@ class _SmallProducts:
 
     def _set(self, numbers: list[int]) -> None:
         for pool, number in zip(self._pools(), numbers, strict=False):
+            # From 3.8 on, threadpoolctl silently ignores all threads but the first one that asked.
+            release = getattr(pool, "clear_controlling_thread", lambda **_: None)
+            release(force=True)
             pool.set_num_threads(number)
+            release(force=True)
 
     def _pools(self) -> list[Any]:
         return [pool for pool in _list_pools("numpy") if pool.internal_api == "openblas"]
