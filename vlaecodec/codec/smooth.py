@@ -52,14 +52,14 @@ def code_smooth(
 
     code: analyses and codes other pixels; show: a draft's mean image.
     """
-    best, error = draft, pixels - show(draft).astype(np.float32)
+    best, error = draft, _difference(pixels, show(draft))
     least, most_bytes = _mean_square(error), MOST_GROWTH * count_bytes(draft)
     correction = np.zeros(pixels.shape, np.float32)
     for _ in range(STEPS):
         for channel in range(pixels.shape[-1]):
             correction[..., channel] += GAIN * _blur(error[..., channel])
         draft = code(np.clip(np.rint(pixels + correction), 0, 255).astype(np.uint8))
-        error = pixels - show(draft).astype(np.float32)
+        error = _difference(pixels, show(draft))
         if _mean_square(error) < least and count_bytes(draft) <= most_bytes:
             best, least = draft, _mean_square(error)
     return best
@@ -69,10 +69,15 @@ def is_smooth(pixels: Pixels, shown: Pixels, size_bytes: int) -> bool:
     """Whether a picture with this mean image in so many bytes has next to no detail."""
     if 8 * size_bytes > SMOOTH_BPP * pixels[..., 0].size:
         return False
-    planes = [pixels[..., c] - shown[..., c].astype(np.float32) for c in range(pixels.shape[-1])]
+    planes = [_difference(pixels[..., c], shown[..., c]) for c in range(pixels.shape[-1])]
     squared_error = np.mean([_mean_square(plane) for plane in planes])
     wide = np.mean([_mean_square(_average(plane)) for plane in planes])
     return bool(0 < squared_error < NEAR_SQUARED_ERROR or wide > WIDE_SHARE * squared_error)
+
+
+def _difference(pixels: Pixels, shown: Pixels) -> NDArray[np.float32]:
+    difference: NDArray[np.float32] = np.subtract(pixels, shown, dtype=np.float32)
+    return difference
 
 
 def _average(error: Plane) -> Plane:
