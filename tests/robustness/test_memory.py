@@ -9,8 +9,11 @@ import pytest
 from PIL import Image
 
 import vlaecodec
+from tests.conftest import photo
 from vlaecodec.bitstream.container import read_container
 from vlaecodec.bitstream.header import Section
+from vlaecodec.codec import photo as photo_codec
+from vlaecodec.codec import strips
 from vlaecodec.picture import vp8l
 
 SIDE_PX = 4000
@@ -49,6 +52,21 @@ def test_a_picture_is_not_copied_more_than_once(way, most) -> None:
     command = [sys.executable, "-c", TO_PICTURE, str(SIDE_PX), way]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert float(done.stdout) < most
+
+
+def test_a_huge_picture_is_never_shown_whole(monkeypatch) -> None:
+    """Not even if it looks as if it had been decoded before."""
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise AssertionError("shown whole")
+
+    monkeypatch.setattr(photo_codec.StepDistances, "look_decoded", lambda _: True)
+    monkeypatch.setattr(photo_codec, "find_again", refuse)
+    pixels = photo(32, 48)
+    with pytest.raises(AssertionError, match="whole"):
+        vlaecodec.encode(pixels, only_nets=True)
+    monkeypatch.setattr(strips, "HUGE_PX", 32 * 48 - 1)
+    assert vlaecodec.encode(pixels, only_nets=True)
 
 
 def test_libwebp_never_sees_a_large_lossy_picture(monkeypatch) -> None:

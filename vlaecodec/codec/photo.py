@@ -219,7 +219,7 @@ class PhotoEncoder:
             return self._code_sparing(found, quality_code, weights)
         if self.search_steps:
             return self._code_searched(list(ys), quality_code)
-        if self.options.is_exact:
+        if self.options.is_exact or self.picture.pixels[..., 0].size > strips.HUGE_PX:
             return self._code(ys, quality_code)
         return self._code_once_more(ys, quality_code)
 

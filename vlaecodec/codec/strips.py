@@ -24,6 +24,9 @@ LARGE_PX = 2**25
 """Pictures of more pixels are coded in strips: all their latents at once, their mean image and what
 it is made from take about 25 bytes a pixel."""
 
+HUGE_PX = 100_000_000
+"""Of larger ones no whole mean image is made, to see whether they were decoded before."""
+
 
 class Strip(NamedTuple):
     """A row of tiles, coded."""
