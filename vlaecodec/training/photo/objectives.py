@@ -31,13 +31,13 @@ DRAWN_VALIDATION_PX = 160
 EDGE_PX = 8
 """What is drawn nearer to a crop's edge does not count: it misses neighbours."""
 
-ERROR_WEIGHT = 0.015
+ERROR_WEIGHT = 0.004
 """Of the squared error relative to the mean image's."""
 
 ERROR_FLOOR = 10.0
 """Grey levels squared, added to the mean image's."""
 
-PHASE_WEIGHT = 0.5
+PHASE_WEIGHT = 0.25
 SMOOTH_VARIANCE = 6.0
 """Grey levels squared: where a photo's local variance is far below, phases are compared."""
 

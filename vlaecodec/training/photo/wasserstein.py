@@ -21,7 +21,7 @@ from vlaecodec.training.photo.squeezenet import SqueezeNet
 SMALL_PX, LARGE_PX = 4, 16
 """Windows; pixels of the picture."""
 
-SMALL_WEIGHT = 0.1
+SMALL_WEIGHT = 0.03
 """Of small windows beside large ones. What is drawn is never in its place, which they mind: with
 equal weights no draw, however like the photo's own texture, is better than none."""
 
