@@ -53,6 +53,7 @@ class Losses:
     step_error: Tensor | None = None
     """See `step_errors`, likewise."""
     step_spread: Tensor | None = None
+    """How unlike steps are from phase to phase, likewise."""
 
     @property
     def rate_bpp(self) -> Tensor:
