@@ -23,8 +23,8 @@ BLOCK_PX = 32
 """The side of the blocks whose averages are the error of wide areas."""
 
 SMOOTH_BPP = 0.15
-"""Most bits for a pixel of smooth pictures. Photos take as few only at low quality, where they never
-come as near as NEAR_SQUARED_ERROR, and little of their error is wide."""
+"""Most bits for a pixel of smooth pictures. Photos take as few only at low quality, where they
+never come as near as NEAR_SQUARED_ERROR, and little of their error is wide."""
 
 NEAR_SQUARED_ERROR = 8.0
 
