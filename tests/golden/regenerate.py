@@ -27,7 +27,7 @@ from vlaecodec.model.registry import find_model
 from vlaecodec.picture.alpha import encode_alpha
 from vlaecodec.picture.icc import Primaries, make_profile
 from vlaecodec.pixels import lossless
-from vlaecodec.pixels.correction import CLASSES, Correction
+from vlaecodec.pixels.correction import CLASSES, Correction, corrected_grids
 from vlaecodec.pixels.passes import Passes
 
 HERE = Path(__file__).parent
@@ -159,12 +159,16 @@ def draw_page(picture: np.ndarray) -> np.ndarray:
 def with_corrections(pixels: np.ndarray) -> bytes:
     """A lossless file with corrections of its distributions, for which it is too small itself."""
 
-    def choose(_model: object, _values: object, passes: Passes, number: int, *_: object) -> Any:
-        width = 3 * (passes.linear_inputs(number) + 4)
-        rows = np.random.default_rng(number).integers(-9, 10, (CLASSES, width), dtype=np.int32)
-        return Correction.from_rows(rows) if number != len(passes.grids) - 2 else None
+    def choose(_model: object, _values: object, passes: Passes, *_: object) -> dict[int, Any]:
+        found: dict[int, Any] = {}
+        for number in corrected_grids(len(passes.grids)):
+            width = 3 * (passes.linear_inputs(number) + 4)
+            rows = np.random.default_rng(number).integers(-9, 10, (CLASSES, width), dtype=np.int32)
+            is_second = number == len(passes.grids) - 2
+            found[number] = None if is_second else Correction.from_rows(rows)
+        return found
 
-    with patch.object(lossless, "MIN_PIXELS", 1), patch.object(lossless, "_fit", choose):
+    with patch.object(lossless, "fit_all", choose):
         return vlaecodec.encode(pixels, lossless=True, only_nets=True)
 
 

@@ -142,21 +142,25 @@ def test_known_residuals_predict_what_decoding_did(tiny_model: PhotoModel) -> No
     local = tiny_model.local
     conditioning = random_conditioning(TINY.local_features, 1, 20, 30)
     told: dict[tuple[int, SubGrid], Ints] = {}
+    compared = []
     first, second = Passes(local, conditioning, 0), Passes(local, conditioning, 0)
 
     def choose(colour: int, grid: SubGrid, _: slice, *outputs: Ints) -> Ints:
         told[colour, grid] = np.stack(outputs)
         return (outputs[0] + 3 * outputs[1]) % 100 - 50
 
-    def compare(colour: int, grid: SubGrid, rows: slice, *outputs: Ints) -> None:
+    def compare(number: int, rows: slice, outputs: Ints) -> None:
+        grid = subgrids(TINY.local_neighbours)[number]
         columns = grid.size(20, 30)[1]
         place = slice(columns * rows.start, columns * rows.stop)
-        np.testing.assert_array_equal(np.stack(outputs), told[colour, grid][:, place])
+        for colour in range(3):
+            np.testing.assert_array_equal(outputs[:, colour], told[colour, grid][:, place])
+        compared.append(outputs.shape[2])
 
     first.run(choose, whole=True)
     second.fill(first.residual)
     second.predict(compare)
-    np.testing.assert_array_equal(second.residual, first.residual)
+    assert sum(compared) == 20 * 30
 
 
 @pytest.mark.parametrize("neighbours", [4, 12, 20, 24])

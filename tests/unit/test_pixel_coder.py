@@ -7,8 +7,9 @@ from tests.conftest import photo
 from vlaecodec.entropy.scales import RESIDUAL_ROWS
 from vlaecodec.entropy.tables import residual_tables
 from vlaecodec.errors import DamagedError
-from vlaecodec.pixels import lossless, passes
-from vlaecodec.pixels.correction import CLASSES, Correction, correct
+from vlaecodec.pixels import fitting, lossless, passes
+from vlaecodec.pixels.correction import CLASSES, Correction, corrected_grids
+from vlaecodec.pixels.fitting import apply_all
 from vlaecodec.pixels.residual import LOW_BITS, ROWS, ResidualGrid
 
 
@@ -112,36 +113,30 @@ def test_clipped_samples_are_seen_clipped(tiny_model, max_error: int) -> None:
 
 
 def test_corrections_are_coded_and_undone(tiny_model, monkeypatch) -> None:
-    """Of two sub-grids, at random; the kernel adds what `correct` adds."""
+    """Of two sub-grids, at random: the decoder's kernel adds what the encoder takes as added."""
     chosen = {}
 
-    def fit(*arguments):
-        _, _, runner, number, predicted, _ = arguments
-        count = runner.linear_inputs(number)
-        rows = np.random.default_rng(number).integers(-30, 31, (CLASSES, 3 * (count + 4)))
-        found = Correction.from_rows(rows.astype(np.int32)) if number != 8 else None
-        chosen[number] = (found, runner, predicted.copy())
-        return found
+    def fit(_model, _values, runner, predicted, _grid):
+        for number in corrected_grids(len(runner.grids)):
+            count = runner.linear_inputs(number)
+            rows = np.random.default_rng(number).integers(-30, 31, (CLASSES, 3 * (count + 4)))
+            chosen[number] = None if number == 8 else Correction.from_rows(rows.astype(np.int32))
+        corrected = [outputs.copy() for outputs in predicted]
+        apply_all(chosen, runner, corrected)
+        for number, correction in chosen.items():
+            runner.correct(number, correction.for_kernel() if correction else None)
+        for ours, decoders in zip(corrected, lossless.predict_all(runner, 3), strict=True):
+            assert np.array_equal(ours, decoders)
+        assert not np.array_equal(corrected[-1], predicted[-1])
+        return chosen
 
-    monkeypatch.setattr(lossless, "MIN_PIXELS", 1)
-    monkeypatch.setattr(lossless, "_fit", fit)
+    monkeypatch.setattr(lossless, "fit_all", fit)
     pixels, mean, trunk = sample(tiny_model, 24, 32)
     words, decoded = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     assert np.array_equal(decoded, pixels)
     assert np.array_equal(lossless.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
     bits = lossless.pixel_bits(tiny_model, words, pixels, mean, trunk, 0)
     assert 0 < bits.sum() < 32 * len(words)
-    for number, (correction, runner, before) in chosen.items():
-        if correction is None:
-            continue
-        subgrid, rows = runner.grids[number], slice(0, runner.grids[number].size(24, 32)[0])
-        seen = runner.inputs(subgrid, rows)[: runner.linear_inputs(number)].T
-        own = np.stack([runner.known(c, subgrid, rows) for c in range(3)], axis=1)
-        means, scales = correct(correction, seen, own.astype(np.float32), before[0].T, before[1].T)
-        only = frozenset([number])
-        after = lossless.predict_all(runner, 3, only)[number]
-        assert np.array_equal(after[0], means.T)
-        assert np.array_equal(after[1], scales.T)
 
 
 def test_a_correction_pays_where_photos_are_unlike_those_of_training(tiny_model) -> None:
@@ -150,6 +145,6 @@ def test_a_correction_pays_where_photos_are_unlike_those_of_training(tiny_model)
     words, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     assert np.array_equal(lossless.decode_pixels(tiny_model, words, mean, trunk, 0), pixels)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lossless, "MIN_PIXELS", 10**9)
+        patch.setattr(fitting, "MIN_PIXELS", 10**9)
         plain, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     assert len(words) < len(plain)

@@ -29,12 +29,12 @@ from vlaecodec.codec.rate_control import UnmetTargetError, find_draft, make_scal
 from vlaecodec.codec.stored import store_picture
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.picture.alpha import fill_hidden
-from vlaecodec.picture.content import looks_drawn
+from vlaecodec.picture.content import looks_drawn, repeats_itself
 from vlaecodec.picture.drawn_parts import find_drawn_parts
 from vlaecodec.picture.image import Picture, Pixels
 from vlaecodec.picture.overlay import OPAQUE, Mask, encode_overlay
 from vlaecodec.picture.sections import write_sections
-from vlaecodec.picture.vp8l import estimate_vp8l, fits_vp8l
+from vlaecodec.picture.vp8l import estimate_vp8l, fits_vp8l, good_vp8l_size
 
 _log = logging.getLogger(__name__)
 
@@ -47,11 +47,11 @@ BLOCK_BYTES = 4096
 EXACT_TIMES = 2.0
 """An exact drawing may be at most this many times as large as one in fewer colours."""
 
-ESTIMATE_PART = 0.8
-"""The size of a WebP is at least this part of its estimate."""
+ESTIMATE_PART = 0.92
+"""The best WebP of no photo was smaller than this part of the estimate from a sample."""
 
-QUICK_PART = 0.9
-"""The best WebP of no photo was smaller than this part of the quick one."""
+GOOD_PART = 0.96
+"""Nor, where it was about as small as the networks' file, than this part of a good one."""
 
 Sections = dict[Section, bytes]
 
@@ -234,14 +234,17 @@ def _settles(webp: bytes, picture: Picture, options: EncodeOptions) -> bool:
 def _may_be_smaller(picture: Picture, options: EncodeOptions, coded: Coded) -> bool:
     """Whether a WebP of what does not look drawn may be smaller: only if the pixels are coded.
 
-    Asked of a few rows first, then of a quick WebP of all: the best one takes many times as long.
+    Asked of a sample first, unless the picture repeats itself, then of one good WebP of all: the
+    best one takes many times as long.
     """
+    pixels, size = picture.pixels, len(coded.data)
     if not options.is_exact and promised_db(options) is None:
         return False
-    if ESTIMATE_PART * estimate_vp8l(picture.pixels) > len(coded.data):
+    if not fits_vp8l(*pixels.shape[:2], lightly=not options.is_exact):
         return False
-    quick = store_picture(picture, options, quick=True)
-    return quick is not None and QUICK_PART * len(quick) <= len(coded.data)
+    if not repeats_itself(pixels) and ESTIMATE_PART * estimate_vp8l(pixels) > size:
+        return False
+    return GOOD_PART * good_vp8l_size(pixels) <= size
 
 
 def _write(parts: Parts, sections: Sections) -> bytes:

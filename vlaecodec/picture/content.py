@@ -11,8 +11,18 @@ EQUAL_PART = 0.4
 FEW_COLOURS = 256
 """As many as a palette has: dithered pictures have no equal neighbours."""
 
+REPEATED_PART = 0.1
+"""No photo repeats more of itself pixel by pixel, unless it is of flat colours."""
+
 _USES = 8
 """How often each of few colours is used on average, at least."""
+
+_RUN_PX = 16
+"""What repeats itself is found by runs of so many pixels in a row."""
+
+_RUNS_PART = 1 / 16
+_SAMPLE_RUNS = 2**16
+_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 _SAMPLE_ROWS = 256
 _SAMPLE_PIXELS = 2**14
@@ -41,6 +51,33 @@ def equal_part(pixels: NDArray[np.uint8]) -> float:
         return 1.0
     same = pixels[:, 1:] == pixels[:, :-1]
     return float((same[..., 0] & same[..., 1] & same[..., 2]).mean())
+
+
+def repeats_itself(pixels: NDArray[np.uint8]) -> bool:
+    """Whether parts of a picture come again elsewhere in it, pixel by pixel: uint8 [H, W, 3].
+
+    Looks at the runs that begin with one of some colours: wherever they are, equal runs are seen.
+    """
+    part = min(_RUNS_PART, _SAMPLE_RUNS / pixels[..., 0].size)
+    bands = range(0, len(pixels), _SAMPLE_ROWS)
+    hashes = np.concatenate([_hash_runs(pixels[top : top + _SAMPLE_ROWS], part) for top in bands])
+    return len(hashes) - len(np.unique(hashes)) > REPEATED_PART * len(hashes)
+
+
+def _hash_runs(pixels: NDArray[np.uint8], part: float) -> NDArray[np.uint64]:
+    """Hashes of runs of pixels that are not all of one colour, of about this part of all runs."""
+    samples = pixels.astype(np.uint32)
+    colours = samples[..., 0] << 16 | samples[..., 1] << 8 | samples[..., 2]
+    begins = colours * np.uint32(_HASH_FACTOR >> np.uint64(32)) < np.uint32(2**32 * part)
+    starts = np.flatnonzero(begins[:, : max(0, colours.shape[1] - _RUN_PX + 1)])
+    row, column = np.divmod(starts, max(1, colours.shape[1] - _RUN_PX + 1))
+    hashes, flat = np.zeros(len(starts), np.uint64), np.ones(len(starts), bool)
+    for right in range(_RUN_PX):
+        colour = colours[row, column + right]
+        flat &= colour == colours[row, column]
+        hashes = (hashes ^ colour) * _HASH_FACTOR
+        hashes ^= hashes >> np.uint64(29)
+    return hashes[~flat]
 
 
 def is_grey(pixels: NDArray[np.uint8]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlaecodec.entropy.scales import MEAN_UNITS, SCALE_UNITS, residual_scale
+from vlaecodec.entropy.scales import MEAN_UNITS
 from vlaecodec.frozen.layers import Floats
 from vlaecodec.networks.photo.distribution import CLASSES, DISTRIBUTION
 from vlaecodec.pixels.kernel import Ints, KernelCorrection, classes_of
@@ -23,17 +23,8 @@ COEFFICIENT_UNIT = 128
 COEFFICIENT_LIMIT = 128
 """They, and the shifts of scales, lie in -COEFFICIENT_LIMIT..COEFFICIENT_LIMIT - 1."""
 
-MIN_PIXELS = 2**14
-"""Smaller tiles gain less than the coefficients cost."""
-
-MIN_SAMPLES = 1000
-"""A class with fewer samples is left as it is."""
-
 CORRECTED_GRIDS = 3
 """So many sub-grids, the last ones, have corrections: three quarters of all pixels."""
-
-_RIDGE = 1e-4
-_OUTLIER_SCALES = 3.0
 
 
 @dataclass(frozen=True)
@@ -76,56 +67,28 @@ class Correction:
         )
 
 
-def fit_means(seen: Floats, own: Floats, mean: Ints, scale: Ints) -> Correction:
-    """The weighted least squares of what the means miss; scales are left as they are.
-
-    seen [n, inputs], own [n, 3]: what pixels see and their own residuals, grey levels. mean, scale:
-    what was predicted, [n, 3] in coding order, in MEAN_UNITS and SCALE_UNITS.
-    """
-    inputs = seen.shape[1]
-    fitted = np.zeros((CLASSES, 1 + inputs + 2, 3), np.int32)
-    ones = np.ones((len(seen), 1), np.float32)
-    regressors = np.concatenate([ones, seen, own[:, :2]], axis=1)
-    for number in range(3):
-        used = 1 + inputs + number
-        missed = own[:, number] - mean[:, number] / MEAN_UNITS
-        spread = residual_scale(scale[:, number] / SCALE_UNITS)
-        # Outliers count with their root.
-        trust = np.sqrt(np.minimum(1, _OUTLIER_SCALES * spread / (np.abs(missed) + 1e-9)))
-        weight = trust / (spread + 0.3)
-        classes = classes_of(scale[:, number])
-        for of_class in range(CLASSES):
-            chosen = np.flatnonzero(classes == of_class)
-            if len(chosen) < MIN_SAMPLES:
-                continue
-            # In float64: what is fitted must not depend on the order in which sums are formed.
-            rows = (regressors[chosen, :used] * weight[chosen, None]).astype(np.float64)
-            normal = rows.T @ rows
-            normal += np.eye(used) * (len(rows) * _RIDGE + np.diagonal(normal) * _RIDGE)
-            solution = np.linalg.solve(normal, rows.T @ (missed * weight)[chosen])
-            fitted[of_class, :used, number] = np.clip(
-                np.floor(solution * COEFFICIENT_UNIT + 0.5),
-                -COEFFICIENT_LIMIT,
-                COEFFICIENT_LIMIT - 1,
-            )
-    shift = np.zeros((CLASSES, 3), np.int32)
-    return Correction(fitted[:, 1 : 1 + inputs], fitted[:, 1 + inputs :], fitted[:, 0], shift)
+def corrected_grids(count: int) -> range:
+    """The numbers of the sub-grids, of so many, that have corrections."""
+    return range(count - CORRECTED_GRIDS, count)
 
 
 def correct(
     correction: Correction, seen: Floats, own: Floats, mean: Ints, scale: Ints
 ) -> tuple[Ints, Ints]:
-    """Means and scales [n, 3] as the decoder's kernel corrects them; inputs as in `fit_means`."""
-    matrices = correction.for_kernel()
-    total = (seen @ matrices.seen.T + matrices.bias).reshape(len(seen), CLASSES, 3)
+    """Means and scales [3, n] as the decoder's kernel corrects them.
+
+    seen [inputs, n], own [3, n]: what pixels see and their own residuals, grey levels. mean, scale:
+    what was predicted, [3, n] in coding order, in MEAN_UNITS and SCALE_UNITS.
+    """
+    matrices, pixels = correction.for_kernel(), np.arange(seen.shape[1])
+    total = matrices.seen @ seen + matrices.bias[:, None]
     means, scales = mean.copy(), scale.copy()
     for number in range(3):
-        classes = classes_of(scale[:, number])
-        added = total[np.arange(len(seen)), classes, number]
-        if number:
-            weights = matrices.known[classes, number, :number]
-            added = added + (own[:, :number] * weights).sum(1)
-        means[:, number] += np.floor(added).astype(np.int32)
-        shifted = scale[:, number] + correction.shift[classes, number]
-        scales[:, number] = np.clip(shifted, DISTRIBUTION.low, DISTRIBUTION.high)
+        classes = classes_of(scale[number])
+        added = total[3 * classes + number, pixels]
+        for before in range(number):
+            added += matrices.known[:, number, before].take(classes) * own[before]
+        means[number] += np.floor(added).astype(np.int32)
+        shifted = scale[number] + correction.shift[classes, number]
+        scales[number] = np.clip(shifted, DISTRIBUTION.low, DISTRIBUTION.high)
     return means, scales

@@ -8,8 +8,6 @@ distributions before it codes; the decoder follows the sub-grids.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,17 +15,12 @@ from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.errors import DamagedError
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.networks.photo.distribution import CLASSES, DISTRIBUTION, STEP_CONDITIONS
+from vlaecodec.networks.photo.distribution import STEP_CONDITIONS
 from vlaecodec.networks.photo.subgrids import SubGrid
 from vlaecodec.picture.image import Pixels
-from vlaecodec.pixels.correction import (
-    CORRECTED_GRIDS,
-    MIN_PIXELS,
-    Correction,
-    correct,
-    fit_means,
-)
-from vlaecodec.pixels.kernel import Ints, classes_of
+from vlaecodec.pixels.correction import Correction, corrected_grids
+from vlaecodec.pixels.fitting import apply_all, fit_all
+from vlaecodec.pixels.kernel import Ints
 from vlaecodec.pixels.passes import Passes, conditioning_of, from_plane, to_plane
 from vlaecodec.pixels.residual import ResidualGrid
 from vlaecodec.pixels.residual_coder import (
@@ -36,17 +29,10 @@ from vlaecodec.pixels.residual_coder import (
     pop_values,
     push_correction,
     push_values,
-    row_bits,
     value_bits,
 )
 
 Words = NDArray[np.uint32]
-
-FIT_PIXELS = 2**15
-"""A correction is fitted on one to two times as many pixels of a sub-grid, where it has them."""
-
-SHIFTS = (0, -12, -8, -4, 4, 8, 12)
-"""Shifts of scales that are tried; the first is none."""
 
 
 def encode_pixels(
@@ -74,8 +60,8 @@ def encode_pixels(
     predicted = predict_all(passes, colours)
     corrections: dict[int, Correction | None] = {}
     if colours == 3:
-        corrections = _fit_all(model, values, passes, predicted, grid)
-        _apply(passes, corrections, predicted)
+        corrections = fit_all(model, values, passes, predicted, grid)
+        apply_all(corrections, passes, predicted)
     stack, tables = AnsStack(), coding_tables(model)
     for number, subgrid in reversed(list(enumerate(passes.grids))):
         for colour in reversed(range(colours)):
@@ -116,121 +102,27 @@ def decode_pixels(
     return from_residual(from_plane(passes.residual), mean)
 
 
-def _corrected(passes: Passes) -> range:
-    """The numbers of the sub-grids that have corrections."""
-    return range(len(passes.grids) - CORRECTED_GRIDS, len(passes.grids))
-
-
 def _pop_all(stack: AnsStack, passes: Passes, model: PhotoModel) -> dict[int, Correction | None]:
     """All corrections of a tile."""
     return {
         number: pop_correction(stack, passes.linear_inputs(number), model)
-        for number in _corrected(passes)
+        for number in corrected_grids(len(passes.grids))
     }
 
 
-def _apply(
-    passes: Passes, corrections: dict[int, Correction | None], predicted: list[Ints]
-) -> None:
-    """Correct passes, and what they predicted with all residuals known."""
-    chosen = {number: found for number, found in corrections.items() if found is not None}
-    for number, correction in chosen.items():
-        passes.correct(number, correction.for_kernel())
-    for number, outputs in enumerate(predict_all(passes, 3, frozenset(chosen))):
-        if number in chosen:
-            predicted[number] = outputs
-
-
-def _fit_all(
-    model: PhotoModel, values: Ints, passes: Passes, predicted: list[Ints], grid: ResidualGrid
-) -> dict[int, Correction | None]:
-    """For each sub-grid that may have one the correction that suits it best, if it pays."""
-    if passes.height * passes.width < MIN_PIXELS:
-        return dict.fromkeys(_corrected(passes))
-    return {
-        number: _fit(model, values, passes, number, predicted[number], grid)
-        for number in _corrected(passes)
-    }
-
-
-def _fit(
-    model: PhotoModel,
-    values: Ints,
-    passes: Passes,
-    number: int,
-    predicted: Ints,
-    grid: ResidualGrid,
-) -> Correction | None:
-    """The correction that suits a sub-grid best, or None if none is worth its bytes."""
-    subgrid = passes.grids[number]
-    rows, columns = subgrid.size(passes.height, passes.width)
-    # A part of the rows tells as much.
-    lines = range(0, rows, max(1, rows * columns // FIT_PIXELS))
-    blocks = [slice(line, line + 1) for line in lines]
-    seen = np.concatenate([passes.inputs(subgrid, block) for block in blocks], axis=1)
-    seen = np.ascontiguousarray(seen[: passes.linear_inputs(number)].T)
-    own = np.stack(
-        [
-            np.concatenate([passes.known(colour, subgrid, block) for block in blocks])
-            for colour in range(3)
-        ],
-        axis=1,
-    ).astype(np.float32)
-    part = (np.array(lines)[:, None] * columns + np.arange(columns)).ravel()
-    means, scales, tails = np.ascontiguousarray(predicted[:, :, part].transpose(0, 2, 1))
-    symbols = values[:, 0][(slice(None), *subgrid.places)].reshape(3, -1)[:, part].T
-    fitted = fit_means(seen, own, means, scales)
-    moved, _ = correct(fitted, seen, own, means, scales)
-    unmoved_bits, moved_bits = (
-        _bits_by_class(model, symbols, grid, each, scales, tails) for each in (means, moved)
-    )
-    none = Correction.from_rows(np.zeros_like(fitted.to_rows()))
-    shifted = replace(none, shift=_cheapest_shifts(unmoved_bits))
-    fitted = replace(fitted, shift=_cheapest_shifts(moved_bits))
-    # Each class takes what is cheapest for it.
-    rows_of = np.stack([each.to_rows() for each in (none, shifted, fitted)])
-    costs = np.stack([unmoved_bits[0], unmoved_bits.min(0), moved_bits.min(0)]).sum(2)
-    costs *= rows * columns / len(part)
-    costs += [[row_bits(model, row) for row in each] for each in rows_of]
-    best = costs.argmin(0)
-    if not best.any():
-        return None
-    return Correction.from_rows(rows_of[best, np.arange(CLASSES)])
-
-
-def _cheapest_shifts(bits: NDArray[np.float64]) -> Ints:
-    """Of bits [SHIFTS, CLASSES, 3]."""
-    return np.array(SHIFTS, np.int32)[bits.argmin(0)]
-
-
-def _bits_by_class(
-    model: PhotoModel, values: Ints, grid: ResidualGrid, means: Ints, scales: Ints, tails: Ints
-) -> NDArray[np.float64]:
-    """What samples cost with each of SHIFTS, added up by class and colour: [SHIFTS, CLASSES, 3]."""
-    slots = (3 * classes_of(scales) + np.arange(3)).ravel()
-    costs = []
-    for shift in SHIFTS:
-        shifted = np.clip(scales + shift, DISTRIBUTION.low, DISTRIBUTION.high)
-        bits = value_bits(model, values, grid.select_tables(means, shifted, tails))
-        costs.append(np.bincount(slots, bits.ravel(), 3 * CLASSES).reshape(CLASSES, 3))
-    return np.stack(costs)
-
-
-def predict_all(passes: Passes, colours: int, only: frozenset[int] | None = None) -> list[Ints]:
+def predict_all(passes: Passes, colours: int) -> list[Ints]:
     """The distributions of all sub-grids' samples, the contexts known.
 
     For each sub-grid mean, scale and tail in DISTRIBUTION units: int32 [3, colours, pixels].
     """
     shapes = [grid.size(passes.height, passes.width) for grid in passes.grids]
     outputs = [np.empty((3, colours, rows * columns), np.int32) for rows, columns in shapes]
-    number_of = {grid: number for number, grid in enumerate(passes.grids)}
 
-    def keep(colour: int, grid: SubGrid, rows: slice, *found: Ints) -> None:
-        number = number_of[grid]
+    def keep(number: int, rows: slice, found: Ints) -> None:
         columns = shapes[number][1]
-        outputs[number][:, colour, columns * rows.start : columns * rows.stop] = found
+        outputs[number][:, :, columns * rows.start : columns * rows.stop] = found
 
-    passes.predict(keep, colours, only)
+    passes.predict(keep, colours)
     return outputs
 
 

@@ -72,8 +72,9 @@ tail in DISTRIBUTION units, [lanes * rows * columns] each. Returns their residua
 
 
 def rows_of(planes: NDArray[T], grid: SubGrid, rows: slice) -> NDArray[T]:
-    """Some rows of a sub-grid: [..., rows, columns] of [..., H, W]."""
-    lines = slice(grid.row + grid.step * rows.start, grid.row + grid.step * rows.stop, grid.step)
+    """Some rows of a sub-grid: [..., rows, columns] of [..., H, W]. rows: perhaps with a step."""
+    first, last = (grid.row + grid.step * row for row in (rows.start, rows.stop))
+    lines = slice(first, last, grid.step * (rows.step or 1))
     return planes[..., lines, slice(grid.column, None, grid.step)]
 
 
@@ -140,19 +141,16 @@ class Passes:
         *,
         whole: bool,
         colours: int = 3,
-        only: frozenset[int] | None = None,
     ) -> None:
         """Every sub-grid in order, its pixels seeing what `choose` returned before.
 
         whole: ask for all rows of a sub-grid at once, in order; else for blocks, side by side, in
-        any order. colours: 3, or 1 for grey pictures: the others then repeat the first. only:
-        these sub-grids, by number. Raises ValueError for several lanes as a whole.
+        any order. colours: 3, or 1 for grey pictures: the others then repeat the first. Raises
+        ValueError for several lanes as a whole.
         """
         if whole and self.lanes > 1:
             raise ValueError("only one picture is coded at a time")
         for number, grid in enumerate(self.grids):
-            if only is not None and number not in only:
-                continue
             if whole:
                 self._run_whole(number, grid, choose, colours)
             else:
@@ -160,21 +158,40 @@ class Passes:
 
     def predict(
         self,
-        choose: Callable[[int, SubGrid, slice, Ints, Ints, Ints], None],
+        tell: Callable[[int, slice, Ints], None],
         colours: int = 3,
-        only: frozenset[int] | None = None,
     ) -> None:
-        """Tell the distributions of all blocks, all residuals being known."""
+        """Tell the distributions of all blocks, side by side, all residuals being known.
 
-        def tell(number: int, grid: SubGrid, rows: slice, *outputs: Ints) -> Ints:
-            choose(number, grid, rows, *outputs)
-            return self.known(number, grid, rows)
+        tell: called with a sub-grid's number, some of its rows, and their samples' mean, scale and
+        tail in DISTRIBUTION units, [3, colours, lanes * rows * columns].
+        """
+        views = [self._views(grid) for grid in self.grids]
 
-        self.run(tell, whole=False, colours=colours, only=only)
+        def predict(job: tuple[int, slice]) -> None:
+            number, rows = job
+            grid, kernel, space = self.grids[number], self._kernels[number], self._space()
+            inputs = self._inputs(grid, rows, views[number], space)
+            shared = kernel.empty(inputs.shape[1])
+            kernel.begin(inputs, shared, space)
+            known = self.known(grid, rows)
+            outputs = [
+                kernel.colour(colour, shared, known[:colour], space) for colour in range(colours)
+            ]
+            tell(number, rows, np.stack(outputs, axis=1))
 
-    def known(self, number: int, grid: SubGrid, rows: slice) -> Ints:
-        """Known residuals of one colour: int32 [lanes * rows * columns]."""
-        return rows_of(self.residual[number], grid, rows).astype(np.int32).ravel()
+        do_all(
+            predict,
+            [
+                (number, rows)
+                for number, grid in enumerate(self.grids)
+                for rows in self.blocks_of(grid)
+            ],
+        )
+
+    def known(self, grid: SubGrid, rows: slice) -> Floats:
+        """Known residuals: [3, lanes * rows * columns]."""
+        return rows_of(self.residual, grid, rows).astype(np.float32).reshape(3, -1)
 
     def inputs(self, grid: SubGrid, rows: slice) -> Floats:
         """What the pixels of some rows see: GREY [inputs + 1, pixels], ones last."""
@@ -263,7 +280,7 @@ class Passes:
         space: Workspace,
     ) -> Floats:
         columns = grid.size(self.height, self.width)[1]
-        count = rows.stop - rows.start
+        count = len(range(rows.start, rows.stop, rows.step or 1))
         shape = (self.lanes, count, columns)
         depth = len(self._features)
         neighbours = len(grid.neighbours)
