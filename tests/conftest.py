@@ -48,6 +48,8 @@ TINY = Architecture(
     texture_layers=1,
     texture_colour_channels=8,
     texture_gain=80,
+    texture_chroma=48,
+    texture_floor=6,
 )
 
 

@@ -157,11 +157,17 @@ def texture_table(record: Record) -> Table:
         for name, mean in of_rate.items():
             rows.setdefault(name, {})[f"rate{index}"] = mean
     pictures = next(iter(next(iter(record["results"].values())).values()))
-    parts = ("sliced_wasserstein]:.1f} /", "spectrum_distance]:.2f} /", "psnr_db]:.2f} dB")
+    has_vgg = "vgg_frechet" in next(iter(means.values()))["mean image"]
+    parts = [
+        "sliced_wasserstein]:.1f} /",
+        "spectrum_distance]:.2f} /",
+        *(["vgg_frechet]:.0f} /"] if has_vgg else []),
+        "psnr_db]:.2f} dB",
+    ]
     return lay_out(
-        f"Texture, {name_photos(pictures)} at equal bytes; patch distance (sliced Wasserstein) "
-        f"and spectrum distance to the photo, less is nearer, and the price in PSNR; "
-        f"{made_with(record)}:",
+        f"Texture, {name_photos(pictures)} at equal bytes; patch distance (sliced Wasserstein), "
+        f"spectrum distance{', Frechet distance by VGG-16' * has_vgg} to the photo, less is "
+        f"nearer, and the price in PSNR; {made_with(record)}:",
         "codec",
         rows,
         {

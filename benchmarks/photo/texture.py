@@ -20,20 +20,20 @@ from PIL import Image, ImageDraw
 
 import vlaecodec
 from benchmarks.kit.deep_features import MIN_SIDE_PX, DeepFeatures
+from benchmarks.kit.flat_places import measure_flat_places
 from benchmarks.kit.pictures import open_pictures
 from benchmarks.kit.progress import each
 from benchmarks.kit.record import check_output, describe_run, write_record
 from benchmarks.kit.tables import lay_out
 from vlaecodec.analysis.codecs import largest_within, list_rivals
-from vlaecodec.bitstream.header import read_header
+from vlaecodec.bitstream.header import Section, read_header
+from vlaecodec.errors import ParameterError
 from vlaecodec.metrics.measures import measure_all
 
 RATES_BPP = (0.1, 0.2, 0.4)
 RATE_TOLERANCE = 0.02
-QUALITY_HALVINGS = 14
-"""After so many, neighbouring qualities have the same code."""
 
-STRENGTHS = {"mean image": 0.0, "recommended": None, "full strength": 1.0}
+STRENGTHS = {"mean image": 0.0, "recommended": None}
 RIVALS = ("AVIF", "WebP")
 SHEET_COLUMNS = (*STRENGTHS, "AVIF")
 
@@ -62,16 +62,11 @@ Results = dict[str, dict[str, dict[str, Row]]]
 
 
 def encode_near(image: Image.Image, target_bpp: float) -> bytes:
-    """Our file of about that rate: within RATE_TOLERANCE if any quality is, else the nearest."""
-    low, high = 1.0, 100.0
-    for _ in range(QUALITY_HALVINGS):
-        quality = (low + high) / 2
-        # A given strength saves measuring it; the size is the same.
-        excess = rate_bpp(image, vlaecodec.encode(image, quality, texture=0)) / target_bpp - 1
-        if abs(excess) <= RATE_TOLERANCE:
-            break
-        low, high = (low, quality) if excess > 0 else (quality, high)
-    return vlaecodec.encode(image, quality, texture="auto")
+    """Our largest file of no more than that rate; if there is none, the smallest."""
+    try:
+        return vlaecodec.encode(image, target_bpp=target_bpp, texture="auto", only_nets=True)
+    except ParameterError:
+        return vlaecodec.encode(image, 1, texture="auto", only_nets=True)
 
 
 def rate_bpp(image: Image.Image, data: bytes) -> float:
@@ -84,7 +79,7 @@ def code_all(
 ) -> tuple[dict[str, Pixels], dict[str, Row]]:
     """A picture at a rate: decoded in every way, and a row for each with its rate."""
     data = encode_near(image, target_bpp)
-    strength = read_header(data)[0].texture
+    map_bytes = read_header(data)[1].section_sizes.get(Section.TEXTURE_MAP, 0)
     rivals = {rival.name: rival for rival in list_rivals().values()}
     decoded: dict[str, Pixels] = {}
     rows: dict[str, Row] = {}
@@ -92,7 +87,7 @@ def code_all(
         decoded[name] = np.asarray(vlaecodec.decode(data, texture=asked))
         rows[name] = {
             "rate_bpp": rate_bpp(image, data),
-            "strength": strength if asked is None else asked,
+            "map_bytes": map_bytes,
             "missed_rate": abs(rate_bpp(image, data) / target_bpp - 1) > RATE_TOLERANCE,
         }
     for name in RIVALS:
@@ -104,6 +99,7 @@ def code_all(
     for name, row in rows.items():
         measures = measure_all(original, decoded[name])
         row |= {key: value for key, value in measures.items() if value is not None}
+        row |= measure_flat_places(original, decoded[name])
     if features is not None and min(original.shape[:2]) >= MIN_SIDE_PX:
         photo = features.stages_of(original)
         for name, row in rows.items():
@@ -150,7 +146,7 @@ def sheet_rows(
     for name in SHEET_COLUMNS:
         caption = f"{name}, {rows[name]['rate_bpp']:.3f} bpp"
         if name == "recommended":
-            caption = f"recommended strength {rows[name]['strength']:.2f}"
+            caption = f"texture, {rows[name]['map_bytes']} bytes of map"
         captions[caption] = decoded[name]
     return [
         {caption: x[top : top + CROP_PX, left : left + CROP_PX] for caption, x in captions.items()}
@@ -159,8 +155,9 @@ def sheet_rows(
 
 
 def summarise(results: Results) -> dict[str, Any]:
-    """Means over the pictures; strengths; and how far full strength falls below the mean image."""
-    summary: dict[str, Any] = {"mean": {}, "recommended_strength": {}, "largest_psnr_drop_db": {}}
+    """Means over the pictures; how far texture falls below the mean image at most; and how many
+    times as much of the finest detail as in the photos there is where they are flat."""
+    summary: dict[str, Any] = {"mean": {}, "largest_psnr_drop_db": {}, "flat_ratio": {}}
     for rate, codecs in results.items():
         summary["mean"][rate] = {
             name: {
@@ -170,13 +167,19 @@ def summarise(results: Results) -> dict[str, Any]:
             }
             for name, rows in codecs.items()
         }
-        chosen = codecs["recommended"].items()
-        summary["recommended_strength"][rate] = {stem: row["strength"] for stem, row in chosen}
-        full = codecs["full strength"]
-        drops = {s: r["psnr_db"] - full[s]["psnr_db"] for s, r in codecs["mean image"].items()}
+        drawn = codecs["recommended"]
+        drops = {s: r["psnr_db"] - drawn[s]["psnr_db"] for s, r in codecs["mean image"].items()}
         worst = max(drops, key=lambda stem: drops[stem])
         summary["largest_psnr_drop_db"][rate] = {"picture": worst, "drop_db": drops[worst]}
+        summary["flat_ratio"][rate] = {
+            name: _flat_sum(rows, "flat") / max(_flat_sum(rows, "flat_original"), 1e-9)
+            for name, rows in codecs.items()
+        }
     return summary
+
+
+def _flat_sum(rows: dict[str, Row], name: str) -> float:
+    return sum(row["flat_squares"] * row[name] for row in rows.values())
 
 
 def report(results: Results, summary: dict[str, Any]) -> None:
@@ -188,12 +191,11 @@ def report(results: Results, summary: dict[str, Any]) -> None:
             if key in means["AVIF"]
         }
         lay_out("", f"{rate} bpp", means, cells).print()
-        strengths = list(summary["recommended_strength"][rate].values())
-        drop = summary["largest_psnr_drop_db"][rate]
+        drop, flat = summary["largest_psnr_drop_db"][rate], summary["flat_ratio"][rate]
         click.echo(
-            f"strength recommended: mean {np.mean(strengths):.2f}, {min(strengths):.2f} to "
-            f"{max(strengths):.2f}; full strength is at most {drop['drop_db']:.2f} dB below the "
-            f"mean image ({drop['picture']})"
+            f"with texture at most {drop['drop_db']:.2f} dB below the mean image "
+            f"({drop['picture']}); finest energy in flat places, photos' = 1: "
+            + ", ".join(f"{name} {ratio:.2f}" for name, ratio in flat.items())
         )
         for name, rows in results[rate].items():
             if larger := sum(row.get("larger", False) for row in rows.values()):

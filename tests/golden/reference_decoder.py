@@ -433,7 +433,7 @@ def mix(x: int) -> int:
     return x ^ x >> 16
 
 
-def draw(decoder: PixelDecoder, seed: int, strength: int) -> Array:
+def draw(decoder: PixelDecoder, seed: int, strength: int, levels: bytes | None) -> Array:
     """Section 8."""
     height, width = decoder.mean.shape[:2]
     stack = Stack([], decoder.model)
@@ -453,8 +453,41 @@ def draw(decoder: PixelDecoder, seed: int, strength: int) -> Array:
         around = drawn[max(0, i - 3) : i + 4, max(0, j - 3) : j + 4].reshape(-1, 3)
         area = len(around)
         fine = drawn[i, j] - (around.sum(0) + area // 2) // area
-        decoder.residual[i, j] = (fine * decoder.model.sizes.get("texture_gain", 64) + 32) >> 6
+        weight = weight_at(levels, i, j, height, width)
+        decoder.residual[i, j] = show_grain(fine.tolist(), weight, decoder.model.sizes)
     return decoder.pixels(strength)
+
+
+def weight_at(levels: bytes | None, i: int, j: int, height: int, width: int) -> int:
+    """Section 8: how strong texture is at a pixel, in 1/64."""
+    if levels is None:
+        return 64
+    side = 128 if height * width > 2**22 else 64
+    rows, columns = -(-height // side), -(-width // side)
+    assert len(levels) == -(-3 * rows * columns // 8)
+    bits = int.from_bytes(levels, "little")
+    assert bits < 1 << 3 * rows * columns
+    (k, p), (m, q) = (divmod(2 * place + 1 - side, 2 * side) for place in (i, j))
+    total = 0
+    for row, part in ((k, 2 * side - p), (k + 1, p)):
+        for column, other in ((m, 2 * side - q), (m + 1, q)):
+            at = min(max(row, 0), rows - 1) * columns + min(max(column, 0), columns - 1)
+            total += part * other * (0, 8, 11, 16, 22, 32, 45, 64)[bits >> 3 * at & 7]
+    return (total + side * side // 2) // (side * side)
+
+
+def show_grain(fine: list[int], weight: int, sizes: dict[str, int]) -> list[int]:
+    """Section 8: what is shown of a pixel's draw, red, green, blue."""
+    gain, chroma = sizes.get("texture_gain", 64), sizes.get("texture_chroma", 64)
+    floor = sizes.get("texture_floor", 0)
+    luma = fine[0] + 2 * fine[1] + fine[2]
+    shown = []
+    for f in fine:
+        x = ((4 * chroma * f + (64 - chroma) * luma) * weight + 1024) >> 11
+        x = min(max(x, -4080), 4080)
+        d = 512 * (x * x + floor * floor)
+        shown.append((2 * gain * x**3 + d) // (2 * d) if x else 0)
+    return shown
 
 
 def read_varints(data: bytes, offset: int, count: int) -> tuple[list[int], int]:
@@ -534,14 +567,13 @@ def read_extras(data: bytes) -> tuple[Array | None, dict[int, bytes]]:
         alpha = np.asarray(Image.open(io.BytesIO(sections.pop(0))))
         alpha = alpha[..., 1] if alpha.ndim == 3 else alpha
         assert alpha.shape == (height + 1, width + 1)
-    sections.pop(5, None)
-    return alpha, {kind: zlib.decompress(stored) for kind, stored in sections.items()}
+    return alpha, {k: zlib.decompress(stored) for k, stored in sections.items() if k < 5}
 
 
 def decode_webp(data: bytes) -> Array:
     """Section 11: the samples, uint8 [H, W, 3 or 4]."""
     _, version, flags, _, width, height, _, _, _ = struct.unpack_from("<4sBB4sHHHBH", data)
-    assert (version, flags & 0x98) == (6, 8)
+    assert (version, flags & 0x98) == (7, 8)
     offset = 19 + (flags & 1)
     kinds = [k for k in range(8) if flags & 4 and data[offset] >> k & 1]
     section_sizes, offset = read_varints(data, offset + (flags >> 2 & 1), len(kinds))
@@ -577,12 +609,13 @@ class File(NamedTuple):
     boxes: list[tuple[int, int]]  # top and left of each tile
     latents: list[Part]
     pixels: list[Part]
+    levels: bytes | None  # the texture map
 
 
 def read_file(data: bytes) -> File:
     fields = struct.unpack_from("<4sBB4sHHHBH", data)
     magic, version, flags, _, width, height, quality, texture, seed = fields
-    assert (magic, version, flags & 8) == (b"\x8bVLA", 6, 0)
+    assert (magic, version, flags & 8) == (b"\x8bVLA", 7, 0)
     width, height, offset = width + 1, height + 1, 19
     error = data[offset] if flags & 1 else 0
     grey = flags & 2
@@ -593,13 +626,15 @@ def read_file(data: bytes) -> File:
     sizes, offset = read_varints(data, offset, len(boxes) * (1 + (flags & 1)))
     assert binascii.crc_hqx(data[:offset], 0xFFFF) == struct.unpack_from("<H", data, offset)[0]
     head_size = offset + 2
-    _, offset = read_sections(data, head_size, kinds, section_sizes)
+    sections, offset = read_sections(data, head_size, kinds, section_sizes)
     latents, offset = read_parts(data, offset, sizes[: len(boxes)], flags & 16)
     pixels, offset = read_parts(data, offset, sizes[len(boxes) :])
     if flags & 16:
         latents, offset = read_end(data, data[:head_size], offset, latents)
     assert offset == len(data)
-    return File(width, height, grey, quality, texture, seed, error, boxes, latents, pixels)
+    return File(
+        width, height, grey, quality, texture, seed, error, boxes, latents, pixels, sections.get(6)
+    )
 
 
 def lay_over(data: bytes, pixels: Array) -> Array:
@@ -625,7 +660,8 @@ def decode(
     """Sections 1 and 5: the pixels, uint8 [H, W, 3]. strength: of the texture, in 1/128."""
     if data[5] & 8:
         return decode_webp(data)[..., :3]
-    width, height, grey, quality, texture, seed, error, boxes, latents, parts = read_file(data)
+    file = read_file(data)
+    width, height, grey, quality, texture, seed, error, boxes, latents, parts, levels = file
     model = Model(model_path)
     y = np.zeros((model.sizes["latent_channels"], -(-height // 16), -(-width // 16)), np.int64)
     for (top, left), (words, crc) in zip(boxes, latents, strict=True):
@@ -651,7 +687,7 @@ def decode(
     strength = texture if strength is None else strength
     if strength == 0:
         return lay_over(data, mean)
-    drawn = draw(PixelDecoder(model, mean, trunk, 0, 1, grey), seed, strength)
+    drawn = draw(PixelDecoder(model, mean, trunk, 0, 1, grey), seed, strength, levels)
     return lay_over(data, drawn)
 
 

@@ -121,7 +121,7 @@ def test_only_the_latents_are_coded_again(monkeypatch: pytest.MonkeyPatch) -> No
     for module, name in (
         ("vlaecodec.picture.sections", "encode_alpha"),
         ("vlaecodec.picture.sections", "write_metadata"),
-        ("vlaecodec.pixels.texture", "recommend_strength"),
+        ("vlaecodec.codec.textured", "recommend_map"),
         ("vlaecodec.codec.tiles", "code_latents"),
     ):
         original = getattr(importlib.import_module(module), name)
@@ -137,7 +137,7 @@ def test_only_the_latents_are_coded_again(monkeypatch: pytest.MonkeyPatch) -> No
     assert 0.95 * 5000 < len(data) <= 5000
     counts = Counter(calls)
     assert counts.pop("code_latents") > 1
-    assert counts == {"encode_alpha": 1, "write_metadata": 1, "recommend_strength": 1}
+    assert counts == {"encode_alpha": 1, "write_metadata": 1, "recommend_map": 1}
 
 
 def test_a_model_of_small_images_meets_a_target() -> None:

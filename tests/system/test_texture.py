@@ -8,13 +8,17 @@ import pytest
 
 import vlaecodec
 from tests.conftest import TINY, photo
+from tests.forge import forge_section
 from tests.unit.test_pixel_coder import sample
-from vlaecodec.bitstream.header import read_header
+from vlaecodec.bitstream.header import Section, read_header
 from vlaecodec.codec.decode import decode_pixels
-from vlaecodec.errors import ParameterError
+from vlaecodec.errors import DamagedError, LossWarning, ParameterError
 from vlaecodec.metrics.distortion import psnr_db
-from vlaecodec.pixels import texture
+from vlaecodec.networks.photo.architecture import Grain
+from vlaecodec.pixels import grain, texture
 from vlaecodec.pixels.noise import noise_at
+from vlaecodec.pixels.recommendation import recommend_map
+from vlaecodec.pixels.texture_map import LEVELS, TextureMap
 
 PHOTO = photo(96, 112, seed=4)
 
@@ -69,11 +73,39 @@ def test_blending_is_exact_at_both_ends() -> None:
 
 
 def test_draws_are_amplified_in_sixty_fourths_rounded_half_up() -> None:
-    fine = np.array([-3, -1, 0, 1, 2, 255], np.int16)
-    assert texture.amplify(fine, 64).tolist() == fine.tolist()
-    assert texture.amplify(fine, 96).tolist() == [-4, -1, 0, 2, 3, 383]
-    with pytest.raises(ValueError, match="texture_gain"):
-        replace(TINY, texture_gain=256)
+    assert shown_of([-3, -1, 0, 1, 2, 510], Grain(64, 64, 0)) == [-3, -1, 0, 1, 2, 510]
+    assert shown_of([-3, -1, 0, 1, 2, 255], Grain(96, 64, 0)) == [-4, -1, 0, 2, 3, 383]
+
+
+def test_faint_draws_are_not_shown_and_one_of_the_floor_s_size_by_half() -> None:
+    grain = Grain(128, 64, 8 * 4)
+    assert shown_of([-1, 1, 4, -4, 255], grain) == [0, 0, 4, -4, 510]
+    many = shown_of(list(range(-510, 511)), grain)
+    assert many == sorted(many)
+
+
+def test_luma_stays_where_colour_is_taken_off() -> None:
+    fine = np.zeros((3, 1, 40, 40), np.int16)
+    fine[:, 0, 20, 20] = drawn = (50, -30, 10)  # green, red, blue
+    green, red, blue = grain.show_grain(fine, Grain(64, 0, 0))[:, 0, 20, 20]
+    assert green == red == blue == pytest.approx(np.dot(drawn, (2, 1, 1)) / 4, abs=1)
+    green, red, _ = grain.show_grain(fine, Grain(64, 32, 0))[:, 0, 20, 20]
+    assert green - red == pytest.approx((drawn[0] - drawn[1]) / 2, abs=2)
+
+
+def shown_of(fine: list[int], sizes: Grain) -> list[int]:
+    """Of draws of one colour without local means, grey."""
+    return grain.shape_fine(np.tile(np.array(fine, np.int16), (3, 1, 1, 1)), sizes)[
+        0, 0, 0
+    ].tolist()
+
+
+@pytest.mark.parametrize(
+    "size", [{"texture_gain": 256}, {"texture_chroma": 65}, {"texture_floor": -1}]
+)
+def test_how_draws_are_shown_has_limits(size: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(size))):
+        replace(TINY, **size)
 
 
 def test_a_flat_picture_stays_flat() -> None:
@@ -108,18 +140,87 @@ def test_noise_is_uniform() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (3, 90), (65, 8), (70, 140)])
 def test_any_size_gets_a_recommendation(tiny_model, size) -> None:
     pixels, mean, trunk = sample(tiny_model, *size)
-    code = texture.recommend_strength(tiny_model, pixels, mean, trunk, seed=1)
-    assert 0 <= code <= texture.TEXTURE_UNIT
+    found = recommend_map(tiny_model, pixels, mean, trunk, seed=1)
+    assert found is None or found.levels.max() < len(LEVELS)
+
+
+def test_a_map_asks_for_grain_where_the_photo_has_it(tiny_model) -> None:
+    _, mean, trunk = sample(tiny_model, 128, 256)
+    noise = np.random.default_rng(0).normal(0, 12, (128, 256, 1))
+    pixels = mean.copy()
+    pixels[:, 128:] = np.clip(mean + noise, 0, 255)[:, 128:]
+    found = recommend_map(tiny_model, pixels, mean, trunk, seed=1)
+    assert found is not None
+    assert found.levels[:, :2].max() == 0
+    assert found.levels[:, 2:].min() > 0
+
+
+def test_a_draw_follows_its_map(tiny_model) -> None:
+    _, mean, trunk = sample(tiny_model, 128, 200)
+    levels = np.zeros((2, 4), np.uint8)
+    levels[:, 2:] = LEVELS.index(16)
+    strengths = TextureMap(levels, 128, 200)
+    plain = texture.draw_residual(tiny_model, mean, trunk, seed=3)
+    drawn = texture.draw_residual(tiny_model, mean, trunk, seed=3, strengths=strengths)
+    assert not drawn[:, :96].any()
+    assert np.array_equal(drawn[:, 160:], plain[:, 160:])
+    between = np.abs(drawn[:, 96:160]).sum()
+    assert 0 < between < np.abs(plain[:, 96:160]).sum()
+    part = texture.draw_residual(
+        tiny_model, mean[:, 64:], trunk[:, :, 8:], seed=3, strengths=strengths, corner=(0, 64)
+    )
+    margin = texture.margin_px(tiny_model)
+    assert np.array_equal(part[:, margin:], drawn[:, 64 + margin :])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (64, 65), (200, 300), (2048, 2049)])
+def test_maps_come_back_from_bytes_of_their_size_alone(size: tuple[int, int]) -> None:
+    empty = TextureMap.filled(0, *size)
+    levels = np.random.default_rng(0).integers(0, 8, empty.levels.shape).astype(np.uint8)
+    data = TextureMap(levels, *size).to_bytes()
+    assert len(data) == -(-3 * levels.size // 8)
+    assert np.array_equal(TextureMap.from_bytes(data, *size).levels, levels)
+    for wrong in (data + b"\0", data[:-1]):
+        with pytest.raises(DamagedError, match="size"):
+            TextureMap.from_bytes(wrong, *size)
+    if levels.size % 8:
+        with pytest.raises(DamagedError, match="end"):
+            TextureMap.from_bytes(data[:-1] + bytes([data[-1] | 0x80]), *size)
+
+
+def test_a_file_with_a_damaged_map_draws_without_it() -> None:
+    data = vlaecodec.encode(PHOTO, 20, texture="auto")
+    header, layout = read_header(data)
+    assert layout.section_sizes == {Section.TEXTURE_MAP: 2}
+    assert header.texture == 1
+    damaged = bytearray(data)
+    damaged[layout.start] ^= 1
+    with pytest.raises(DamagedError, match="texture map"):
+        vlaecodec.decode(bytes(damaged))
+    with pytest.warns(LossWarning, match="texture map"):
+        shown = vlaecodec.decode(bytes(damaged), keep_going=True)
+    without = vlaecodec.encode(PHOTO, 20, texture=1.0)
+    assert np.array_equal(shown, vlaecodec.decode(without))
+    forged = forge_section(data, Section.TEXTURE_MAP, b"\0" * 3)
+    for read in (vlaecodec.decode, vlaecodec.verify):
+        with pytest.raises(DamagedError, match="not of the picture's size"):
+            read(forged)
+
+
+def test_a_target_size_counts_the_map() -> None:
+    data = vlaecodec.encode(PHOTO, target_size=700, texture="auto")
+    assert len(data) <= 700
+    assert Section.TEXTURE_MAP in read_header(data)[1].section_sizes
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 9), (7, 3), (40, 23)])
 def test_texture_has_no_mean_around_any_pixel(shape: tuple[int, int]) -> None:
     drawn = np.random.default_rng(0).integers(-255, 256, (3, 2, *shape)).astype(np.int16)
-    fine = texture.take_means_off(drawn)
+    fine = grain.take_means_off(drawn)
     for y, x in np.ndindex(shape):
         part = drawn[..., max(0, y - 3) : y + 4, max(0, x - 3) : x + 4].astype(int)
         count = part.shape[2] * part.shape[3]
         mean = np.floor(part.mean((2, 3)) + (count // 2) / count + 1e-9)
         assert np.array_equal(fine[..., y, x], drawn[..., y, x] - mean)
     extreme = np.full((3, 1, *shape), 255, np.int16)
-    assert not texture.take_means_off(extreme).any()
+    assert not grain.take_means_off(extreme).any()

@@ -15,7 +15,7 @@ from vlaecodec.entropy.tables import model_tables
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.model.frozen import WEIGHTS_NAME, read_model
 from vlaecodec.model.integer_weights import integer_tensors, table_tensors
-from vlaecodec.networks.photo.architecture import Architecture
+from vlaecodec.networks.photo.architecture import Architecture, Grain
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
 from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.rate_distortion import gaussian_bits
@@ -258,12 +258,13 @@ def test_local_decoders_are_trained_alone_and_attached(folder, tmp_path, monkeyp
         first, second = (row["bpsp"] for row in progress.curve)
         assert second < first
         chosen += [f"--{name}", str(checkpoint)]
-    chosen += ["--texture-gain", "1.5", "--notes", "Noise."]
+    chosen += ["--texture-gain", "1.5", "--texture-chroma", "0.5", "--texture-floor", "2"]
+    chosen += ["--notes", "Noise."]
     attached = CliRunner().invoke(main, ["attach", str(model), *chosen])
     assert attached.exit_code == 0, attached.output
     after = read_model((model / WEIGHTS_NAME).read_bytes())
     assert np.array_equal(before.decoder.enter.matrix, after.decoder.enter.matrix)
-    assert after.arch.texture_gain == 96
+    assert after.arch.grain == Grain(gain=96, chroma=32, floor=16)
     for name in ("local", "texture"):
         old, new = (getattr(m, name).project.matrix for m in (before, after))
         assert not np.array_equal(old, new)

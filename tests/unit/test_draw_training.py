@@ -19,7 +19,7 @@ from vlaecodec.entropy.scales import (
 from vlaecodec.entropy.tables import residual_tables
 from vlaecodec.networks.photo.distribution import DRAW_BITS, DRAWS
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
-from vlaecodec.pixels.texture import take_means_off
+from vlaecodec.pixels.grain import shape_fine, take_means_off
 from vlaecodec.training.photo import draw
 from vlaecodec.training.photo.latent_cache import Crops
 from vlaecodec.training.photo.objectives import DrawnLooks, phase_difference
@@ -92,16 +92,14 @@ def test_every_weight_feels_how_draws_look(squeezenet) -> None:
     assert all("predict" in name and name.endswith("weight") for name in missing), missing
 
 
-def test_draws_are_multiples_of_the_gain_without_local_means() -> None:
-    torch.manual_seed(0)
-    local = LocalDecoder(TINY, drawing=True)
-    crops = some_crops(local)
-    with torch.no_grad():
-        drawn = draw.draw_crops(local, crops)
-    assert drawn.shape == (2, 32, 32, 3)
-    levels = drawn / local.texture_gain
-    assert torch.allclose(levels, levels.round(), atol=1e-4)
-    assert drawn.std() > 1
+def test_draws_are_shown_as_in_files() -> None:
+    fine = torch.randint(-40, 41, (2, 12, 9, 3))
+    ours = draw._show_grain(fine.float(), TINY.grain)
+    planes = np.ascontiguousarray(fine.permute(3, 0, 1, 2).numpy()).astype(np.int16)
+    files = torch.tensor(shape_fine(planes, TINY.grain)).permute(1, 2, 3, 0)
+    # Files round twice: to an eighth of a grey level, which the curve enlarges, and to a whole one.
+    assert (ours - files).abs().max() < 0.5 + 0.15
+    assert ours.std() > 10
 
 
 def test_local_means_come_off_as_in_files() -> None:

@@ -19,6 +19,7 @@ from vlaecodec.picture.image import Pixels
 from vlaecodec.pixels import texture
 from vlaecodec.pixels.lossless import pixel_bits
 from vlaecodec.pixels.texture import Residual
+from vlaecodec.pixels.texture_map import read_map
 
 Map = NDArray[np.float64]
 """One number for each latent position, 16 x 16 pixels: float64 [ceil(H / 16), ceil(W / 16)]."""
@@ -98,7 +99,12 @@ def reconstruct_trace(
 def draw_texture(trace: FileTrace, base: Reconstruction) -> Residual:
     """A full draw with the file's seed, int16 [H, W, 3]."""
     return texture.draw_residual(
-        trace.model, base.mean, base.features, trace.header.seed, colours=base.colours
+        trace.model,
+        base.mean,
+        base.features,
+        trace.header.seed,
+        colours=base.colours,
+        strengths=read_map(trace.container, keep_going=False),
     )
 
 

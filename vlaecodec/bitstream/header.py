@@ -13,7 +13,7 @@ from vlaecodec.bitstream.tiles import tile_count
 from vlaecodec.errors import DamagedError, ParameterError, UnsupportedError, VlaeError
 
 MAGIC = b"\x8bVLA"
-VERSION = 6
+VERSION = 7
 
 MAX_SIDE_PX = 65536
 MAX_PIXELS = 100_000_000
@@ -70,6 +70,7 @@ class Section(IntEnum):
     XMP = 3
     DENSITY = 4
     OVERLAY = 5
+    TEXTURE_MAP = 6
 
     @property
     def title(self) -> str:
@@ -81,11 +82,17 @@ class Section(IntEnum):
             "XMP",
             "pixel density",
             "overlay",
+            "texture map",
         )[self]
 
 
 SAMPLE_SECTIONS = (Section.ALPHA, Section.OVERLAY)
 """Sections that hold samples of the picture's size."""
+
+LOSSY_SECTIONS = (Section.OVERLAY, Section.TEXTURE_MAP)
+"""Sections of lossy pictures alone."""
+
+METADATA_SECTIONS = (Section.ICC_PROFILE, Section.EXIF, Section.XMP, Section.DENSITY)
 
 
 @dataclass(frozen=True)
@@ -312,8 +319,9 @@ def _check_fields(header: Header, layout: Layout, max_pixels: int) -> None:
     if not QUALITY_CODE_MIN <= header.quality_code <= QUALITY_CODE_MAX:
         raise DamagedError("the quality is out of range")
     is_exact = header.max_error is not None or header.webp
-    if Section.OVERLAY in layout.section_sizes and is_exact:
-        raise DamagedError("there is an overlay over an exact picture")
+    for section in LOSSY_SECTIONS:
+        if section in layout.section_sizes and is_exact:
+            raise DamagedError(f"there is a section for lossy pictures, {section.title}")
     if header.texture_code > TEXTURE_UNIT or (header.max_error or 0) > MAX_ERROR:
         raise DamagedError("the texture's strength or the largest error is out of range")
     for section, size in layout.section_sizes.items():

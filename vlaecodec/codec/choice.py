@@ -15,11 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from vlaecodec.bitstream.container import write_container
 from vlaecodec.bitstream.header import MAX_ERROR, QUALITY_CODE_MAX, Section
 from vlaecodec.codec.cost import Coded, Cost, make_cost, promised_db
 from vlaecodec.codec.fewer import encode_fewer
-from vlaecodec.codec.interface import Parts
 from vlaecodec.codec.kinds import choose_codec
 from vlaecodec.codec.options import TARGETS, EncodeOptions
 from vlaecodec.codec.photo import PhotoEncoder
@@ -63,7 +61,7 @@ def encode_best(
     sections = write_sections(picture, strip=options.strip)
     encoder = choose_codec(options).encoder(picture, options, progress)
     if not isinstance(encoder, PhotoEncoder) or options.only_nets:
-        return _write(encoder.finish(_find_draft(encoder, picture, options, sections)), sections)
+        return encoder.finish(_find_draft(encoder, picture, options, sections)).write(sections)
     is_drawing = looks_drawn(picture.pixels)
     webp = store_picture(picture, options) if is_drawing else None
     if webp is not None and _settles(webp, picture, options):
@@ -114,7 +112,7 @@ def _encode_photo(
             raise
         place, measure = make_scale(picture.pixels, options.target or ("", 0.0))
         return _encode_nearer(picture, options, sections, lambda shown: measure(shown) >= place)
-    data = _write(encoder.finish(draft), sections)
+    data = encoder.finish(draft).write(sections)
     coded = Coded(data, lambda: encoder.mean_image(draft))
     if options.is_exact or options.roi is not None:
         return coded
@@ -148,7 +146,7 @@ def _encode_mixed(
     draft = encoder.encode_latents(options.quality)
     shown = np.where(drawn[..., None], picture.pixels, encoder.mean_image(draft))
     stored = {**sections, Section.OVERLAY: overlay}
-    return Coded(_write(encoder.finish(draft), stored), lambda: shown)
+    return Coded(encoder.finish(draft).write(stored), lambda: shown)
 
 
 def _find_draft(encoder: Any, picture: Picture, options: EncodeOptions, sections: Sections) -> Any:
@@ -203,7 +201,7 @@ def _finish_exact(
     chosen = _exact_options(options, error)
     encoder = choose_codec(chosen).encoder(picture, chosen, None)
     shown = round_residual(picture.pixels, encoder.mean_image(draft), error)
-    return Coded(_write(encoder.finish(draft), sections), lambda: shown)
+    return Coded(encoder.finish(draft).write(sections), lambda: shown)
 
 
 def _exact_options(options: EncodeOptions, error: int) -> EncodeOptions:
@@ -245,7 +243,3 @@ def _may_be_smaller(picture: Picture, options: EncodeOptions, coded: Coded) -> b
     if not repeats_itself(pixels) and ESTIMATE_PART * estimate_vp8l(pixels) > size:
         return False
     return GOOD_PART * good_vp8l_size(pixels) <= size
-
-
-def _write(parts: Parts, sections: Sections) -> bytes:
-    return write_container(parts.header, parts.latents, parts.pixels, sections)

@@ -22,6 +22,7 @@ from vlaecodec.model.threads import working_threads
 from vlaecodec.picture.image import Picture, Pixels, to_image
 from vlaecodec.picture.overlay import lay_over
 from vlaecodec.picture.sections import read_overlay, read_sections
+from vlaecodec.pixels.texture_map import read_map
 
 _log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ def verify(
             "the second header or the checks at the end are damaged; the picture is intact"
         )
     read_sections(container, keep_going=False)
+    read_map(container, keep_going=False)
     options = DecodeOptions(texture=None if container.pixels else 0)
     _decode(container, options, progress)
     return read_info(data)

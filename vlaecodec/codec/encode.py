@@ -52,8 +52,8 @@ def encode(
     roi: regions of interest, one or a list. Each is a `Roi`, or its area alone: (left, top, width,
     height), or a mask of the picture's size, a grey PIL image or uint8 array [H, W], white where
     errors count in full. The quality stored in the file is that of the highest-weighted region.
-    texture: the strength 0..1 of the texture that decoders draw by default; "auto" measures it on
-    the picture. By default 0 for photos.
+    texture: the strength 0..1 of the texture that decoders draw by default; "auto" measures on the
+    picture how much suits each place. By default 0 for photos.
     seed: of the texture's noise, 0..65535; derived from the picture if None.
     strip: do not store the colour profile, EXIF and XMP of `image.info`.
     to_8_bit: reduce samples of more than 8 bits instead of refusing them.

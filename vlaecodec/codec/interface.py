@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.bitstream.container import Container, Tile
-from vlaecodec.bitstream.header import Header
+from vlaecodec.bitstream.container import Container, Tile, write_container
+from vlaecodec.bitstream.header import Header, Section
 from vlaecodec.codec.options import DecodeOptions, EncodeOptions
 from vlaecodec.codec.progress import ProgressCallback
 from vlaecodec.picture.image import Picture, Pixels
@@ -25,11 +25,16 @@ class Draft:
 
 @dataclass(frozen=True)
 class Parts:
-    """A file without its sections."""
+    """A file without the sections that every picture can have."""
 
     header: Header
     latents: list[Tile]
     pixels: list[Tile]
+    sections: dict[Section, bytes] = field(default_factory=dict)
+
+    def write(self, sections: dict[Section, bytes]) -> bytes:
+        """The whole file, with more sections. Raises ParameterError for one that is too large."""
+        return write_container(self.header, self.latents, self.pixels, sections | self.sections)
 
 
 D = TypeVar("D", bound=Draft)
@@ -51,7 +56,7 @@ class PictureEncoder(Protocol[D]):
         ...
 
     def without_texture(self, draft: D) -> Parts:
-        """The lossy file of a draft, no texture recommended."""
+        """The lossy file of a draft as large as `finish` makes it at most, no texture measured."""
         ...
 
     def finish(self, draft: D) -> Parts:

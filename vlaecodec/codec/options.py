@@ -88,8 +88,8 @@ class EncodeOptions:
     roi: Roi | Region | Mask | Sequence[Roi | Region | Mask] | None = None
     """Regions of interest, one or several."""
     texture: float | Literal["auto"] | None = None
-    """The strength 0..1 that decoders draw texture at by default; "auto" measures it on the
-    picture. None: 0 for photos, 1 for the models of small images."""
+    """The strength 0..1 that decoders draw texture at by default; "auto" measures on the picture
+    how much suits each place. None: 0 for photos, 1 for the models of small images."""
     seed: int | None = None
     """Of the texture's noise, 0..65535. None: derived from the picture."""
     strip: bool = False

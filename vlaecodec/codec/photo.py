@@ -18,7 +18,6 @@ from vlaecodec.bitstream.header import (
 )
 from vlaecodec.bitstream.tiles import (
     LATENT_FACTOR,
-    View,
     pixel_window,
     plan_view,
     tiles_of,
@@ -33,6 +32,7 @@ from vlaecodec.codec.progress import ProgressCallback, Stages
 from vlaecodec.codec.rate_control import TRIES
 from vlaecodec.codec.searched import code_no_larger, count_bytes
 from vlaecodec.codec.smooth import code_smooth, is_smooth
+from vlaecodec.codec.textured import Sections, empty_map, recommend_texture, with_texture
 from vlaecodec.errors import ParameterError
 from vlaecodec.latents.effort import plan_search
 from vlaecodec.latents.importance import scale_to_peak
@@ -50,6 +50,7 @@ from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.picture.image import Picture, Pixels
 from vlaecodec.picture.roi import Weights, weigh_pixels
 from vlaecodec.pixels import texture
+from vlaecodec.pixels.texture_map import read_map
 
 LOSSY_QUALITY = 50.0
 """Default quality of lossy files."""
@@ -115,7 +116,8 @@ class PhotoCodec:
             decoded = base.mean
             # Draws would carry damage on to what lies around it.
             if strength > 0 and not damage.tiles:
-                decoded = self._with_texture(base, strength, seed, view)
+                strengths = read_map(container, keep_going=options.keep_going)
+                decoded = with_texture(model, base, strength, seed, strengths, view)
         stages.finish_one()
         rescue.show_damage(decoded, damage, view)
         return np.ascontiguousarray(decoded[pixel_window(view.crop)])
@@ -154,22 +156,6 @@ class PhotoCodec:
         units = np.clip(np.rint(latent * LATENT.scale), LATENT.low, LATENT.high).astype(np.int16)
         shape = (LATENT_FACTOR * rows, LATENT_FACTOR * columns)
         return reconstruct(self.model, units, quality_code, shape).mean
-
-    def _with_texture(
-        self, base: Reconstruction, strength_code: int, seed: int, view: View
-    ) -> Pixels:
-        """A view's mean image with a draw blended in where it is to be drawn."""
-        part, picture = base.part(view.drawn), base.mean.copy()
-        drawn = texture.draw_residual(
-            self.model,
-            part.mean,
-            part.features,
-            seed,
-            colours=part.colours,
-            corner=(view.window.top + view.drawn.top, view.window.left + view.drawn.left),
-        )
-        picture[pixel_window(view.drawn)] = texture.blend(part.mean, drawn, strength_code)
-        return picture
 
 
 class PhotoEncoder:
@@ -294,23 +280,26 @@ class PhotoEncoder:
         return draft.latent.astype(np.float32) / np.float32(LATENT.scale)
 
     def without_texture(self, draft: PhotoDraft) -> Parts:
-        """The lossy file of a draft, no texture recommended."""
-        return Parts(self._header(draft), draft.latents, [])
+        """The lossy file of a draft as large as `finish` makes it at most, no texture measured."""
+        sections = empty_map(self.picture.pixels) if self.options.texture == AUTO else {}
+        return Parts(self._header(draft), draft.latents, [], sections)
 
     def finish(self, draft: PhotoDraft) -> Parts:
-        """The file of a draft: with exact pixels, or with a strength of texture to draw."""
+        """The file of a draft: with exact pixels, or with the texture to draw."""
         self.stages.finish_up_to(self.stages.total - self._finish_steps)
         pixels, max_error, strength_code = [], self.options.allowed_error, 0
+        sections: Sections = {}
         if max_error is not None:
             pixels = tiles.code_pixels(
                 self.model, self.picture.pixels, draft.base, max_error, self.stages
             )
         elif self.options.texture == AUTO:
-            strength_code = self._recommend_strength(draft)
+            pixels_seen, seed = self.picture.pixels, self._seed(draft)
+            strength_code, sections = recommend_texture(self.model, pixels_seen, draft.base, seed)
         if self.options.texture is not None and self.options.texture != AUTO:
             strength_code = texture_to_code(self.options.texture)
         self.stages.finish_one()
-        return Parts(self._header(draft, strength_code), draft.latents, pixels)
+        return Parts(self._header(draft, strength_code), draft.latents, pixels, sections)
 
     def _search(
         self, ys: list[FloatLatent], quality_code: int, weights: Weights | None
@@ -323,12 +312,6 @@ class PhotoEncoder:
         pixels, after_step = self.picture.pixels, self.stages.finish_one
         found = search_tiles(network, ys, pixels, quality_code, self.search, after_step, weights)
         return list(found)
-
-    def _recommend_strength(self, draft: PhotoDraft) -> int:
-        base, pixels, seed = draft.base, self.picture.pixels, self._seed(draft)
-        return texture.recommend_strength(
-            self.model, pixels, base.mean, base.features, seed, colours=base.colours
-        )
 
     def _seed(self, draft: PhotoDraft) -> int:
         if self.options.seed is not None:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from vlaecodec.bitstream.container import write_container
 from vlaecodec.bitstream.header import QUALITY_CODE_MAX, QUALITY_CODE_MIN, QUALITY_UNIT, Section
 from vlaecodec.codec.interface import D, PictureEncoder
 from vlaecodec.errors import ParameterError
@@ -193,8 +192,7 @@ def _size_target(
     encoder: PictureEncoder[D], size_bytes: int, sections: dict[Section, bytes]
 ) -> Target[D]:
     def file_size(draft: D) -> int:
-        parts = encoder.without_texture(draft)
-        return len(write_container(parts.header, parts.latents, parts.pixels, sections))
+        return len(encoder.without_texture(draft).write(sections))
 
     return Target(
         place=math.log(max(size_bytes, 1)),

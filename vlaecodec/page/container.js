@@ -2,7 +2,7 @@
 // The container of a .vlae file: FORMAT.md, section 1.
 
 const MAGIC = [0x8b, 0x56, 0x4c, 0x41];
-const VERSION = 6;
+const VERSION = 7;
 const TILE_PX = 1024;
 const FLAGS = { pixels: 1, grey: 2, sections: 4, webp: 8 };
 const MAX_PIXELS = 100e6;

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlaecodec.bitstream.container import Container
-from vlaecodec.bitstream.header import SAMPLE_SECTIONS, Section
+from vlaecodec.bitstream.header import METADATA_SECTIONS, Section
 from vlaecodec.errors import DamagedError, LossWarning
 from vlaecodec.picture.alpha import Alpha, decode_alpha, encode_alpha
 from vlaecodec.picture.image import Picture
@@ -32,16 +32,18 @@ def write_sections(picture: Picture, *, strip: bool) -> dict[Section, bytes]:
 def read_sections(container: Container, *, keep_going: bool) -> tuple[Alpha | None, Metadata]:
     """The alpha channel and what else there is; left out, with a warning, where it is damaged."""
     header, metadata = container.header, Metadata()
-    alpha = _read(
+    alpha = read_section(
         container,
         Section.ALPHA,
         lambda stored: decode_alpha(stored, header.width, header.height),
         keep_going=keep_going,
     )
     for section in container.sections:
-        if section in SAMPLE_SECTIONS:
+        if section not in METADATA_SECTIONS:
             continue
-        found = _read(container, section, partial(read_metadata, section), keep_going=keep_going)
+        found = read_section(
+            container, section, partial(read_metadata, section), keep_going=keep_going
+        )
         metadata = metadata if found is None else metadata.joined(found)
     return alpha, metadata
 
@@ -49,7 +51,7 @@ def read_sections(container: Container, *, keep_going: bool) -> tuple[Alpha | No
 def read_overlay(container: Container, *, keep_going: bool) -> NDArray[np.uint8] | None:
     """What lies over the decoded photo, uint8 [H, W, 4]; None if nothing does, or as above."""
     header = container.header
-    return _read(
+    return read_section(
         container,
         Section.OVERLAY,
         lambda stored: decode_overlay(stored, header.width, header.height),
@@ -57,9 +59,10 @@ def read_overlay(container: Container, *, keep_going: bool) -> NDArray[np.uint8]
     )
 
 
-def _read(
+def read_section(
     container: Container, section: Section, parse: Callable[[bytes], T], *, keep_going: bool
 ) -> T | None:
+    """What a section tells; None if it is not there, or where it is damaged, with a warning."""
     if section not in container.sections:
         return None
     stored = container.sections[section]

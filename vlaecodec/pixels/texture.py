@@ -18,10 +18,10 @@ from vlaecodec.entropy.scales import RESIDUAL_ENTRIES
 from vlaecodec.entropy.tables import FREQUENCY_SUM
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.networks.photo.architecture import TEXTURE_GAIN_UNITS
 from vlaecodec.networks.photo.distribution import DRAW_BITS, DRAWS, MEAN_REACH, TRIM
 from vlaecodec.networks.photo.subgrids import SubGrid
 from vlaecodec.picture.image import Pixels
+from vlaecodec.pixels.grain import show_grain
 from vlaecodec.pixels.kernel import Ints
 from vlaecodec.pixels.lossless import from_residual
 from vlaecodec.pixels.noise import noise_at
@@ -34,6 +34,7 @@ from vlaecodec.pixels.passes import (
     rows_of,
 )
 from vlaecodec.pixels.residual import ResidualGrid
+from vlaecodec.pixels.texture_map import TextureMap
 
 _TRIM = round(TRIM * FREQUENCY_SUM)
 _KEPT = FREQUENCY_SUM - 2 * _TRIM
@@ -44,22 +45,6 @@ BAND_ROWS = 1024
 Residual = NDArray[np.int16]
 """Differences to the mean image, grey levels, [H, W, 3]."""
 
-SCALES = 3
-"""Scales on which a strength is judged, each half as fine as the one before."""
-
-EXCESS_WEIGHT = 2.0
-"""How much more too much detail counts than too little."""
-
-PATCH_PX = 64
-PATCHES_PER_SIDE = 5
-BLOCK_PX = 16
-"""Detail is compared in blocks of this size."""
-
-ENERGY_FLOOR = 4.0
-"""Grey levels squared; differences below are not seen."""
-
-_ROOM = PATCH_PX // FOLD
-
 
 def draw_residual(
     model: PhotoModel,
@@ -68,16 +53,17 @@ def draw_residual(
     seed: int,
     *,
     colours: int = 3,
+    strengths: TextureMap | None = None,
     corner: tuple[int, int] = (0, 0),
     band_rows: int = BAND_ROWS,
 ) -> Residual:
-    """One full draw's residual to the mean image, int16 [H, W, 3]: no local means, amplified.
+    """The grain of one full draw, which is added to the mean image: int16 [H, W, 3].
 
     mean: uint8 [H, W, 3]. trunk: int16 [channels, >= H / 8, >= W / 8]. colours: 1 for a grey
-    picture, whose channels are all equal. corner: the row and column of the picture, multiples of
-    FOLD, that the first pixel of `mean` is at; what is nearer than `margin_px` to an edge that is
-    none of the picture's is not what is drawn there. band_rows: a multiple of FOLD; any draws the
-    same.
+    picture, whose channels are all equal. strengths: the picture's map; by default 1 everywhere.
+    corner: the row and column of the picture, multiples of FOLD, that the first pixel of `mean` is
+    at; what is nearer than `margin_px` to an edge that is none of the picture's is not what is
+    drawn there. band_rows: a multiple of FOLD; any draws the same.
     """
     height, width = mean.shape[:2]
     margin = margin_px(model)
@@ -87,8 +73,11 @@ def draw_residual(
         first, last = max(0, top - margin), min(end + margin, height)
         conditioning = conditioning_of(model.texture, mean[first:last], trunk[:, first // FOLD :])
         noise = noise_at(seed, corner[0] + first, corner[1], last - first, width)
-        drawn = _draw(model, conditioning, noise[:, None], colours)
-        band = from_plane(amplify(take_means_off(drawn), model.arch.texture_gain))
+        drawn = draw_lanes(model, conditioning, noise[:, None], colours)
+        weights = None
+        if strengths is not None:
+            weights = strengths.weights_at(corner[0] + first, corner[1], last - first, width)
+        band = from_plane(show_grain(drawn, model.arch.grain, weights))
         shown[top:end] = band[top - first : end - first]
     return shown
 
@@ -99,147 +88,13 @@ def margin_px(model: PhotoModel) -> int:
     return -(-(reach + MEAN_REACH) // FOLD) * FOLD
 
 
-def take_means_off(drawn: Plane) -> Plane:
-    """Draws less their means over the squares of side 2 MEAN_REACH + 1 around each pixel.
-
-    Rounded to whole levels; squares end at the picture's borders. A draw's neighbours follow it, so
-    draws wander away from the mean image and back over some ten pixels: mottle on a smooth wall.
-    Low frequencies are in the latent already; only the high-pass part is kept.
-    """
-    height, width = drawn.shape[2:]
-    counts = [_sum_around(np.ones(side, np.int16), 0) for side in (height, width)]
-    area = counts[0][:, None] * counts[1]
-    # Sums of 49 numbers within 255 fit int16.
-    sums = _sum_around(_sum_around(drawn, 2), 3)
-    sums += area // 2
-    sums //= area
-    return drawn - sums
-
-
-def amplify(fine: Plane, gain: int) -> Plane:
-    """Draws times gain / TEXTURE_GAIN_UNITS, rounded half up.
-
-    Training weighs texture against what of it is in the wrong place, and so draws too faintly.
-    """
-    half = TEXTURE_GAIN_UNITS // 2
-    return ((fine.astype(np.int32) * gain + half) // TEXTURE_GAIN_UNITS).astype(np.int16)
-
-
-def _sum_around(values: Plane, axis: int) -> Plane:
-    """Over MEAN_REACH values to either side along an axis, as far as there are any."""
-    values = np.moveaxis(values, axis, 0)
-    sums = values.copy()
-    for away in range(1, min(MEAN_REACH, len(values) - 1) + 1):
-        sums[away:] += values[:-away]
-        sums[:-away] += values[away:]
-    return np.moveaxis(sums, 0, axis)
-
-
 def blend(mean: Pixels, residual: Residual, strength_code: int) -> Pixels:
     """The mean image with texture: uint8 [H, W, 3]. strength_code: 0..TEXTURE_UNIT."""
     scaled = (residual.astype(np.int32) * strength_code + TEXTURE_UNIT // 2) // TEXTURE_UNIT
     return from_residual(scaled.astype(np.int16), mean)
 
 
-def recommend_strength(
-    model: PhotoModel,
-    pixels: Pixels,
-    mean: Pixels,
-    trunk: Features,
-    seed: int,
-    *,
-    colours: int = 3,
-) -> int:
-    """The strength code whose picture has local statistics most like the photo's own.
-
-    Draws in patches spread over the picture. In blocks of BLOCK_PX, and on SCALES scales, compares
-    the energy of detail with the photo's; takes the strength of least mean absolute log ratio, too
-    much detail counting more than too little: grain on a smooth wall is seen, missing grain is not.
-    """
-    height, width = (min(PATCH_PX, side) for side in mean.shape[:2])
-    corners = [
-        (top, left)
-        for top in _spread(mean.shape[0] - height)
-        for left in _spread(mean.shape[1] - width)
-    ]
-
-    def patches(picture: Pixels) -> Pixels:
-        return np.stack([picture[y : y + height, x : x + width] for y, x in corners])
-
-    means = patches(mean)
-    trunks = [trunk[:, y // FOLD :, x // FOLD :][:, :_ROOM, :_ROOM] for y, x in corners]
-    parts = [
-        conditioning_of(model.texture, patch, part)
-        for patch, part in zip(means, trunks, strict=True)
-    ]
-    conditioning = Conditioning(
-        np.concatenate([part.mean for part in parts], axis=1),
-        np.concatenate([part.features for part in parts], axis=1),
-    )
-    lanes = range(len(corners))
-    noise = np.stack([noise_at(seed + lane, 0, 0, height, width) for lane in lanes], axis=1)
-    fine = take_means_off(_draw(model, conditioning, noise, colours))
-    fine = amplify(fine, model.arch.texture_gain)
-    drawn = np.stack(
-        [from_residual(from_plane(fine[:, lane, None]), means[lane]) for lane in lanes]
-    )
-    photo, base, draw = (p.astype(np.float64) for p in (patches(pixels), means, drawn))
-    strengths = np.arange(0, TEXTURE_UNIT + 1, TEXTURE_UNIT // 32)
-    gaps = np.zeros(len(strengths))
-    for _ in range(SCALES):
-        details = [_detail(p) for p in (photo, base, draw - base)]
-        if details[0].size == 0:
-            break
-        target = _block_energy(details[0], details[0])
-        still, cross, free = (
-            _block_energy(details[a], details[b]) for a, b in ((1, 1), (1, 2), (2, 2))
-        )
-        for index, strength in enumerate(strengths / TEXTURE_UNIT):
-            energy = still + 2 * strength * cross + strength**2 * free
-            ratio = (energy + ENERGY_FLOOR) / (target + ENERGY_FLOOR)
-            gap = np.log(ratio)
-            gaps[index] += np.where(gap > 0, EXCESS_WEIGHT * gap, -gap).mean()
-        photo, base, draw = (_halve(p) for p in (photo, base, draw))
-    return int(strengths[np.argmin(gaps)])
-
-
-def _spread(room: int) -> list[int]:
-    """Up to PATCHES_PER_SIDE evenly spread places in 0..room, multiples of FOLD."""
-    count = min(PATCHES_PER_SIDE, room // PATCH_PX + 1)
-    return [
-        round(room * (i + 0.5) / count / FOLD - 0.5) * FOLD if room else 0 for i in range(count)
-    ]
-
-
-def _detail(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A Laplacian, without the margin that patches draw without context: [L, H - 10, W - 10, 3]."""
-    inner = x[:, 8:-1, 8:-1] if min(x.shape[1:3]) > 9 else x[:, :0]
-    if inner.shape[1] < 3 or inner.shape[2] < 3:
-        return inner[:, :0]
-    return (
-        4 * inner[:, 1:-1, 1:-1]
-        - inner[:, :-2, 1:-1]
-        - inner[:, 2:, 1:-1]
-        - inner[:, 1:-1, :-2]
-        - inner[:, 1:-1, 2:]
-    )
-
-
-def _block_energy(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean products in blocks, colours together."""
-    product = (a * b).mean(-1)
-    rows, columns = (max(1, side // BLOCK_PX) for side in product.shape[1:])
-    parts = (np.array_split(part, columns, 2) for part in np.array_split(product, rows, 1))
-    return np.stack([block.mean((1, 2)) for part in parts for block in part])
-
-
-def _halve(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Averages of 2 x 2 pixels."""
-    x = x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
-    return (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) / 4
-
-
-def _draw(
+def draw_lanes(
     model: PhotoModel, conditioning: Conditioning, noise: NDArray[np.uint32], colours: int
 ) -> Plane:
     """Draw lanes side by side. noise: [3, lanes, H, W]. Returns residuals likewise."""

@@ -11,7 +11,7 @@ import click
 from safetensors import SafetensorError
 
 from vlaecodec.model.registry import PSNR, TUNES
-from vlaecodec.networks.photo.architecture import ARCHITECTURES
+from vlaecodec.networks.photo.architecture import ARCHITECTURES, GRAIN_SIZES
 from vlaecodec.training.checkpoint import read_progress
 from vlaecodec.training.config import CHECKPOINT_HELP, run_options
 from vlaecodec.training.photo.attach import attach_decoders
@@ -170,18 +170,21 @@ def passes(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: An
 @click.option("--local", type=PATH, help="Checkpoint of the decoder for exact pixels.")
 @click.option("--texture", type=PATH, help="Checkpoint of the one for texture.")
 @click.option("--texture-gain", type=float, help="Show draws so many times as large, up to 4.")
+@click.option("--texture-chroma", type=float, help="Show so much of their colour, 0 to 1.")
+@click.option("--texture-floor", type=float, help="Halve draws of so many grey levels.")
 @click.option("--notes", required=True, help="How they were trained, for the model card.")
 def attach(
     folder: Path,
     local: Path | None,
     texture: Path | None,
-    texture_gain: float | None,
     notes: str,
+    **grain: float | None,
 ) -> None:
     """Replace the local decoders of the model in FOLDER by averaged weights of checkpoints."""
     chosen = {"local": local, "texture": texture}
     checkpoints = {name: path for name, path in chosen.items() if path is not None}
-    click.echo(f"{folder.name}: {attach_decoders(folder, checkpoints, notes, texture_gain)}")
+    sizes = {n: round(x * GRAIN_SIZES[n][0]) for n, x in grain.items() if x is not None}
+    click.echo(f"{folder.name}: {attach_decoders(folder, checkpoints, notes, sizes)}")
 
 
 @main.command()

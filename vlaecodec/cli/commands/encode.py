@@ -146,7 +146,8 @@ class TextureType(click.ParamType[Any]):
     type=TextureType(),
     metavar="S",
     help="How strongly decoders draw texture, fine grain in place of detail that the file does "
-    "not hold: 0 to 1, or auto, which measures it on the picture.  [default: 0]",
+    "not hold: 0 to 1, or auto, which measures on the picture how much suits each place.  "
+    "[default: 0]",
 )
 @click.option(
     "--seed",

@@ -18,8 +18,18 @@ LAMBDA_MIN = 0.0005
 LAMBDA_MAX = 0.25
 """Bits per pixel per squared grey level, at quality 1 and at quality 100."""
 
-TEXTURE_GAIN_UNITS = 64
-"""Units of `texture_gain` in 1."""
+GRAIN_UNITS = 64
+"""Units of `texture_gain` and `texture_chroma` in 1."""
+
+GRAIN_FLOOR_UNITS = 8
+"""Units of `texture_floor` in a grey level."""
+
+GRAIN_SIZES = {
+    "texture_gain": (GRAIN_UNITS, 1, 255),
+    "texture_chroma": (GRAIN_UNITS, 0, GRAIN_UNITS),
+    "texture_floor": (GRAIN_FLOOR_UNITS, 0, 255),
+}
+"""What Grain is made of: units in 1, least and most."""
 
 _CAUSAL_SIZES = {"window_width", "window_height", "colour_channels"}
 
@@ -36,6 +46,19 @@ class LocalSizes:
     layers: int
     """Hidden layers after the first."""
     colour_channels: int
+
+
+@dataclass(frozen=True)
+class Grain:
+    """How a texture decoder's draws are shown; see pixels.grain. Whole numbers."""
+
+    gain: int
+    """How many times as large as they are drawn, in 1 / GRAIN_UNITS."""
+    chroma: int
+    """Of their differences to their luma, what is left, in 1 / GRAIN_UNITS."""
+    floor: int
+    """A draw as large as this is shown at half its size, a much smaller one not at all; in
+    1 / GRAIN_FLOOR_UNITS grey levels."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +89,19 @@ class Architecture:
     texture_channels: int = 128
     texture_layers: int = 2
     texture_colour_channels: int = 48
-    texture_gain: int = TEXTURE_GAIN_UNITS
-    """How many times as large as they are drawn residuals are shown, in 1 / TEXTURE_GAIN_UNITS."""
+    texture_gain: int = GRAIN_UNITS
+    texture_chroma: int = GRAIN_UNITS
+    texture_floor: int = 0
     encoder_taps: int = 1
     """Along each side, of the analysis network's first layer."""
     lowest_rate_stretch: float = 1.0
     """How many times lower than LAMBDA_MIN lambda is at quality 1; see rate_weight."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.texture_gain < 4 * TEXTURE_GAIN_UNITS:
-            raise ValueError(f"texture_gain is {self.texture_gain}; 1 to 255 are possible")
+        for name, (_, least, most) in GRAIN_SIZES.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise ValueError(f"{name} is {value}; {least} to {most} are possible")
 
     @property
     def local(self) -> LocalSizes:
@@ -86,6 +112,11 @@ class Architecture:
     def texture(self) -> LocalSizes:
         """Of the one that draws texture."""
         return self._sizes("texture")
+
+    @property
+    def grain(self) -> Grain:
+        """How draws are shown."""
+        return Grain(self.texture_gain, self.texture_chroma, self.texture_floor)
 
     def _sizes(self, name: str) -> LocalSizes:
         return LocalSizes(**{f.name: getattr(self, f"{name}_{f.name}") for f in fields(LocalSizes)})

@@ -31,7 +31,7 @@ from vlaecodec.entropy.scales import SCALE_UNITS, TAIL_UNITS
 from vlaecodec.networks.common.constants import constant
 from vlaecodec.networks.common.fixed_point import ExactConv2d, ExactLinear
 from vlaecodec.networks.common.formats import SIGNED
-from vlaecodec.networks.photo.architecture import TEXTURE_GAIN_UNITS, Architecture, LocalSizes
+from vlaecodec.networks.photo.architecture import Architecture, LocalSizes
 from vlaecodec.networks.photo.distribution import (
     CLASS_BOUNDS,
     CLASSES,
@@ -166,8 +166,8 @@ class LocalDecoder(nn.Module):
                 layer.weight.mul_(2**0.5)  # type: ignore[operator]
         self.reach = max(grid.reach for grid in self.subgrids)
         """Pixels; how far a neighbour can be."""
-        self.texture_gain = arch.texture_gain / TEXTURE_GAIN_UNITS
-        """How many times as large as they are drawn residuals are shown."""
+        self.grain = arch.grain
+        """How draws are shown."""
 
     def features(self, trunk: Tensor) -> Tensor:
         """GREY features of every pixel, [B, 8H, 8W, local_features].

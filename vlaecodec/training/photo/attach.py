@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors.torch import load
@@ -11,7 +12,7 @@ from torch import Tensor
 from vlaecodec.frozen.tensors import read_metadata
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.model.integer_weights import integer_layers
-from vlaecodec.networks.photo.architecture import TEXTURE_GAIN_UNITS, Architecture
+from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
 from vlaecodec.training.checkpoint import load_weights, read_progress
 from vlaecodec.training.model_folder import read_progress_of, replace_weights
@@ -20,12 +21,12 @@ from vlaecodec.training.photo.export import is_local, pack_model
 
 
 def attach_decoders(
-    folder: Path, checkpoints: dict[str, Path], notes: str, texture_gain: float | None = None
+    folder: Path, checkpoints: dict[str, Path], notes: str, grain: Mapping[str, int] | None = None
 ) -> str:
     """Replace an exported model's local decoders: "local", "texture", or both, each by a
     checkpoint's.
 
-    texture_gain: how many times as large as they are drawn residuals are shown; by default as in
+    grain: sizes of the architecture that say how draws are shown, those that are not to be as in
     training. The model's learning curve gets the runs' last points, and its card the notes. Returns
     the weights' SHA-256.
     """
@@ -46,8 +47,7 @@ def attach_decoders(
             progress.curve.append({f"{name}_{key}": value for key, value in run.curve[-1].items()})
     if not all(any(n.startswith(f"{name}.") for n in tensors) for name in ("local", "texture")):
         raise ValueError("a model needs both local decoders")
-    if texture_gain is not None:
-        sizes["texture_gain"] = round(texture_gain * TEXTURE_GAIN_UNITS)
+    sizes |= grain or {}
     arch = Architecture.from_dict(sizes)
     weights = pack_model(tensors, arch)
     return replace_weights(folder, weights, show_sizes(arch), progress, notes)

@@ -22,9 +22,12 @@ from vlaecodec.entropy.scales import (
     residual_scale,
     tail_logit,
 )
+from vlaecodec.networks.common.constants import constant
 from vlaecodec.networks.common.fixed_point import ste_round
+from vlaecodec.networks.photo.architecture import GRAIN_FLOOR_UNITS, GRAIN_UNITS, Grain
 from vlaecodec.networks.photo.distribution import DRAWS, MEAN_REACH, TRIM
 from vlaecodec.networks.photo.local_decoder import Entrance, LocalDecoder
+from vlaecodec.pixels.grain import LUMA_QUARTERS
 from vlaecodec.training.photo.latent_cache import Crops
 
 _BISECTIONS = 40
@@ -59,7 +62,7 @@ def draw_crops(local: LocalDecoder, crops: Crops) -> Tensor:
             own.append(_sample(outputs.float(), own_mean[places][..., number]))
         # A slice assigned to keeps its gradients; what later sub-grids read is copied.
         inside[places] = torch.stack(own, dim=-1)
-    return local.texture_gain * _without_means(drawn[:, inner, inner])
+    return _show_grain(_without_means(drawn[:, inner, inner]), local.grain)
 
 
 def _sample(outputs: Tensor, mean: Tensor) -> Tensor:
@@ -93,8 +96,18 @@ def _quantiles(device: torch.device) -> Tensor:
     return ((low + high) / 2).float().to(device)
 
 
+def _show_grain(fine: Tensor, grain: Grain) -> Tensor:
+    """Of draws [B, H, W, 3] without local means, as pixels.grain but for its rounding."""
+    weights = constant(LUMA_QUARTERS, fine.device) / 4
+    luma = (fine * weights).sum(-1, keepdim=True)
+    fine = luma + grain.chroma / GRAIN_UNITS * (fine - luma)
+    square, floor = fine.square(), grain.floor / GRAIN_FLOOR_UNITS
+    # Where nothing is drawn nothing is shown, whatever the floor.
+    return grain.gain / GRAIN_UNITS * fine * square / (square + floor**2).clamp_min(1e-6)
+
+
 def _without_means(drawn: Tensor) -> Tensor:
-    """Less their means over the squares around each pixel, as pixels.texture.take_means_off."""
+    """Less their means over the squares around each pixel, as pixels.grain.take_means_off."""
     planes = drawn.permute(0, 3, 1, 2)
     side = 2 * MEAN_REACH + 1
     means = F.avg_pool2d(planes, side, 1, MEAN_REACH, count_include_pad=False)
