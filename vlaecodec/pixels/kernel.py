@@ -42,19 +42,6 @@ class KernelCorrection:
     """Of the scales, [classes, 3]."""
 
 
-@dataclass(frozen=True)
-class Shared:
-    """What all colours of some pixels share, one column a pixel."""
-
-    hidden: NDArray[np.uint8]
-    linear: Floats
-    """The linear predictions of each colour and class, before rounding; then corrections
-    likewise."""
-
-    def __getitem__(self, pixels: slice) -> Shared:
-        return Shared(self.hidden[:, pixels], self.linear[:, pixels])
-
-
 class Workspace:
     """Memory for one block of pixels, used again and again."""
 
@@ -74,7 +61,7 @@ class PixelKernel:
 
     number: the sub-grid's. condition: the constant input, or None for a decoder that draws.
     correction: added to means and scales. Call `begin` for blocks of pixels, then `colour` for
-    colours 0, 1, 2.
+    colours 0, 1, 2, with what is known of the colours before.
     """
 
     def __init__(
@@ -109,76 +96,70 @@ class PixelKernel:
         self._layers = [_matrix(layer) for layer in local.hidden]
         self._follow = [weight[:, seen:] for weight, _ in linear]
         merges = [_weights(head.merge) for head in local.heads]
-        self._merge = [_join(weight[:, : self.width], bias) for weight, bias in merges]
-        self._merge_known = [weight[:, self.width :] for weight, _ in merges]
-        self._leave = [_matrix(head.leave) for head in local.heads]
+        self._merge = [_insert(weight, bias, self.width) for weight, bias in merges]
+        self.merged = len(merges[0][1])
+        leaves = [_weights(head.leave) for head in local.heads]
+        self._leave = [_insert(weight, bias, self.merged) for weight, bias in leaves]
 
-    def empty(self, pixels: int) -> Shared:
-        """Room for what `begin` computes."""
-        return Shared(
-            np.empty((self.width, pixels), np.uint8),
-            np.empty((self.linear_rows, pixels), np.float32),
-        )
+    def begin(self, inputs: Floats, space: Workspace) -> tuple[Floats, Floats]:
+        """Compute what all colours share, in `space`.
 
-    def begin(self, inputs: Floats, shared: Shared, space: Workspace) -> None:
-        """Compute what all colours share.
-
-        inputs: GREY [inputs + 1, pixels]: what the pixels see, their features, and ones.
+        inputs: GREY [inputs + 1, pixels]: what the pixels see, their features, and ones. Returns
+        the hidden units [width, pixels]; and [linear_rows, pixels]: the linear predictions of each
+        colour and class, before rounding, then corrections likewise.
         """
         pixels, width = inputs.shape[1], self.width
         first = space.take("first", len(self._enter), pixels)
         np.matmul(self._enter, inputs, out=first)
-        shared.linear[:] = first[width:]
-        hidden = space.take("hidden", width + 1, pixels)
-        hidden[-1] = 1
-        _clamp(first[:width], hidden[:-1])
-        for number, matrix in enumerate(self._layers):
-            product = space.take("product", len(matrix), pixels)
-            np.matmul(matrix, hidden, out=product)
-            hidden = space.take(f"hidden {number % 2}", len(matrix) + 1, pixels)
-            hidden[-1] = 1
-            _clamp(product, hidden[:-1])
-        shared.hidden[:] = hidden[:-1]
+        hidden = self.room(space, pixels)
+        _clamp(first[:width], hidden[:width])
+        product = space.take("product", width, pixels)
+        for matrix in self._layers:
+            np.matmul(matrix, hidden[: width + 1], out=product)
+            _clamp(product, hidden[:width])
+        return hidden[:width], first[width:]
+
+    def room(self, space: Workspace, pixels: int) -> Floats:
+        """Where `colour` takes hidden units from: [width + 3, pixels].
+
+        Below them are ones, and the pixels' residuals of colours 0 and 1 when they are known.
+        """
+        room = space.take("hidden", self.width + 3, pixels)
+        room[self.width] = 1
+        return room
 
     def colour(
-        self, number: int, shared: Shared, known: Floats, space: Workspace
+        self, number: int, room: Floats, linear: Floats, space: Workspace
     ) -> tuple[Ints, Ints, Ints]:
         """Mean, scale and tail of one colour, whole numbers in DISTRIBUTION units, [pixels] each.
 
-        known: the pixels' residuals of the colours before, [number, pixels].
+        room: as `room` says, the residuals of the colours before in it. linear: as from `begin`.
         """
-        pixels = shared.hidden.shape[1]
-        hidden = space.take("hidden", self.width + 1, pixels)
-        hidden[:-1] = shared.hidden
-        hidden[-1] = 1
-        units = len(self._merge[number])
+        pixels, units = room.shape[1], self.merged
+        given = room[self.width : self.width + 1 + number]
         product = space.take("product", units, pixels)
-        np.matmul(self._merge[number], hidden, out=product)
-        if number:
-            product += self._merge_known[number] @ known
-        merged = space.take("merged", units + number + 1, pixels)
+        np.matmul(self._merge[number], room[: self.width + 1 + number], out=product)
+        merged = space.take("merged", units + 1 + number, pixels)
         _clamp(product, merged[:units])
-        merged[units:-1] = known
-        merged[-1] = 1
-        outputs = np.floor(self._leave[number] @ merged).clip(DISTRIBUTION.low, DISTRIBUTION.high)
+        merged[units:] = given
+        outputs = np.floor(self._leave[number] @ merged)
+        np.clip(outputs, DISTRIBUTION.low, DISTRIBUTION.high, out=outputs)
         mean, scale, tail = outputs.astype(np.int32)
-        classes = classes_of(scale)
-        mean += self._predicted(number, shared, known, classes)
+        classes, known = classes_of(scale), given[1:]
+        mean += self._predicted(number, linear, known, classes)
         if (correction := self._correction) is not None:
-            mean += self._corrected(correction, number, shared, known, classes)
-            scale += correction.shift[classes, number]
+            mean += self._corrected(correction, number, linear, known, classes)
+            scale += correction.shift[:, number].take(classes)
             np.clip(scale, DISTRIBUTION.low, DISTRIBUTION.high, out=scale)
         return mean, scale, tail
 
-    def _predicted(self, number: int, shared: Shared, known: Floats, classes: Ints) -> Ints:
+    def _predicted(self, number: int, linear: Floats, known: Floats, classes: Ints) -> Ints:
         """The linear predictions of each pixel's class."""
-        first = self.classes * number
-        rows = shared.linear[first : first + self.classes]
-        follow = self._follow[number]
+        first, follow = self.classes * number, self._follow[number]
         if self.classes == 1:
-            chosen = rows[0] + (follow[0] @ known if number else 0)
+            chosen = linear[first] + (follow[0] @ known if number else 0)
         else:
-            chosen = rows[classes, np.arange(rows.shape[1])]
+            chosen = _choose(linear, classes + first)
             for before in range(number):
                 chosen += follow[:, before].take(classes) * known[before]
         rounded = np.floor(chosen).clip(DISTRIBUTION.low, DISTRIBUTION.high)
@@ -188,16 +169,21 @@ class PixelKernel:
         self,
         correction: KernelCorrection,
         number: int,
-        shared: Shared,
+        linear: Floats,
         known: Floats,
         classes: Ints,
     ) -> Ints:
         """What the correction adds to each mean."""
-        rows = shared.linear[3 * self.classes :]
-        added = rows[3 * classes + number, np.arange(rows.shape[1])]
+        added = _choose(linear, 3 * (self.classes + classes) + number)
         for before in range(number):
             added += correction.known[:, number, before].take(classes) * known[before]
         return np.floor(added).astype(np.int32)
+
+
+def _choose(rows: Floats, chosen: Ints) -> Floats:
+    """Of each pixel the number in its chosen row: [pixels] of [rows, pixels]."""
+    pixels = rows.shape[1]
+    return rows.reshape(-1).take(chosen * pixels + np.arange(pixels, dtype=np.int32))
 
 
 def _clamp(x: Floats, out: Floats) -> None:
@@ -209,6 +195,11 @@ def _clamp(x: Floats, out: Floats) -> None:
 def _weights(layer: Layer) -> tuple[Floats, Floats]:
     """A layer's weights [out, in] and bias [out], with the rescaling folded in."""
     return layer.matrix, layer.bias
+
+
+def _insert(weight: Floats, bias: Floats, at: int) -> Floats:
+    """The bias among the inputs' columns: [out, in + 1]."""
+    return np.ascontiguousarray(np.insert(weight, at, bias, axis=1))
 
 
 def _join(weight: Floats, bias: Floats) -> Floats:

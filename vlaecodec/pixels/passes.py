@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from threading import local as thread_local
 from typing import TypeVar
 
@@ -172,12 +173,10 @@ class Passes:
             number, rows = job
             grid, kernel, space = self.grids[number], self._kernels[number], self._space()
             inputs = self._inputs(grid, rows, views[number], space)
-            shared = kernel.empty(inputs.shape[1])
-            kernel.begin(inputs, shared, space)
-            known = self.known(grid, rows)
-            outputs = [
-                kernel.colour(colour, shared, known[:colour], space) for colour in range(colours)
-            ]
+            _, linear = kernel.begin(inputs, space)
+            room = kernel.room(space, inputs.shape[1])
+            room[-2:] = self.known(grid, rows)[:2]
+            outputs = [kernel.colour(colour, room, linear, space) for colour in range(colours)]
             tell(number, rows, np.stack(outputs, axis=1))
 
         do_all(
@@ -209,12 +208,14 @@ class Passes:
         def run(rows: slice) -> None:
             space = self._space()
             inputs = self._inputs(grid, rows, views, space)
-            shared = kernel.empty(inputs.shape[1])
-            kernel.begin(inputs, shared, space)
+            _, linear = kernel.begin(inputs, space)
+            room = kernel.room(space, inputs.shape[1])
             known = np.empty((3, inputs.shape[1]), np.float32)
             for colour in range(colours):
-                outputs = kernel.colour(colour, shared, known[:colour], space)
+                outputs = kernel.colour(colour, room, linear, space)
                 known[colour] = choose(colour, grid, rows, *outputs)
+                if colour < 2:
+                    room[kernel.width + 1 + colour] = known[colour]
             known[colours:] = known[0]
             self._store(grid, rows, known)
 
@@ -230,31 +231,29 @@ class Passes:
         kernel, views, blocks = self._kernels[number], self._views(grid), self.blocks_of(grid)
         if not blocks:
             return
-        columns = grid.size(self.height, self.width)[1] * self.lanes
+        columns = grid.size(self.height, self.width)[1]
         pixels = columns * blocks[-1].stop
-        shared, known = kernel.empty(pixels), np.empty((3, pixels), np.float32)
-        outputs = np.empty((3, pixels), np.int32)
+        # Kept from one colour to the next, in few bytes.
+        hidden, linear = np.empty((kernel.width, pixels), np.uint8), dict[int, Floats]()
+        known, outputs = np.empty((3, pixels), np.float32), np.empty((3, pixels), np.int32)
 
-        def place(rows: slice) -> slice:
-            return slice(columns * rows.start, columns * rows.stop)
+        def predict(number: int, colour: int) -> None:
+            rows, space = blocks[number], self._space()
+            at = slice(columns * rows.start, columns * rows.stop)
+            if colour == 0:
+                units, found = kernel.begin(self._inputs(grid, rows, views, space), space)
+                hidden[:, at], linear[number] = units, found.copy()
+            room = kernel.room(space, at.stop - at.start)
+            if colour > 0:
+                room[: kernel.width] = hidden[:, at]
+                room[kernel.width + 1 : kernel.width + 1 + colour] = known[:colour, at]
+            outputs[:, at] = kernel.colour(colour, room, linear[number], space)
 
-        def begin(rows: slice) -> None:
-            space = self._space()
-            kernel.begin(self._inputs(grid, rows, views, space), shared[place(rows)], space)
-
-        do_all(begin, blocks)
         for colour in range(colours):
-
-            def predict(rows: slice, colour: int = colour) -> None:
-                at = place(rows)
-                before = known[:colour, at]
-                outputs[:, at] = kernel.colour(colour, shared[at], before, self._space())
-
-            do_all(predict, blocks)
+            do_all(partial(predict, colour=colour), list(range(len(blocks))))
             known[colour] = choose(colour, grid, slice(0, blocks[-1].stop), *outputs)
         known[colours:] = known[0]
-        for rows in blocks:
-            self._store(grid, rows, known[:, place(rows)])
+        self._store(grid, slice(0, blocks[-1].stop), known)
 
     def _views(self, grid: SubGrid) -> list[tuple[NDArray[np.int16], NDArray[np.int16]]]:
         """Of each neighbour, residuals and means such that [3, lanes, row, column] is a pixel's."""

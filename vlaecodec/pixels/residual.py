@@ -67,17 +67,19 @@ class ResidualGrid:
         index = np.clip(scale // SCALE_UNITS, 0, RESIDUAL_INDICES - 1)
         level = np.clip((predicted + TAIL_UNITS // 2) // TAIL_UNITS, 0, TAIL_LEVELS - 1)
         self._bits = LOW_BITS[index]
-        self._width = np.left_shift(self.step, self._bits)
+        width = np.left_shift(self.step, self._bits)
         # A coarse value stands for the middle of the 2**bits residuals that it covers.
-        self._shift = self._width // 2 - MEAN_UNITS // 2 * (self._width - self.step)
+        self._shift = width // 2 - MEAN_UNITS // 2 * (width - self.step)
         self._row = ROWS[index] * FRACTIONS
         self._level = level * (RESIDUAL_ROWS * FRACTIONS)
 
     def select_tables(self, mean: Array, scale: Array, tail: Array) -> TableIndex:
         """The tables for samples, from whole numbers in DISTRIBUTION units."""
         scale = scale - DISTRIBUTION.low
-        position = (mean + self._shift.take(scale)) // self._width.take(scale)
+        bits = self._bits.take(scale)
+        # Of whole numbers: divided by 2**bits and by the step, rounded down, in either order.
+        position = np.right_shift(mean + self._shift.take(scale), bits)
+        if self.step > 1:
+            position //= self.step
         table = self._row.take(scale) + self._level.take(tail - DISTRIBUTION.low)
-        return TableIndex(
-            table + position % FRACTIONS, position // FRACTIONS, self._bits.take(scale)
-        )
+        return TableIndex(table + position % FRACTIONS, position // FRACTIONS, bits)
