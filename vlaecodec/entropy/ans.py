@@ -96,8 +96,8 @@ class AnsStack:
         to give bits back, and only damaged data can ask for an impossible symbol.
         """
         order, groups = _group(indices)
-        place = symbols.astype(np.int64) - tables.tables.lows[indices]
-        last = tables.sizes[indices] - 1
+        place = symbols.astype(np.int64) - tables.tables.lows.take(indices)
+        last = tables.sizes.take(indices) - 1
         inside = (place >= 0) & (place <= last - int(tables.tables.escape))
         if not inside.all():
             if not tables.tables.escape:
@@ -106,7 +106,8 @@ class AnsStack:
             if escaped.min() < 0 or escaped.max() >= 2 * ESCAPE_LIMIT:
                 raise DamagedError("a symbol is outside the range of escape coding")
             self._push_run(escaped.astype(np.int32), _uniform())
-        place = np.where(inside, place, last)[order].astype(np.int32)
+            place = np.where(inside, place, last)
+        place = place.astype(np.int32).take(order)
         for index, start, stop in reversed(groups):
             self._push_run(place[start:stop], tables.model(index))
 
@@ -119,10 +120,10 @@ class AnsStack:
         place = np.empty(len(indices), np.int32)
         for index, start, stop in groups:
             place[start:stop] = self._pop_run(tables.model(index), stop - start)
-        sorted_indices = indices[order]
-        symbols = place + tables.tables.lows[sorted_indices]
+        sorted_indices = indices.take(order)
+        symbols = place + tables.tables.lows.take(sorted_indices)
         if tables.tables.escape:
-            outside = place == tables.sizes[sorted_indices] - 1
+            outside = place == tables.sizes.take(sorted_indices) - 1
             count = int(outside.sum())
             if count:
                 symbols[outside] = self._pop_run(_uniform(), count) - ESCAPE_LIMIT
@@ -176,9 +177,8 @@ def _group(indices: NDArray[np.integer]) -> tuple[NDArray[np.intp], list[tuple[i
     Runs of one table are coded in one call, far faster than symbol by symbol.
     """
     order = np.argsort(indices.astype(np.uint16), kind="stable")
-    if len(order) == 0:
-        return order, []
-    in_order = indices[order]
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(in_order)) + 1, [len(order)]])
-    runs = zip(in_order[starts[:-1]], starts[:-1], starts[1:], strict=True)
-    return order, [(int(t), int(a), int(b)) for t, a, b in runs]
+    counts = np.bincount(indices)
+    found = np.flatnonzero(counts)
+    stops = np.cumsum(counts[found])
+    starts = stops - counts[found]
+    return order, list(zip(found.tolist(), starts.tolist(), stops.tolist(), strict=True))

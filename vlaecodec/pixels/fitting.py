@@ -6,7 +6,9 @@ alone, so what they would have been is computed from what was predicted without 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,15 +33,26 @@ from vlaecodec.pixels.residual_coder import row_bits, value_bits
 FIT_PIXELS = 2**15
 """A correction is fitted on one to two times as many pixels of a sub-grid, where it has them."""
 
+WEIGHED_PIXELS = 2**14
+"""What it saves is seen on one to two times as many of these."""
+
 MIN_PIXELS = 2**14
 """Smaller tiles gain less than the coefficients cost."""
 
 MIN_SAMPLES = 1000
 """A class with fewer samples is left as it is."""
 
-SHIFTS = (0, -12, -8, -4, 4, 8, 12)
+SHIFTS = (0, -32, -24, -16, -12, -8, -4, 4, 8, 12, 16, 24, 32)
 """Shifts of scales that are tried; the first is none."""
 
+OPTIMISM_BITS = 2 / math.log(2)
+"""How much less each coefficient saves, on as many pixels as it was fitted on, on others: one nat
+for the fit to what is chance there (Akaike 1974), and as much for weights that are not quite
+right."""
+
+_SPREADS = residual_scale(
+    np.arange(DISTRIBUTION.low, DISTRIBUTION.high + 1, dtype=np.float32) / SCALE_UNITS
+)
 _RIDGE = 1e-4
 _OUTLIER_SCALES = 3.0
 
@@ -57,11 +70,18 @@ def fit_all(
     if passes.height * passes.width < MIN_PIXELS:
         return found
 
-    def fit(number: int) -> None:
-        sample = _take_sample(values, passes, number, predicted[number])
-        found[number] = _fit(model, sample, grid)
+    samples: dict[int, Sample] = {}
 
-    do_all(fit, list(numbers))
+    def take(number: int) -> None:
+        samples[number] = _take_sample(values, passes, number, predicted[number])
+
+    do_all(take, list(numbers))
+    means = fit_means(list(samples.values()))
+
+    def choose(number: int) -> None:
+        found[number] = _choose(model, means[number - numbers[0]], samples[number], grid)
+
+    do_all(choose, list(numbers))
     return found
 
 
@@ -104,6 +124,19 @@ class Sample:
     part: float
     """Of the sub-grid's pixels."""
 
+    def thinned(self, step: int) -> Sample:
+        """One of so many pixels."""
+        pixels = slice(None, None, step)
+        return Sample(
+            np.ascontiguousarray(self.seen[:, pixels]),
+            np.ascontiguousarray(self.own[:, pixels]),
+            self.symbols[:, pixels],
+            self.means[:, pixels],
+            self.scales[:, pixels],
+            self.tails[:, pixels],
+            self.part * len(range(0, self.seen.shape[1], step)) / self.seen.shape[1],
+        )
+
 
 def _take_sample(values: Ints, passes: Passes, number: int, predicted: Ints) -> Sample:
     """Evenly spread rows, of FIT_PIXELS or more pixels together, where there are so many."""
@@ -123,12 +156,14 @@ def _take_sample(values: Ints, passes: Passes, number: int, predicted: Ints) -> 
     )
 
 
-def _fit(model: PhotoModel, sample: Sample, grid: ResidualGrid) -> Correction | None:
-    """The correction that suits a sub-grid best, or None if none is worth its bytes."""
-    fitted = fit_means(sample.seen, sample.own, sample.means, sample.scales)
-    moved, _ = correct(fitted, sample.seen, sample.own, sample.means, sample.scales)
+def _choose(
+    model: PhotoModel, fitted: Correction, sample: Sample, grid: ResidualGrid
+) -> Correction | None:
+    """The fitted means with the shifts that suit them, as far as these are worth their bytes."""
+    some = sample.thinned(max(1, sample.seen.shape[1] // WEIGHED_PIXELS))
+    moved, _ = correct(fitted, some.seen, some.own, some.means, some.scales)
     unmoved_bits, moved_bits = (
-        _bits_by_class(model, sample, grid, each) for each in (sample.means, moved)
+        _bits_by_class(model, some, grid, each) for each in (some.means, moved)
     )
     none = Correction.from_rows(np.zeros_like(fitted.to_rows()))
     shifted = replace(none, shift=_cheapest_shifts(unmoved_bits))
@@ -136,8 +171,9 @@ def _fit(model: PhotoModel, sample: Sample, grid: ResidualGrid) -> Correction | 
     # Each class takes what is cheapest for it.
     rows_of = np.stack([each.to_rows() for each in (none, shifted, fitted)])
     costs = np.stack([unmoved_bits[0], unmoved_bits.min(0), moved_bits.min(0)]).sum(2)
-    costs /= sample.part
+    costs /= some.part
     costs += [[row_bits(model, row) for row in each] for each in rows_of]
+    costs += OPTIMISM_BITS * (1 / sample.part - 1) * np.count_nonzero(rows_of, axis=2)
     best = costs.argmin(0)
     if not best.any():
         return None
@@ -163,37 +199,57 @@ def _bits_by_class(
     return np.stack(costs)
 
 
-def fit_means(seen: Floats, own: Floats, mean: Ints, scale: Ints) -> Correction:
-    """The weighted least squares of what the means miss; scales are left as they are.
+def fit_means(samples: list[Sample]) -> list[Correction]:
+    """The weighted least squares of what each sample's means miss; scales are left as they are."""
+    inputs = [len(sample.seen) for sample in samples]
+    fitted = [np.zeros((CLASSES, 1 + count + 2, 3), np.int32) for count in inputs]
+    regressors: list[Floats] = [np.empty((0, 0), np.float32)] * len(samples)
 
-    seen [inputs, n], own [3, n]: what pixels see and their own residuals, grey levels. mean, scale:
-    what was predicted, [3, n] in coding order, in MEAN_UNITS and SCALE_UNITS.
-    """
-    inputs, count = seen.shape
-    fitted = np.zeros((CLASSES, 1 + inputs + 2, 3), np.int32)
-    ones = np.ones((1, count), np.float32)
-    regressors = np.ascontiguousarray(np.concatenate([ones, seen, own[:2]]).T)
-    for number in range(3):
-        used = 1 + inputs + number
-        missed = own[number] - mean[number] / MEAN_UNITS
-        spread = residual_scale(scale[number] / SCALE_UNITS)
-        # Outliers count with their root.
-        trust = np.sqrt(np.minimum(1, _OUTLIER_SCALES * spread / (np.abs(missed) + 1e-9)))
-        weight = trust / (spread + 0.3)
-        classes = classes_of(scale[number])
-        for of_class in range(CLASSES):
-            chosen = np.flatnonzero(classes == of_class)
-            if len(chosen) < MIN_SAMPLES:
-                continue
-            # In float64: what is fitted must not depend on the order in which sums are formed.
-            rows = (regressors[chosen, :used] * weight[chosen, None]).astype(np.float64)
-            normal = rows.T @ rows
-            normal += np.eye(used) * (len(rows) * _RIDGE + np.diagonal(normal) * _RIDGE)
-            solution = np.linalg.solve(normal, rows.T @ (missed * weight)[chosen])
-            fitted[of_class, :used, number] = np.clip(
-                np.floor(solution * COEFFICIENT_UNIT + 0.5),
-                -COEFFICIENT_LIMIT,
-                COEFFICIENT_LIMIT - 1,
-            )
+    def gather(number: int) -> None:
+        sample = samples[number]
+        ones = np.ones((1, sample.seen.shape[1]), np.float32)
+        rows = np.concatenate([ones, sample.seen, sample.own[:2]])
+        regressors[number] = np.ascontiguousarray(rows.T)
+
+    def fit(job: tuple[int, int]) -> None:
+        number, colour = job
+        solutions = _fit_colour(regressors[number], samples[number], colour)
+        fitted[number][:, : solutions.shape[1], colour] = solutions
+
+    numbers = range(len(samples))
+    do_all(gather, list(numbers))
+    do_all(fit, list(product(numbers, range(3))))
     shift = np.zeros((CLASSES, 3), np.int32)
-    return Correction(fitted[:, 1 : 1 + inputs], fitted[:, 1 + inputs :], fitted[:, 0], shift)
+    return [
+        Correction(found[:, 1 : 1 + count], found[:, 1 + count :], found[:, 0], shift)
+        for count, found in zip(inputs, fitted, strict=True)
+    ]
+
+
+def _fit_colour(regressors: Floats, sample: Sample, colour: int) -> Ints:
+    """For each class the coefficients of one, what pixels see, and the colours before.
+
+    regressors: [n, inputs], for the last colour. Returns [CLASSES, inputs].
+    """
+    used = regressors.shape[1] - 2 + colour
+    scale = sample.scales[colour]
+    missed = sample.own[colour] - sample.means[colour] / np.float32(MEAN_UNITS)
+    spread = _SPREADS.take(scale - DISTRIBUTION.low)
+    # Outliers count with their root.
+    trust = np.sqrt(np.minimum(1, _OUTLIER_SCALES * spread / (np.abs(missed) + 1e-9)))
+    weight = trust / (spread + np.float32(0.3))
+    classes = classes_of(scale)
+    fitted = np.zeros((CLASSES, used), np.int32)
+    for of_class in range(CLASSES):
+        chosen = np.flatnonzero(classes == of_class)
+        if len(chosen) < MIN_SAMPLES:
+            continue
+        rows = regressors.take(chosen, axis=0)[:, :used]
+        rows *= weight[chosen, None]
+        normal = (rows.T @ rows).astype(np.float64)
+        normal += np.eye(used) * (len(rows) * _RIDGE + np.diagonal(normal) * _RIDGE)
+        solution = np.linalg.solve(normal, rows.T @ (missed * weight)[chosen])
+        fitted[of_class] = np.clip(
+            np.floor(solution * COEFFICIENT_UNIT + 0.5), -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT - 1
+        )
+    return fitted

@@ -8,11 +8,14 @@ distributions before it codes; the decoder follows the sub-grids.
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
 from vlaecodec.entropy.ans import AnsStack
 from vlaecodec.errors import DamagedError
+from vlaecodec.frozen.bands import do_all
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.photo.distribution import STEP_CONDITIONS
@@ -22,7 +25,7 @@ from vlaecodec.pixels.correction import Correction, corrected_grids
 from vlaecodec.pixels.fitting import apply_all, fit_all
 from vlaecodec.pixels.kernel import Ints
 from vlaecodec.pixels.passes import Passes, conditioning_of, from_plane, to_plane
-from vlaecodec.pixels.residual import ResidualGrid
+from vlaecodec.pixels.residual import ResidualGrid, TableIndex
 from vlaecodec.pixels.residual_coder import (
     coding_tables,
     pop_correction,
@@ -62,12 +65,18 @@ def encode_pixels(
     if colours == 3:
         corrections = fit_all(model, values, passes, predicted, grid)
         apply_all(corrections, passes, predicted)
+    samples = list(product(range(len(passes.grids)), range(colours)))
+    indices: dict[tuple[int, int], TableIndex] = {}
+
+    def select(sample: tuple[int, int]) -> None:
+        number, colour = sample
+        indices[sample] = grid.select_tables(*predicted[number][:, colour])
+
+    do_all(select, samples)
     stack, tables = AnsStack(), coding_tables(model)
-    for number, subgrid in reversed(list(enumerate(passes.grids))):
-        for colour in reversed(range(colours)):
-            symbols = values[colour, 0][subgrid.places].ravel()
-            index = grid.select_tables(*predicted[number][:, colour])
-            push_values(stack, symbols, index, tables)
+    for number, colour in reversed(samples):
+        symbols = values[colour, 0][passes.grids[number].places].ravel()
+        push_values(stack, symbols, indices.pop((number, colour)), tables)
     for number in sorted(corrections, reverse=True):
         push_correction(stack, corrections[number], model)
     return stack.words(), decoded

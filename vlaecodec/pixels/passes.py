@@ -29,7 +29,7 @@ from vlaecodec.pixels.kernel import Ints, KernelCorrection, PixelKernel, Workspa
 Plane = NDArray[np.int16]
 """Samples of pictures, int16 [3, lanes, H, W], colours in coding order."""
 
-BLOCK_PX = 2**12
+BLOCK_PX = 2**11
 """About this many pixels are computed at once; any number gives the same picture."""
 
 T = TypeVar("T", bound=np.generic)
