@@ -64,6 +64,22 @@ def test_damage_to_one_tile_leaves_the_others_exact() -> None:
     assert not np.array_equal(decoded, pixels)
 
 
+def test_tiles_side_by_side_are_tiles_one_after_another() -> None:
+    pixels = photo(24, 2 * TILE_PX + 30, seed=7)
+    done: list[float] = []
+    data = vlaecodec.encode(pixels, lossless=True, threads=2, progress=done.append)
+    assert data == vlaecodec.encode(pixels, lossless=True, threads=1)
+    assert done == sorted(done)
+    assert done[-1] == 1
+    for threads in (1, 2, 8):
+        assert np.array_equal(decode_pixels(data, threads=threads), pixels)
+    broken = bytearray(data)
+    broken[-20] ^= 1
+    with pytest.warns(LossWarning, match="1 of 3 tiles"):
+        decoded = decode_pixels(bytes(broken), threads=2, keep_going=True)
+    assert np.array_equal(decoded[:, : 2 * TILE_PX], pixels[:, : 2 * TILE_PX])
+
+
 @pytest.mark.parametrize("mode", ["I;16", "CMYK", "F"])
 def test_what_a_file_cannot_hold_is_refused(mode) -> None:
     grey = PHOTO[..., 0]

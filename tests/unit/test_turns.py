@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from vlaecodec.frozen.bands import do_all, workers
+from vlaecodec.frozen.bands import do_all, in_groups, workers
 from vlaecodec.model import turns
 from vlaecodec.model.turns import Turns
 
@@ -102,3 +102,12 @@ def test_a_fork_begins_anew() -> None:
     with taker.taken():
         taker.forget()  # the thread that forks goes on
     assert most_at_once(taker, 2) == 1
+
+
+def test_large_jobs_are_side_by_side_with_others_of_their_size_only() -> None:
+    jobs = ["aa", "bb", "c", "dd", "e", "ff", "gg"]
+    assert in_groups(jobs, len) == [[job] for job in sorted(jobs, key=len, reverse=True)]
+    with workers(2):
+        assert in_groups(jobs, len) == [["aa", "bb"], ["dd", "ff"], ["gg"], ["c", "e"]]
+    with workers(5):
+        assert all(len(group) == 1 for group in in_groups(jobs, len))

@@ -21,6 +21,7 @@ from vlaecodec.bitstream.tiles import (
 )
 from vlaecodec.codec.progress import Stages
 from vlaecodec.errors import DamagedError, ReproductionError
+from vlaecodec.frozen.bands import do_all, in_groups
 from vlaecodec.latents import coder as latent_coder
 from vlaecodec.latents.predictor import FloatLatent
 from vlaecodec.model.frozen import LatentArray, PhotoModel
@@ -109,8 +110,10 @@ def code_pixels(
     model: PhotoModel, pixels: Pixels, base: Reconstruction, max_error: int, stages: Stages
 ) -> list[Tile]:
     """Every tile's pixels, exact to within max_error grey levels."""
-    tiles = []
-    for box in tiles_of(pixels.shape):
+    boxes = list(tiles_of(pixels.shape))
+    tiles: dict[TileBox, Tile] = {}
+
+    def code(box: TileBox) -> None:
         original, part = pixels[pixel_window(box)], base.part(box)
         words, decoded = lossless.encode_pixels(
             model, original, part.mean, part.features, max_error, colours=part.colours
@@ -118,9 +121,16 @@ def code_pixels(
         off = np.abs(original.astype(np.int16) - decoded).max()
         if off > max_error:
             raise ReproductionError(f"a sample would be off by {off}, more than {max_error}")
-        tiles.append(Tile(to_payload(words), zlib.crc32(decoded.tobytes())))
-        stages.finish_one()
-    return tiles
+        tiles[box] = Tile(to_payload(words), zlib.crc32(decoded.tobytes()))
+
+    for group in in_groups(boxes, _size_of):
+        do_all(code, group)
+        stages.finish_up_to(stages.done + len(group))
+    return [tiles[box] for box in boxes]
+
+
+def _size_of(box: TileBox) -> tuple[int, int]:
+    return box.bottom - box.top, box.right - box.left
 
 
 def decode_pixels(
@@ -133,14 +143,15 @@ def decode_pixels(
 ) -> Pixels:
     """Every tile's exact pixels; the mean image, with a warning, where they are lost."""
     decoded = base.mean.copy()
-    lost = 0
     near = _near(damage, container)
-    for shown in view.tiles:
-        index, box, tile = shown.index, shown.inner, container.pixels[shown.index]
-        if tile is None or index in near:
-            lost += 1
-            stages.finish_one()
-            continue
+    kept = {
+        shown.inner: (shown.index, tile)
+        for shown in view.tiles
+        if (tile := container.pixels[shown.index]) is not None and shown.index not in near
+    }
+
+    def decode(box: TileBox) -> None:
+        index, tile = kept[box]
         part = base.part(box)
         try:
             decoded[pixel_window(box)] = lossless.decode_pixels(
@@ -155,8 +166,12 @@ def decode_pixels(
             raise not_reproduced(index, str(problem)) from problem
         if tile.pixel_crc != pixel_crc_of(decoded, box):
             raise not_reproduced(index, "other pixels than the encoder saw")
-        stages.finish_one()
-    if lost:
+
+    for group in in_groups(kept, _size_of):
+        do_all(decode, group)
+        stages.finish_up_to(stages.done + len(group))
+    if lost := len(view.tiles) - len(kept):
+        stages.finish_up_to(stages.done + lost)
         warn_of_lost_pixels(lost, len(view.tiles))
     return decoded
 

@@ -5,7 +5,7 @@ numpy lets go of the interpreter while it computes, so that plain threads run si
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from itertools import pairwise
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 J = TypeVar("J")
+
+MOST_SIDE_BY_SIDE = 4
+"""More large jobs are not begun at once: each has arrays of its own."""
 
 _count: ContextVar[int | None] = ContextVar("count", default=None)
 _pool: ContextVar[Executor | None] = ContextVar("pool", default=None)
@@ -51,6 +54,25 @@ def do_all(work: Callable[[J], None], jobs: Sequence[J]) -> None:
     else:
         for _ in pool.map(work, jobs):
             pass
+
+
+def in_groups(jobs: Iterable[J], size_of: Callable[[J], Hashable]) -> list[list[J]]:
+    """Jobs in groups for `do_all`: as many of one size as there are threads, or one alone.
+
+    What is done side by side shares no further work among threads, so one job alone does. size_of:
+    what jobs that take as long have in common. Where threads are many, memory is not: all alone.
+    """
+    count = _count.get() or 1
+    count = count if count <= MOST_SIDE_BY_SIDE else 1
+    alike: dict[Hashable, list[J]] = {}
+    for job in jobs:
+        alike.setdefault(size_of(job), []).append(job)
+    groups = []
+    for same in alike.values():
+        whole = len(same) - len(same) % count
+        groups += [same[start : start + count] for start in range(0, whole, count)]
+        groups += [[job] for job in same[whole:]]
+    return groups
 
 
 def split(length: int, size: int) -> list[slice]:
