@@ -148,3 +148,17 @@ def test_a_correction_pays_where_photos_are_unlike_those_of_training(tiny_model)
         patch.setattr(fitting, "MIN_PIXELS", 10**9)
         plain, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
     assert len(words) < len(plain)
+
+
+def test_the_order_in_which_threads_finish_changes_no_correction(tiny_model, monkeypatch) -> None:
+    pixels, mean, trunk = sample(tiny_model, 160, 160)
+    expected, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+
+    def do_last_first(work, jobs) -> None:
+        for job in reversed(jobs):
+            work(job)
+
+    for module in (fitting, lossless, passes):
+        monkeypatch.setattr(module, "do_all", do_last_first)
+    words, _ = lossless.encode_pixels(tiny_model, pixels, mean, trunk, 0)
+    assert np.array_equal(words, expected)

@@ -76,7 +76,7 @@ def fit_all(
         samples[number] = _take_sample(values, passes, number, predicted[number])
 
     do_all(take, list(numbers))
-    means = fit_means(list(samples.values()))
+    means = fit_means([samples[number] for number in numbers])
 
     def choose(number: int) -> None:
         found[number] = _choose(model, means[number - numbers[0]], samples[number], grid)
