@@ -28,16 +28,8 @@ _LIMIT = 2 * 255 * GRAIN_FLOOR_UNITS
 """Draws without local means are within twice the range of samples."""
 
 
-def show_grain(drawn: Plane, grain: Grain, weights: Weights | None = None) -> Plane:
-    """What a draw [3, lanes, H, W], grey levels, adds to the mean image at full strength.
-
-    weights: how strong it is at each pixel, [H, W], in WEIGHT_UNITS; by default 1.
-    """
-    return shape_fine(take_means_off(drawn), grain, WEIGHT_UNITS if weights is None else weights)
-
-
 def shape_fine(fine: Plane, grain: Grain, weights: Weights | int = WEIGHT_UNITS) -> Plane:
-    """What is shown of draws without local means [3, lanes, H, W], grey levels."""
+    """What draws without local means add to the mean image: [3, lanes, H, W], grey levels."""
     places = _eighths(fine, grain.chroma, weights)
     return _curve(grain.gain, grain.floor).take(places + _LIMIT, mode="clip")
 

@@ -1,6 +1,7 @@
 """The texture map that a file recommends: where draws have as much detail as the photo.
 
-The encoder draws a patch of each block and compares the energy of its detail with the photo's.
+The encoder draws as decoders will, and compares the energy of detail in the middle of each block
+with the photo's.
 """
 
 from __future__ import annotations
@@ -8,48 +9,38 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.bitstream.tiles import FOLD
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.photo.architecture import Grain
 from vlaecodec.picture.image import Pixels
-from vlaecodec.pixels.grain import LUMA_QUARTERS, WEIGHT_UNITS, shape_fine, take_means_off
-from vlaecodec.pixels.noise import noise_at
-from vlaecodec.pixels.passes import Conditioning, Plane, conditioning_of, to_plane
-from vlaecodec.pixels.texture import draw_lanes
+from vlaecodec.pixels.grain import LUMA_QUARTERS, WEIGHT_UNITS, shape_fine
+from vlaecodec.pixels.passes import Plane, to_plane
+from vlaecodec.pixels.texture import draw_bands
 from vlaecodec.pixels.texture_map import LEVEL_UNITS, LEVELS, TextureMap, block_side_px
-
-PATCH_PX = 32
-"""Side of what is drawn of a block."""
-
-ALONE_PX = 6
-"""What is nearer to a patch's edge is drawn without neighbours, and is not compared."""
-
-LANES = 128
-"""Patches drawn side by side."""
 
 SCALES = 2
 """On which detail is compared, each half as fine as the one before."""
 
-EXCESS_WEIGHT = 1.2
+EXCESS_WEIGHT = 1.0
 """How much more too much detail counts than too little: grain on a smooth wall is seen, missing
 grain is not."""
 
 ENERGY_FLOOR = 1.0
 """Grey levels squared; differences below are not seen."""
 
-MOST_ERROR, ERROR_FLOOR = 1.5, 2.0
+MOST_ERROR, ERROR_FLOOR = 1.8, 2.0
 """Draws may enlarge a patch's squared error so many times; grey levels squared are added to the
 mean image's."""
 
 FLAT_PX, FLAT_VARIANCE = 8, 4.0
 """Squares of so many pixels a side are flat where the variance of luma, grey levels squared, is
-less. A block's patch says nothing of what is flat beside it."""
+less."""
 
-FLAT_SHARE = 0.3
-"""A block of which more is flat is shown at most as it is drawn."""
+FLAT_GRAIN = 0.08
+"""Mean energy, grey levels squared, that draws in its flat squares may add to a block."""
 
-Window = tuple[slice, slice]
+FLAT_SQUARES = 16
+"""So many flat squares of a block are looked at."""
 
 
 def recommend_map(
@@ -67,71 +58,73 @@ def recommend_map(
     `draw_residual`.
     """
     height, width = mean.shape[:2]
-    found = TextureMap.filled(0, height, width)
     side = block_side_px(height, width)
-    blocks = [(side * row, side * column) for row, column in np.ndindex(found.levels.shape)]
-    corners = [(_middle(top, side, height), _middle(left, side, width)) for top, left in blocks]
-    chosen = []
-    for first in range(0, len(corners), LANES):
-        windows = [
-            (slice(top, top + PATCH_PX), slice(left, left + PATCH_PX))
-            for top, left in corners[first : first + LANES]
-        ]
-        fine = _draw_patches(model, mean, trunk, seed, windows, colours)
-        photo, base = (_patches(picture, windows) for picture in (pixels, mean))
-        chosen.append(_choose_levels(photo, base, fine, model.arch.grain))
-    levels = np.concatenate(chosen)
-    flat = [_is_flat(pixels[top : top + side, left : left + side]) for top, left in blocks]
-    levels[flat] = np.minimum(levels[flat], LEVELS.index(LEVEL_UNITS))
-    found.levels[:] = levels.reshape(found.levels.shape)
-    return found if levels.any() else None
+    levels = []
+    for top, fine in draw_bands(model, mean, trunk, seed, colours=colours):
+        for y in range(0, fine.shape[2], side):
+            drawn = fine[:, :, y : y + side]
+            rows = slice(top + y, top + y + drawn.shape[2])
+            photo, base = to_plane(pixels[rows]), to_plane(mean[rows])
+            levels.append(_choose_levels(photo, base, drawn, side, model.arch.grain))
+    found = TextureMap(np.stack(levels).astype(np.uint8), height, width)
+    return found if found.levels.any() else None
 
 
-def _is_flat(block: Pixels) -> bool:
-    """Whether much of a block is; squares that the picture's edge cuts do not count."""
-    height, width = (length // FLAT_PX * FLAT_PX for length in block.shape[:2])
-    luma = _luma_of(to_plane(block[:height, :width]))
-    squares = luma.reshape(height // FLAT_PX, FLAT_PX, width // FLAT_PX, FLAT_PX)
-    if not squares.size:
-        return False
-    return bool((squares.var((1, 3)) < FLAT_VARIANCE).mean() > FLAT_SHARE)
-
-
-def _middle(start: int, side: int, length: int) -> int:
-    """Where the patch in the middle of a block begins, a multiple of FOLD within a picture."""
-    wanted = start + (side - PATCH_PX) // 2
-    return max(0, min(wanted, length - PATCH_PX)) // FOLD * FOLD
-
-
-def _patches(picture: Pixels, windows: list[Window]) -> Plane:
-    """Of a picture, as lanes: [3, lanes, rows, columns]."""
-    return np.concatenate([to_plane(picture[window]) for window in windows], axis=1)
-
-
-def _draw_patches(
-    model: PhotoModel,
-    mean: Pixels,
-    trunk: Features,
-    seed: int,
-    windows: list[Window],
-    colours: int,
-) -> Plane:
-    """Draws without local means, patches as lanes."""
-    parts, noise = [], []
-    for rows, columns in windows:
-        part = mean[rows, columns]
-        own = trunk[:, rows.start // FOLD :, columns.start // FOLD :]
-        own = own[:, : -(-part.shape[0] // FOLD), : -(-part.shape[1] // FOLD)]
-        parts.append(conditioning_of(model.texture, part, own))
-        noise.append(noise_at(seed, rows.start, columns.start, *part.shape[:2]))
-    conditioning = Conditioning(
-        np.concatenate([part.mean for part in parts], axis=1),
-        np.concatenate([part.features for part in parts], axis=1),
+def _choose_levels(
+    photo: Plane, base: Plane, fine: Plane, side: int, grain: Grain
+) -> NDArray[np.intp]:
+    """Of each block in a row of blocks, [3, 1, rows, W]."""
+    starts = range(0, photo.shape[3], side)
+    middles = [_middle(start, side, photo.shape[3]) for start in starts]
+    lines = _middle(0, side, photo.shape[2])
+    alike = _most_alike(
+        *(
+            np.concatenate([x[:, :, lines, m] for m in middles], axis=1)
+            for x in (photo, base, fine)
+        ),
+        grain=grain,
     )
-    return take_means_off(draw_lanes(model, conditioning, np.stack(noise, axis=1), colours))
+    most = [
+        _most_in_flat_places(photo[..., x : x + side], fine[..., x : x + side], grain)
+        for x in starts
+    ]
+    return np.minimum(alike, most)
 
 
-def _choose_levels(photo: Plane, base: Plane, fine: Plane, grain: Grain) -> NDArray[np.intp]:
+def _middle(start: int, side: int, length: int) -> slice:
+    """The middle half of a block; of one at an edge, the half next to it."""
+    size = min(side // 2, length)
+    first = max(0, min(start + side // 4, length - size))
+    return slice(first, first + size)
+
+
+def _most_in_flat_places(photo: Plane, fine: Plane, grain: Grain) -> int:
+    """The highest level at which a block, [3, 1, rows, columns], stays flat where its photo is.
+
+    Squares that the picture's edge cuts do not count.
+    """
+    squares = _squares(photo)
+    flat = np.flatnonzero(_luma_of(squares).var((1, 2)) < FLAT_VARIANCE)
+    if not len(flat):
+        return len(LEVELS) - 1
+    share = len(flat) / squares.shape[1]
+    drawn = _squares(fine)[:, flat[:: -(-len(flat) // FLAT_SQUARES)]]
+    for level in range(len(LEVELS) - 1, 0, -1):
+        shown = shape_fine(drawn, grain, LEVELS[level] * WEIGHT_UNITS // LEVEL_UNITS)
+        if share * (_luma_of(shown) ** 2).mean() <= FLAT_GRAIN:
+            return level
+    return 0
+
+
+def _squares(block: Plane) -> Plane:
+    """Of FLAT_PX pixels a side, as lanes: [3, squares, FLAT_PX, FLAT_PX] of [3, 1, H, W]."""
+    rows, columns = (side // FLAT_PX for side in block.shape[2:])
+    whole = block[:, 0, : rows * FLAT_PX, : columns * FLAT_PX]
+    parts = whole.reshape(3, rows, FLAT_PX, columns, FLAT_PX).swapaxes(2, 3)
+    return parts.reshape(3, -1, FLAT_PX, FLAT_PX)
+
+
+def _most_alike(photo: Plane, base: Plane, fine: Plane, *, grain: Grain) -> NDArray[np.intp]:
     """The best level of each lane; of equal ones the lowest."""
     aims, most = _energies(photo), MOST_ERROR * (_errors(base, photo) + ERROR_FLOOR)
     gaps = []
@@ -156,13 +149,11 @@ def _energies(planes: Plane) -> list[NDArray[np.floating]]:
     """Of each lane's detail, the Laplacian of luma, on each scale; nothing of what is too small."""
     luma = _luma_of(planes)
     energies = []
-    for scale in range(SCALES):
+    for _ in range(SCALES):
         detail = 4 * luma[:, 1:-1, 1:-1]
         detail -= luma[:, :-2, 1:-1] + luma[:, 2:, 1:-1]
         detail -= luma[:, 1:-1, :-2] + luma[:, 1:-1, 2:]
-        alone = ALONE_PX >> scale
-        if min(detail.shape[1:]) > 2 * alone:
-            detail = detail[:, alone:-alone, alone:-alone]
+        if detail[0].size:
             energies.append((detail**2).mean((1, 2)))
         luma = luma[:, : luma.shape[1] // 2 * 2, : luma.shape[2] // 2 * 2]
         pairs = luma.reshape(len(luma), luma.shape[1] // 2, 2, luma.shape[2] // 2, 2)

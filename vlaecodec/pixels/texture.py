@@ -7,6 +7,7 @@ however the work is cut up. One full draw serves every strength: mean + strength
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -21,7 +22,7 @@ from vlaecodec.model.frozen import PhotoModel
 from vlaecodec.networks.photo.distribution import DRAW_BITS, DRAWS, MEAN_REACH, TRIM
 from vlaecodec.networks.photo.subgrids import SubGrid
 from vlaecodec.picture.image import Pixels
-from vlaecodec.pixels.grain import show_grain
+from vlaecodec.pixels.grain import WEIGHT_UNITS, Weights, shape_fine, take_means_off
 from vlaecodec.pixels.kernel import Ints
 from vlaecodec.pixels.lossless import from_residual
 from vlaecodec.pixels.noise import noise_at
@@ -65,21 +66,42 @@ def draw_residual(
     at; what is nearer than `margin_px` to an edge that is none of the picture's is not what is
     drawn there. band_rows: a multiple of FOLD; any draws the same.
     """
+    shown = np.empty(mean.shape, np.int16)
+    bands = draw_bands(
+        model, mean, trunk, seed, colours=colours, corner=corner, band_rows=band_rows
+    )
+    for top, fine in bands:
+        rows, columns = fine.shape[2:]
+        weights: Weights | int = WEIGHT_UNITS
+        if strengths is not None:
+            weights = strengths.weights_at(corner[0] + top, corner[1], rows, columns)
+        shown[top : top + rows] = from_plane(shape_fine(fine, model.arch.grain, weights))
+    return shown
+
+
+def draw_bands(
+    model: PhotoModel,
+    mean: Pixels,
+    trunk: Features,
+    seed: int,
+    *,
+    colours: int = 3,
+    corner: tuple[int, int] = (0, 0),
+    band_rows: int = BAND_ROWS,
+) -> Iterator[tuple[int, Plane]]:
+    """One full draw without local means, in bands: the first row of each, and [3, 1, rows, W].
+
+    Arguments are as for `draw_residual`.
+    """
     height, width = mean.shape[:2]
     margin = margin_px(model)
-    shown = np.empty((height, width, 3), np.int16)
     for top in range(0, height, band_rows):
         end = min(top + band_rows, height)
         first, last = max(0, top - margin), min(end + margin, height)
         conditioning = conditioning_of(model.texture, mean[first:last], trunk[:, first // FOLD :])
         noise = noise_at(seed, corner[0] + first, corner[1], last - first, width)
-        drawn = draw_lanes(model, conditioning, noise[:, None], colours)
-        weights = None
-        if strengths is not None:
-            weights = strengths.weights_at(corner[0] + first, corner[1], last - first, width)
-        band = from_plane(show_grain(drawn, model.arch.grain, weights))
-        shown[top:end] = band[top - first : end - first]
-    return shown
+        fine = take_means_off(_draw(model, conditioning, noise[:, None], colours))
+        yield top, fine[:, :, top - first : end - first]
 
 
 def margin_px(model: PhotoModel) -> int:
@@ -94,7 +116,7 @@ def blend(mean: Pixels, residual: Residual, strength_code: int) -> Pixels:
     return from_residual(scaled.astype(np.int16), mean)
 
 
-def draw_lanes(
+def _draw(
     model: PhotoModel, conditioning: Conditioning, noise: NDArray[np.uint32], colours: int
 ) -> Plane:
     """Draw lanes side by side. noise: [3, lanes, H, W]. Returns residuals likewise."""
