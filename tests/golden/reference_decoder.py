@@ -477,10 +477,10 @@ def weight_at(levels: bytes | None, i: int, j: int, height: int, width: int) -> 
 
 
 def show_grain(fine: list[int], weight: int, sizes: dict[str, int]) -> list[int]:
-    """Section 8: what is shown of a pixel's draw, red, green, blue."""
+    """Section 8: what is shown of a pixel's draw, green, red, blue."""
     gain, chroma = sizes.get("texture_gain", 64), sizes.get("texture_chroma", 64)
     floor = sizes.get("texture_floor", 0)
-    luma = fine[0] + 2 * fine[1] + fine[2]
+    luma = 2 * fine[0] + fine[1] + fine[2]
     shown = []
     for f in fine:
         x = ((4 * chroma * f + (64 - chroma) * luma) * weight + 1024) >> 11
