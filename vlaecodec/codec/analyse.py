@@ -8,12 +8,12 @@ from vlaecodec.bitstream.tiles import tiles_of
 from vlaecodec.errors import MissingPackageError
 from vlaecodec.latents.predictor import FloatLatent
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.picture.image import Pixels
+from vlaecodec.model.tiled import AnyPixels
 
 
 def analyse_tiles(
     model: PhotoModel,
-    pixels: Pixels,
+    pixels: AnyPixels,
     quality_code: int,
     after_tile: Callable[[], None] = lambda: None,
 ) -> Iterator[FloatLatent]:

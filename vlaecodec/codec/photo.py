@@ -18,11 +18,12 @@ from vlaecodec.bitstream.header import (
 )
 from vlaecodec.bitstream.tiles import (
     LATENT_FACTOR,
+    latent_window,
     pixel_window,
     plan_view,
     tiles_of,
 )
-from vlaecodec.codec import rescue, strips, tiles
+from vlaecodec.codec import rescue, smooth, strips, tiles
 from vlaecodec.codec.again import StepDistances, find_again
 from vlaecodec.codec.analyse import analyse_tiles
 from vlaecodec.codec.interface import Parts
@@ -31,7 +32,6 @@ from vlaecodec.codec.photo_draft import PhotoDraft
 from vlaecodec.codec.progress import ProgressCallback, Stages
 from vlaecodec.codec.rate_control import TRIES
 from vlaecodec.codec.searched import code_no_larger, count_bytes
-from vlaecodec.codec.smooth import code_smooth, is_smooth
 from vlaecodec.codec.textured import Sections, empty_map, recommend_texture, with_texture
 from vlaecodec.errors import ParameterError
 from vlaecodec.latents.effort import plan_search
@@ -41,11 +41,7 @@ from vlaecodec.latents.rdo_quantisation import rdo_quantise_tiles
 from vlaecodec.model.frozen import LatentArray, PhotoModel, load_model
 from vlaecodec.model.reduced import choose_factor, reconstruct_reduced
 from vlaecodec.model.registry import PSNR, ModelEntry
-from vlaecodec.model.tiled import (
-    SYNTHESIS_BLOCK_PX,
-    Reconstruction,
-    reconstruct,
-)
+from vlaecodec.model.tiled import SYNTHESIS_BLOCK_PX, AnyPixels, Reconstruction, reconstruct
 from vlaecodec.networks.common.formats import LATENT
 from vlaecodec.picture.image import Picture, Pixels
 from vlaecodec.picture.roi import Weights, weigh_pixels
@@ -57,9 +53,6 @@ LOSSY_QUALITY = 50.0
 
 EXACT_QUALITY = 30.0
 """Default quality of files with exact pixels; it minimises their size on the validation photos."""
-
-SMOOTH_WEIGHT = 0.5
-"""Of errors in smooth pictures, where latents are rounded by what they cost."""
 
 
 class PhotoCodec:
@@ -219,32 +212,38 @@ class PhotoEncoder:
 
     def _code_once_more(self, ys: Iterable[FloatLatent], quality_code: int) -> PhotoDraft:
         """The draft of y; where its mean image shows that it could be nearer, a nearer one."""
-
-        def analyse(shown: Pixels) -> list[FloatLatent]:
-            return list(analyse_tiles(self.model, shown, quality_code))
-
         steps, pixels = StepDistances(self.model, quality_code), self.picture.pixels
         seen = map(steps.add, ys)
         kept = None if self._in_strips else list(seen)
         draft = self._code(seen if kept is None else kept, quality_code)
-        if kept and is_smooth(pixels, draft.base.mean, count_bytes(draft)):
-            half = np.full(pixels.shape[:2], SMOOTH_WEIGHT, np.float32)
-            return code_smooth(
-                pixels,
-                draft,
-                code=lambda other: self._code_sparing(analyse(other), quality_code, half),
-                show=self.mean_image,
-            )
+        if kept and smooth.is_smooth(pixels, draft.base.mean, count_bytes(draft)):
+            return self._code_smooth(draft)
         if not steps.look_decoded():
             return draft
         return find_again(
             pixels,
-            kept or analyse(pixels),
+            kept or self._analyse(pixels, quality_code),
             draft,
-            analyse=analyse,
+            analyse=lambda shown: self._analyse(shown, quality_code),
             code=lambda guess: self._code(guess, quality_code),
             show=self.mean_image,
         )
+
+    def _code_smooth(self, draft: PhotoDraft) -> PhotoDraft:
+        """A nearer draft of a smooth picture, of which this is one."""
+        pixels, code = self.picture.pixels, draft.quality_code
+        weights = np.full(pixels.shape[:2], smooth.WEIGHT, np.float32)
+
+        def code_sparing(other: AnyPixels) -> PhotoDraft:
+            return self._code_sparing(self._analyse(other, code), code, weights)
+
+        def code_latent(latent: FloatLatent) -> PhotoDraft:
+            return self._code((latent[latent_window(box)] for box in tiles_of(pixels.shape)), code)
+
+        return smooth.code_smooth(pixels, draft, self, code_sparing, code_latent)
+
+    def _analyse(self, pixels: AnyPixels, quality_code: int) -> list[FloatLatent]:
+        return list(analyse_tiles(self.model, pixels, quality_code))
 
     def _code_sparing(
         self, ys: list[FloatLatent], quality_code: int, weights: Weights

@@ -17,18 +17,17 @@ from vlaecodec.errors import ModelError
 from vlaecodec.frozen.tensors import Tensors
 from vlaecodec.model.defaults import with_own_defaults
 from vlaecodec.model.frozen import PhotoModel
-from vlaecodec.model.tiled import pad_edges
+from vlaecodec.model.tiled import AnyPixels, pad_edges
 from vlaecodec.networks.common.formats import QUALITIES
 from vlaecodec.networks.photo.analysis import AnalysisNetwork
-from vlaecodec.picture.image import Pixels
 
 
 def analyse_tile(
-    model: PhotoModel, pixels: Pixels, box: TileBox, quality_code: int
+    model: PhotoModel, pixels: AnyPixels, box: TileBox, quality_code: int
 ) -> NDArray[np.float32]:
     """y of one tile before quantisation, [C, rows, columns], seeing the pixels around it.
 
-    pixels: of the whole picture, uint8 [H, W, 3].
+    pixels: of the whole picture, [H, W, 3].
     """
     network = _load_analysis(model)
     halo = network.halo * LATENT_FACTOR
@@ -43,7 +42,7 @@ def analyse_tile(
 
 
 @with_own_defaults
-def _analyse(network: AnalysisNetwork, pixels: Pixels, quality_code: int) -> NDArray[np.float32]:
+def _analyse(network: AnalysisNetwork, pixels: AnyPixels, quality_code: int) -> NDArray[np.float32]:
     position = (quality_code / QUALITY_UNIT - 1) / (QUALITIES - 1)
     with torch.inference_mode(), torch.autocast("cpu", enabled=False):
         image = torch.tensor(pixels).permute(2, 0, 1).float().unsqueeze(0)

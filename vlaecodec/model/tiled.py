@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vlaecodec.bitstream.tiles import (
     FOLD,
@@ -22,6 +23,9 @@ SYNTHESIS_BLOCK_PX = 1024
 """Mean images are computed in blocks of this size; any size gives the same picture.
 
 Smaller blocks cost more halo, larger ones more time in the memory allocator."""
+
+AnyPixels = NDArray[np.uint8 | np.float32]
+"""What is analysed: [H, W, 3], in grey levels, whole or not, and a little beyond 0 and 255."""
 
 _FEATURES_PER_LATENT = LATENT_FACTOR // FOLD
 
@@ -91,7 +95,7 @@ def _span(start: int, stop: int, window: slice, factor: int) -> slice:
     return slice(factor * (start - window.start), factor * (stop - window.start))
 
 
-def pad_edges(pixels: Pixels) -> Pixels:
+def pad_edges(pixels: AnyPixels) -> AnyPixels:
     """Repeat the last row and column up to whole latents."""
     height, width = pixels.shape[:2]
     below, right = -height % LATENT_FACTOR, -width % LATENT_FACTOR
