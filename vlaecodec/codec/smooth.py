@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -51,9 +50,12 @@ WEIGHT = 0.5
 """Of errors, when latents are rounded by what they cost."""
 
 GAIN = 0.8
-STEPS = 4
-LEAST_FALL = 0.02
-"""Steps end when one of them lowers the squared error by a smaller part."""
+STEPS = 2
+STEPS_SMALL = 4
+"""Of small pictures, most of which is near an edge: with 2 they lost up to 1.4 dB more in ten
+generations, with 8 no less."""
+
+SMALL_PX = 2**16
 
 MOST_GROWTH = 1.12
 
@@ -87,15 +89,14 @@ def code_smooth(
         error = _difference(pixels, encoder.mean_image(coded))
         return _Attempt(coded, encoder.latent(coded), error)
 
-    for _ in range(1 + STEPS):
+    for _ in range(1 + (STEPS_SMALL if pixels[..., 0].size < SMALL_PX else STEPS)):
         tried = attempt(code(target))
         if best is None:
-            best, before = tried, inf
+            best = tried
         else:
-            before = best.squared_error
             mixed = attempt(code_latent(_mix(best, tried)))
             best = min(best, tried, mixed, key=lambda each: each.squared_error)
-        if best.squared_error >= (1 - LEAST_FALL) * before or not best.squared_error:
+        if best.squared_error == 0:
             break
         for channel in range(pixels.shape[-1]):
             target[..., channel] += GAIN * _without_detail(tried.error[..., channel])
