@@ -21,16 +21,17 @@ from vlaecodec.pixels.texture_map import LEVEL_UNITS, LEVELS, TextureMap, block_
 SCALES = 2
 """On which detail is compared, each half as fine as the one before."""
 
-EXCESS_WEIGHT = 1.0
-"""How much more too much detail counts than too little: grain on a smooth wall is seen, missing
-grain is not."""
-
 ENERGY_FLOOR = 1.0
 """Grey levels squared; differences below are not seen."""
 
-MOST_ERROR, ERROR_FLOOR = 1.8, 2.0
-"""Draws may enlarge a patch's squared error so many times; grey levels squared are added to the
-mean image's."""
+MOST_ERROR = 1.3
+"""Draws may enlarge a picture's squared error so many times: PSNR falls by 1.1 dB."""
+
+ERROR_FLOOR = 2.0
+"""Grey levels squared, added to the mean image's error."""
+
+PRICES = (0.0, *np.geomspace(0.01, 100, 41).tolist())
+"""Of squared error, in units of what is compared, that are tried in turn."""
 
 FLAT_PX, FLAT_VARIANCE = 8, 4.0
 """Squares of so many pixels a side are flat where the variance of luma, grey levels squared, is
@@ -43,6 +44,10 @@ FLAT_SQUARES = 16
 """So many flat squares of a block are looked at."""
 
 
+Table = NDArray[np.float64]
+"""[blocks, levels]."""
+
+
 def recommend_map(
     model: PhotoModel,
     pixels: Pixels,
@@ -52,43 +57,47 @@ def recommend_map(
     *,
     colours: int = 3,
 ) -> TextureMap | None:
-    """The levels whose detail is most like the photo's, in every block; None if there is none.
+    """The levels whose detail is most like the photo's, within MOST_ERROR; None if there is none.
 
-    What is compared is the mean logarithm of the ratio of energies of detail. Arguments are as for
-    `draw_residual`.
+    What is compared is the mean absolute logarithm of the ratio of energies of detail. Arguments
+    are as for `draw_residual`.
     """
     height, width = mean.shape[:2]
     side = block_side_px(height, width)
-    levels = []
+    gaps, errors = [], []
     for top, fine in draw_bands(model, mean, trunk, seed, colours=colours):
         for y in range(0, fine.shape[2], side):
             drawn = fine[:, :, y : y + side]
             rows = slice(top + y, top + y + drawn.shape[2])
-            photo, base = to_plane(pixels[rows]), to_plane(mean[rows])
-            levels.append(_choose_levels(photo, base, drawn, side, model.arch.grain))
-    found = TextureMap(np.stack(levels).astype(np.uint8), height, width)
+            planes = to_plane(pixels[rows]), to_plane(mean[rows]), drawn
+            gap, error = _compare(*_middles(planes, side), grain=model.arch.grain)
+            for number, x in enumerate(range(0, width, side)):
+                block = (slice(None), slice(None), slice(None), slice(x, x + side))
+                most = _most_in_flat_places(planes[0][block], drawn[block], model.arch.grain)
+                gap[number, most + 1 :] = np.inf
+            gaps.append(gap)
+            errors.append(error)
+    levels = _choose_levels(np.concatenate(gaps), np.concatenate(errors))
+    found = TextureMap(levels.astype(np.uint8).reshape(len(gaps), -1), height, width)
     return found if found.levels.any() else None
 
 
-def _choose_levels(
-    photo: Plane, base: Plane, fine: Plane, side: int, grain: Grain
-) -> NDArray[np.intp]:
-    """Of each block in a row of blocks, [3, 1, rows, W]."""
-    starts = range(0, photo.shape[3], side)
-    middles = [_middle(start, side, photo.shape[3]) for start in starts]
-    lines = _middle(0, side, photo.shape[2])
-    alike = _most_alike(
-        *(
-            np.concatenate([x[:, :, lines, m] for m in middles], axis=1)
-            for x in (photo, base, fine)
-        ),
-        grain=grain,
-    )
-    most = [
-        _most_in_flat_places(photo[..., x : x + side], fine[..., x : x + side], grain)
-        for x in starts
-    ]
-    return np.minimum(alike, most)
+def _choose_levels(gaps: Table, errors: Table) -> NDArray[np.intp]:
+    """The lowest of those of least gap, at the lowest price at which all are within MOST_ERROR."""
+    unit = errors[:, 0].mean() + ERROR_FLOOR
+    for price in PRICES:
+        levels = np.argmin(gaps + price * errors / unit, axis=1)
+        if errors[np.arange(len(levels)), levels].mean() <= MOST_ERROR * unit:
+            break
+    return levels
+
+
+def _middles(planes: tuple[Plane, Plane, Plane], side: int) -> list[Plane]:
+    """The middle of each block in a row of blocks, [3, 1, rows, W], as lanes."""
+    rows, width = planes[0].shape[2:]
+    lines = _middle(0, side, rows)
+    columns = [_middle(start, side, width) for start in range(0, width, side)]
+    return [np.concatenate([x[:, :, lines, some] for some in columns], axis=1) for x in planes]
 
 
 def _middle(start: int, side: int, length: int) -> slice:
@@ -124,25 +133,18 @@ def _squares(block: Plane) -> Plane:
     return parts.reshape(3, -1, FLAT_PX, FLAT_PX)
 
 
-def _most_alike(photo: Plane, base: Plane, fine: Plane, *, grain: Grain) -> NDArray[np.intp]:
-    """The best level of each lane; of equal ones the lowest."""
-    aims, most = _energies(photo), MOST_ERROR * (_errors(base, photo) + ERROR_FLOOR)
-    gaps = []
+def _compare(photo: Plane, base: Plane, fine: Plane, *, grain: Grain) -> tuple[Table, Table]:
+    """How unlike the detail of each lane is at each level, and its mean squared error."""
+    aims, gaps, errors = _energies(photo), [], []
     for level in LEVELS:
         weight = level * WEIGHT_UNITS // LEVEL_UNITS
         shown = np.clip(base + shape_fine(fine, grain, weight), 0, 255)
-        gap = np.zeros(len(most))  # a tiny picture has nothing to compare
+        gap = np.zeros(photo.shape[1])  # a tiny picture has nothing to compare
         for energy, aim in zip(_energies(shown), aims, strict=True):
-            ratio = np.log((energy + ENERGY_FLOOR) / (aim + ENERGY_FLOOR))
-            gap += np.where(ratio > 0, EXCESS_WEIGHT * ratio, -ratio)
-        gap[_errors(shown, photo) > most] = np.inf
+            gap += np.abs(np.log((energy + ENERGY_FLOOR) / (aim + ENERGY_FLOOR)))
         gaps.append(gap)
-    return np.argmin(gaps, axis=0)
-
-
-def _errors(shown: Plane, photo: Plane) -> NDArray[np.float64]:
-    """Mean squared errors of lanes, grey levels squared."""
-    return ((shown - photo).astype(np.float64) ** 2).mean((0, 2, 3))
+        errors.append(((shown - photo).astype(np.float64) ** 2).mean((0, 2, 3)))
+    return np.stack(gaps, axis=1), np.stack(errors, axis=1)
 
 
 def _energies(planes: Plane) -> list[NDArray[np.floating]]:
