@@ -41,6 +41,13 @@ SMALL_MODELS = (
 )
 """Results of the small models, which name their models themselves."""
 
+SAME_BUT_TEXTURE = {"97da5b01": "cd650277"}
+"""Earlier models, and the shipped ones whose latents, mean images and exact pixels are theirs to
+the bit: texture decoders are all that differs."""
+
+TEXTURE_RECORDS = ("texture.json",)
+"""Results that depend on the texture decoder."""
+
 TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     "kodak.json": (rate_distortion_table, similarity_table),
     "effort.json": (effort_table,),
