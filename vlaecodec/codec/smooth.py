@@ -32,7 +32,7 @@ from vlaecodec.picture.image import Pixels
 BLOCK_PX = 32
 """The side of the blocks whose averages are the error of wide areas."""
 
-SMOOTH_BPP = 0.15
+SMOOTH_BPP = 0.5
 """Most bits for a pixel of smooth pictures. Photos take as few only at low quality, where they
 never come as near as NEAR_SQUARED_ERROR, and little of their error is wide."""
 
@@ -83,24 +83,23 @@ def code_smooth(
     rounded by what they cost; code_latent: codes a latent that has been on the grid.
     """
     target = pixels.astype(np.float32)
-    most_bytes, best = MOST_GROWTH * count_bytes(draft), None
+    most_bytes = MOST_GROWTH * count_bytes(draft)
 
     def attempt(coded: D) -> _Attempt[D]:
         error = _difference(pixels, encoder.mean_image(coded))
         return _Attempt(coded, encoder.latent(coded), error)
 
-    for _ in range(1 + (STEPS_SMALL if pixels[..., 0].size < SMALL_PX else STEPS)):
-        tried = attempt(code(target))
-        if best is None:
-            best = tried
-        else:
-            mixed = attempt(code_latent(_mix(best, tried)))
-            best = min(best, tried, mixed, key=lambda each: each.squared_error)
+    best = tried = attempt(code(target))
+    for _ in range(STEPS_SMALL if pixels[..., 0].size < SMALL_PX else STEPS):
         if best.squared_error == 0:
             break
         for channel in range(pixels.shape[-1]):
             target[..., channel] += GAIN * _without_detail(tried.error[..., channel])
-    return best.draft if best and count_bytes(best.draft) <= most_bytes else draft
+        tried = attempt(code(target))
+        attempts = best, tried, attempt(code_latent(_mix(best, tried)))
+        fitting = [each for each in attempts if count_bytes(each.draft) <= most_bytes]
+        best = min(fitting or attempts, key=lambda each: each.squared_error)
+    return best.draft if count_bytes(best.draft) <= most_bytes else draft
 
 
 @dataclass(frozen=True)
