@@ -294,7 +294,9 @@ class PhotoEncoder:
             )
         elif self.options.texture == AUTO:
             pixels_seen, seed = self.picture.pixels, self._seed(draft)
-            strength_code, sections = recommend_texture(self.model, pixels_seen, draft.base, seed)
+            strength_code, sections = recommend_texture(
+                self.model, pixels_seen, draft.base, seed, draft.quality_code
+            )
         if self.options.texture is not None and self.options.texture != AUTO:
             strength_code = texture_to_code(self.options.texture)
         self.stages.finish_one()

@@ -24,10 +24,7 @@ SCALES = 2
 ENERGY_FLOOR = 1.0
 """Grey levels squared; differences below are not seen."""
 
-MOST_ERROR = 1.3
-"""Draws may enlarge a picture's squared error so many times: PSNR falls by 1.1 dB."""
-
-ERROR_FLOOR = 2.0
+ERROR_FLOOR = 0.1
 """Grey levels squared, added to the mean image's error."""
 
 PRICES = (0.0, *np.geomspace(0.01, 100, 41).tolist())
@@ -55,12 +52,14 @@ def recommend_map(
     trunk: Features,
     seed: int,
     *,
+    most_error: float,
     colours: int = 3,
 ) -> TextureMap | None:
-    """The levels whose detail is most like the photo's, within MOST_ERROR; None if there is none.
+    """The levels whose detail is most like the photo's; None if there is none.
 
-    What is compared is the mean absolute logarithm of the ratio of energies of detail. Arguments
-    are as for `draw_residual`.
+    What is compared is the mean absolute logarithm of the ratio of energies of detail. most_error:
+    how many times as large as the mean image's the squared error may become. Other arguments are
+    as for `draw_residual`.
     """
     height, width = mean.shape[:2]
     side = block_side_px(height, width)
@@ -77,17 +76,17 @@ def recommend_map(
                 gap[number, most + 1 :] = np.inf
             gaps.append(gap)
             errors.append(error)
-    levels = _choose_levels(np.concatenate(gaps), np.concatenate(errors))
+    levels = _choose_levels(np.concatenate(gaps), np.concatenate(errors), most_error)
     found = TextureMap(levels.astype(np.uint8).reshape(len(gaps), -1), height, width)
     return found if found.levels.any() else None
 
 
-def _choose_levels(gaps: Table, errors: Table) -> NDArray[np.intp]:
-    """The lowest of those of least gap, at the lowest price at which all are within MOST_ERROR."""
+def _choose_levels(gaps: Table, errors: Table, most_error: float) -> NDArray[np.intp]:
+    """The lowest of those of least gap, at the lowest price at which all are within most_error."""
     unit = errors[:, 0].mean() + ERROR_FLOOR
     for price in PRICES:
         levels = np.argmin(gaps + price * errors / unit, axis=1)
-        if errors[np.arange(len(levels)), levels].mean() <= MOST_ERROR * unit:
+        if errors[np.arange(len(levels)), levels].mean() <= most_error * unit:
             break
     return levels
 
