@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -312,3 +313,13 @@ def test_colours_stay_neutral() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert vlaecodec.decode(vlaecodec.encode(grey, lossless=True)).tobytes() == grey.tobytes()
+
+
+def test_a_grey_photo_does_not_look_drawn() -> None:
+    """It has 256 colours at most; a busy one was stored exactly, in ten times its bytes."""
+    name = Path(__file__).parents[2] / "benchmarks" / "data" / "regression" / "kodim01-crop.webp"
+    with Image.open(name) as photo:
+        grey = np.asarray(photo.convert("L").convert("RGB"))
+    assert not looks_drawn(grey)
+    levels = grey // 64 * 64
+    assert looks_drawn(levels)

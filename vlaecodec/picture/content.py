@@ -14,6 +14,9 @@ FEW_COLOURS = 256
 REPEATED_PART = 0.1
 """No photo repeats more of itself pixel by pixel, unless it is of flat colours."""
 
+FEW_GREYS = 64
+"""In a grey picture, of which any photo has at most 256."""
+
 _USES = 8
 """How often each of few colours is used on average, at least."""
 
@@ -99,4 +102,5 @@ def _has_few_colours(pixels: NDArray[np.uint8]) -> bool:
     flat = pixels.reshape(-1, 3)
     flat = flat[:: max(1, len(flat) // _SAMPLE_PIXELS)].astype(np.uint32)
     colours = len(np.unique(flat[:, 0] << 16 | flat[:, 1] << 8 | flat[:, 2]))
-    return colours <= min(FEW_COLOURS, len(flat) // _USES)
+    few = FEW_GREYS if _all_grey(flat[None]) else FEW_COLOURS
+    return colours <= min(few, len(flat) // _USES)
