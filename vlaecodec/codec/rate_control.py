@@ -22,7 +22,7 @@ from vlaecodec.picture.image import Pixels
 
 _log = logging.getLogger(__name__)
 
-TRIES = 8
+TRIES = 9
 """Drafts at most in the search."""
 
 START_QUALITY = 50.0
@@ -130,7 +130,7 @@ def find_quality(code: Coder[D], target: Target[D]) -> float:
     """The quality whose file meets the target most nearly, on the allowed side of it."""
     below: tuple[int, float] | None = None
     above: tuple[int, float] | None = None
-    place_code = round(START_QUALITY * QUALITY_UNIT)
+    place_code, last_miss, held = round(START_QUALITY * QUALITY_UNIT), 0.0, 1.0
     for _ in range(TRIES):
         value = target.measure(code(place_code / QUALITY_UNIT))
         miss = value - target.place
@@ -149,18 +149,29 @@ def find_quality(code: Coder[D], target: Target[D]) -> float:
             place_code == QUALITY_CODE_MAX and miss <= 0
         ):
             break
-        place_code = _next_code(below, above, target)
+        held = held * last_miss / (last_miss + miss) if miss * last_miss > 0 else 1.0
+        last_miss = miss
+        weights = (1.0, held) if miss <= 0 else (held, 1.0)
+        place_code = _next_code(below, above, target, weights)
     return _best(code, below, above, target)
 
 
 def _next_code(
-    below: tuple[int, float] | None, above: tuple[int, float] | None, target: Target[D]
+    below: tuple[int, float] | None,
+    above: tuple[int, float] | None,
+    target: Target[D],
+    weights: tuple[float, float],
 ) -> int:
-    """Where the line through earlier drafts is just on the allowed side of the target."""
+    """Where the line through earlier drafts is just on the allowed side of the target.
+
+    weights: of both; a draft that stays counts less each time (the Pegasus method, M. Dowell and
+    P. Jarratt, 1972), since where the line bends the other one would only creep to the target.
+    """
     aim = target.place + (-0.5 if target.at_most else 0.5) * target.margin
     if below and above:
         (left, low), (right, high) = below, above
-        part = (aim - low) / (high - low) if high > low else 0.5
+        low, high = weights[0] * (low - aim), weights[1] * (high - aim)
+        part = -low / (high - low) if high > low else 0.5
         step = round((right - left) * min(max(part, 0.02), 0.98))
         return left + min(max(step, 1), max(1, right - left - 1))
     known, value = below or above or (0, 0.0)
