@@ -292,6 +292,14 @@ def test_texture_and_seed_change_the_picture(picture, tmp_path) -> None:
     assert len(pictures) == 4
 
 
+def test_info_tells_of_a_texture_map(picture, tmp_path) -> None:
+    file = tmp_path / "photo.vlae"
+    assert run("encode", "-q", 10, "--texture", "auto", picture, file).exit_code == 0
+    assert "1.00 recommended" in (text := run("info", file).stdout)
+    assert " bytes says where" in text
+    assert "none (no alpha" in text
+
+
 def test_a_region_is_cut_out(picture, tmp_path) -> None:
     file, whole, part = (tmp_path / name for name in ("a.vlae", "whole.png", "part.png"))
     run("encode", picture, file)

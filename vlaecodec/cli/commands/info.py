@@ -24,6 +24,7 @@ from vlaecodec.errors import VlaeError
 
 MODES = {"RGB": "colour", "RGBA": "colour with alpha", "L": "grey", "LA": "grey with alpha"}
 SECTIONS = {section.name.lower(): section.title for section in Section}
+TEXTURE_MAP = Section.TEXTURE_MAP.name.lower()
 
 
 @click.command()
@@ -62,8 +63,10 @@ def info(files: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
         "file": f"{details.size_bytes} bytes, {details.rate_bpp:.3f} bpp"
         + ("" if details.complete else ", not the size its header says"),
         "pixels": _describe_pixels(details),
-        "texture": f"{details.texture:.2f} recommended, seed {details.seed}",
-        "metadata": ", ".join(f"{SECTIONS[n]} {b} bytes" for n, b in details.sections.items())
+        "texture": _describe_texture(details),
+        "metadata": ", ".join(
+            f"{SECTIONS[n]} {b} bytes" for n, b in details.sections.items() if n != TEXTURE_MAP
+        )
         or "none (no alpha, ICC profile, EXIF or XMP)",
         "tiles": str(details.tiles),
         "format": f"version {details.format_version}",
@@ -73,6 +76,13 @@ def info(files: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
     }
     for name, value in rows.items():
         click.echo(f"{name:8} {value}")
+
+
+def _describe_texture(details: FileInfo) -> str:
+    text = f"{details.texture:.2f} recommended, seed {details.seed}"
+    if size_bytes := details.sections.get(TEXTURE_MAP):
+        text += f", a map of {size_bytes} bytes says where"
+    return text
 
 
 def _show_list(names: list[str], *, as_json: bool, as_csv: bool) -> None:
