@@ -19,7 +19,7 @@ from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.networks.photo.architecture import Grain
 from vlaecodec.pixels import grain, texture
 from vlaecodec.pixels.noise import noise_at
-from vlaecodec.pixels.recommendation import recommend_map
+from vlaecodec.pixels.recommendation import most_in_flat_places, recommend_map
 from vlaecodec.pixels.texture_map import LEVELS, TextureMap
 
 PHOTO = photo(96, 112, seed=4)
@@ -156,6 +156,18 @@ def test_a_map_asks_for_grain_where_the_photo_has_it(tiny_model) -> None:
     assert found is not None
     assert found.levels[:, :2].max() == 0
     assert found.levels[:, 2:].min() > 0
+
+
+def test_flat_places_limit_a_block_by_what_is_drawn_in_them() -> None:
+    rng = np.random.default_rng(0)
+    flat = np.full((3, 1, 64, 64), 90, np.int16)
+    busy = rng.integers(0, 256, flat.shape).astype(np.int16)
+    grain_size = rng.integers(-6, 7, flat.shape).astype(np.int16)
+    strongest = len(LEVELS) - 1
+    assert most_in_flat_places(flat, grain_size, TINY.grain) == 0
+    assert most_in_flat_places(busy, grain_size, TINY.grain) == strongest
+    assert most_in_flat_places(flat, np.zeros_like(flat), TINY.grain) == strongest
+    assert 0 < most_in_flat_places(flat, grain_size // 6, Grain(64, 64, 16)) < strongest
 
 
 def test_a_draw_follows_its_map(tiny_model) -> None:

@@ -321,7 +321,7 @@ def _check_fields(header: Header, layout: Layout, max_pixels: int) -> None:
     is_exact = header.max_error is not None or header.webp
     for section in LOSSY_SECTIONS:
         if section in layout.section_sizes and is_exact:
-            raise DamagedError(f"there is a section for lossy pictures, {section.title}")
+            raise DamagedError(f"an exact picture has no {section.title}")
     if header.texture_code > TEXTURE_UNIT or (header.max_error or 0) > MAX_ERROR:
         raise DamagedError("the texture's strength or the largest error is out of range")
     for section, size in layout.section_sizes.items():

@@ -72,7 +72,7 @@ def recommend_map(
             gap, error = _compare(*_middles(planes, side), grain=model.arch.grain)
             for number, x in enumerate(range(0, width, side)):
                 block = (slice(None), slice(None), slice(None), slice(x, x + side))
-                most = _most_in_flat_places(planes[0][block], drawn[block], model.arch.grain)
+                most = most_in_flat_places(planes[0][block], drawn[block], model.arch.grain)
                 gap[number, most + 1 :] = np.inf
             gaps.append(gap)
             errors.append(error)
@@ -106,7 +106,7 @@ def _middle(start: int, side: int, length: int) -> slice:
     return slice(first, first + size)
 
 
-def _most_in_flat_places(photo: Plane, fine: Plane, grain: Grain) -> int:
+def most_in_flat_places(photo: Plane, fine: Plane, grain: Grain) -> int:
     """The highest level at which a block, [3, 1, rows, columns], stays flat where its photo is.
 
     Squares that the picture's edge cuts do not count.
