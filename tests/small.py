@@ -11,6 +11,7 @@ import torch
 from vlaecodec.networks.small.preset import PRESETS, Preset
 from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.training.checkpoint import Progress, save_checkpoint
+from vlaecodec.training.descent import Descent
 from vlaecodec.training.small.export import export_small
 
 SIZES = {
@@ -56,8 +57,8 @@ def export_untrained(folder: Path, preset: Preset) -> None:
     torch.manual_seed(1)
     network = lively(SmallVLAE(preset))
     checkpoint = folder.with_suffix(".safetensors")
-    optimizer = torch.optim.Adam(network.parameters())
+    descent = Descent(network, torch.device("cpu"))
     average = copy.deepcopy(network)
-    save_checkpoint(checkpoint, network, average, optimizer, preset.to_dict(), Progress())
+    save_checkpoint(checkpoint, network, average, descent, preset.to_dict(), Progress())
     images = 255 * black_and_white(50) if preset.colours == 1 else colour_images(50)
     export_small(checkpoint, folder, images, folder.name, "noise")

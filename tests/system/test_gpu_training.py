@@ -26,7 +26,7 @@ from vlaecodec.networks.photo.distribution import COLOURS
 from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.training.__main__ import main
 from vlaecodec.training.checkpoint import Progress, read_progress, save_checkpoint
-from vlaecodec.training.descent import adam, descend, set_rate
+from vlaecodec.training.descent import Descent
 from vlaecodec.training.photo.data import read_photos
 from vlaecodec.training.photo.decoded_crops import DecodedCrops, Trunk
 from vlaecodec.training.photo.device_crops import DeviceCrops
@@ -96,8 +96,8 @@ def test_local_decoders_are_trained_without_a_cache(folder, tmp_path) -> None:
     trunk, checkpoint = tmp_path / "trunk.safetensors", tmp_path / "local.safetensors"
     torch.manual_seed(3)
     network = GlobalNetworks(TINY)
-    optimizer = adam(network.parameters(), CPU)
-    save_checkpoint(trunk, network, copy.deepcopy(network), optimizer, TINY.to_dict(), Progress())
+    descent = Descent(network, CPU)
+    save_checkpoint(trunk, network, copy.deepcopy(network), descent, TINY.to_dict(), Progress())
     run = [
         *("passes", folder, "--validation", folder, "--model", trunk, "--start-from", model),
         *("--crop", 32, "--batch", 2, "--minutes", 0.05, "--checkpoint", checkpoint),
@@ -109,15 +109,20 @@ def test_local_decoders_are_trained_without_a_cache(folder, tmp_path) -> None:
     assert len(progress.curve) == 2
 
 
-def test_a_step_whose_gradient_is_not_finite_is_left_out() -> None:
-    layer = torch.nn.Linear(2, 1, bias=False)
-    optimizer = adam(layer.parameters(), CPU)
-    set_rate(optimizer, 0.1)
-    descend(optimizer, layer, layer(torch.ones(1, 2)).sum(), 1.0)
+@pytest.mark.parametrize("muon", [False, True])
+def test_a_step_whose_gradient_is_not_finite_is_left_out(muon) -> None:
+    layer = torch.nn.Conv2d(2, 2, 1)
+    descent = Descent(layer, CPU, muon=muon)
+    descent.set_rate(0.1)
+
+    def descend(value: float) -> None:
+        descent.descend(layer(torch.full((1, 2, 1, 1), value)).sum(), 1.0)
+
+    descend(1.0)
     before = layer.weight.detach().clone()
-    descend(optimizer, layer, layer(torch.full((1, 2), torch.inf)).sum(), 1.0)
+    descend(torch.inf)
     assert torch.equal(layer.weight, before)
-    descend(optimizer, layer, layer(torch.ones(1, 2)).sum(), 1.0)
+    descend(1.0)
     assert not torch.equal(layer.weight, before)
     assert layer.weight.isfinite().all()
 

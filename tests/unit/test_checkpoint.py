@@ -2,9 +2,11 @@
 
 import copy
 
+import pytest
 import torch
 
-from vlaecodec.training.checkpoint import Progress, load_optimizer, load_weights, save_checkpoint
+from vlaecodec.training.checkpoint import Progress, load_moments, load_weights, save_checkpoint
+from vlaecodec.training.descent import Descent
 
 
 def network() -> torch.nn.Module:
@@ -12,22 +14,31 @@ def network() -> torch.nn.Module:
     return torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
 
 
-def step(model: torch.nn.Module, optimizer: torch.optim.Adam, seed: int) -> None:
+def descent_of(model: torch.nn.Module, muon: bool) -> Descent:
+    descent = Descent(model, torch.device("cpu"), muon=muon)
+    descent.set_rate(0.1)
+    return descent
+
+
+def step(model: torch.nn.Module, descent: Descent, seed: int) -> None:
     torch.manual_seed(seed)
-    optimizer.zero_grad()
-    model(torch.randn(2, 3, 8, 8)).square().sum().backward()
-    optimizer.step()
+    descent.descend(model(torch.randn(2, 3, 8, 8)).square().sum(), 100.0)
 
 
-def test_moments_follow_weights_whose_channels_are_last_in_memory(tmp_path) -> None:
+@pytest.mark.parametrize("muon", [False, True])
+def test_moments_follow_weights_whose_channels_are_last_in_memory(tmp_path, muon) -> None:
     model, path = network(), tmp_path / "run.safetensors"
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
-    step(model, optimizer, 1)
-    save_checkpoint(path, model, copy.deepcopy(model), optimizer, {}, Progress())
+    descent = descent_of(model, muon)
+    step(model, descent, 1)
+    save_checkpoint(path, model, copy.deepcopy(model), descent, {}, Progress())
     resumed = network()
     load_weights(path, resumed, "model")
-    other = torch.optim.Adam(resumed.parameters(), lr=0.1, fused=True)
-    load_optimizer(path, resumed, other)
-    step(model, optimizer, 2)
+    other = descent_of(resumed, muon)
+    load_moments(path, resumed, other)
+    step(model, descent, 2)
     step(resumed, other, 2)
+    fresh = network()
+    load_weights(path, fresh, "model")
+    step(fresh, descent_of(fresh, muon), 2)
+    assert not torch.allclose(model.weight, fresh.weight, atol=1e-4)
     assert torch.allclose(model.weight, resumed.weight, atol=1e-6)

@@ -13,12 +13,14 @@ from safetensors import SafetensorError
 from vlaecodec.model.registry import PSNR, TUNES
 from vlaecodec.networks.photo.architecture import ARCHITECTURES, GRAIN_SIZES
 from vlaecodec.training.checkpoint import read_progress
-from vlaecodec.training.config import CHECKPOINT_HELP, run_options
+from vlaecodec.training.config import ADAM, CHECKPOINT_HELP, MUON, run_options
 from vlaecodec.training.photo.attach import attach_decoders
+from vlaecodec.training.photo.data import read_photos
 from vlaecodec.training.photo.export import export_model
 from vlaecodec.training.photo.loop import TrainingConfig, train
 from vlaecodec.training.photo.objectives import LIKELIHOODS
 from vlaecodec.training.photo.passes import PassesConfig, train_passes
+from vlaecodec.training.photo.prune import prune_checkpoint
 from vlaecodec.training.photo.refit import RefitConfig, refit_decoders
 from vlaecodec.training.small.command import export_preset, train_preset
 
@@ -84,6 +86,7 @@ def _global_options(command: Command) -> Command:
 @click.option("--minutes", default=9.0, help="Time limit of the training itself.")
 @click.option("--batch", default=32, help="Crops per step.")
 @click.option("--learning-rate", default=1e-3)
+@click.option("--optimizer", type=click.Choice([ADAM, MUON]), default=MUON)
 @click.option("--device", default="cuda")
 def gpu(**options: Any) -> None:
     """Train the global networks on PHOTOS in one short run on a GPU.
@@ -136,6 +139,12 @@ def _train(options: dict[str, Any], **more: Any) -> None:
 @click.option(
     "--local-from", type=PATH, required=True, help="Model folder to copy the local decoders from."
 )
+@click.option(
+    "--photos",
+    multiple=True,
+    type=EXISTING,
+    help="Shard or folder of photos to equalise layers on: rounding then costs least.",
+)
 @click.option("--default", is_flag=True, help="Make it the default model of `encode`.")
 @click.option(
     "--tuned-for",
@@ -143,9 +152,19 @@ def _train(options: dict[str, Any], **more: Any) -> None:
     default=PSNR,
     help="The metric it was trained for. `encode --tune` takes the first listed model that fits.",
 )
-def export(checkpoint: Path, folder: Path, **options: Any) -> None:
+def export(checkpoint: Path, folder: Path, photos: tuple[Path, ...], **options: Any) -> None:
     """Export the averaged weights of CHECKPOINT to the model FOLDER and list it in the index."""
-    click.echo(f"{folder.name}: {export_model(checkpoint, folder, **options)}")
+    read = read_photos(list(photos)) if photos else None
+    click.echo(f"{folder.name}: {export_model(checkpoint, folder, photos=read, **options)}")
+
+
+@main.command()
+@click.argument("checkpoint", type=EXISTING)
+@click.argument("smaller", type=PATH)
+@click.option("--photos", multiple=True, required=True, type=EXISTING, help="To tell by.")
+def prune(checkpoint: Path, smaller: Path, photos: tuple[Path, ...]) -> None:
+    """Write the averaged weights of CHECKPOINT to SMALLER, without blocks that do nothing."""
+    click.echo(prune_checkpoint(checkpoint, smaller, read_photos(list(photos))))
 
 
 @main.command()

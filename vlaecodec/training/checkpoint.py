@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
+
+from vlaecodec.training.descent import Descent
 
 
 @dataclass
@@ -27,7 +29,7 @@ def save_checkpoint(
     path: Path,
     model: nn.Module,
     average: nn.Module,
-    optimizer: optim.Adam,
+    descent: Descent,
     sizes: dict[str, Any],
     progress: Progress,
 ) -> None:
@@ -38,7 +40,7 @@ def save_checkpoint(
     tensors = {f"model.{n}": p.detach() for n, p in model.named_parameters()}
     tensors |= {f"average.{n}": p.detach() for n, p in average.named_parameters()}
     for name, parameter in model.named_parameters():
-        for key, value in optimizer.state.get(parameter, {}).items():
+        for key, value in descent.state(parameter).items():
             tensors[f"adam.{key}.{name}"] = value
     tensors = {n: t.cpu().contiguous() for n, t in tensors.items()}
     metadata = {
@@ -65,7 +67,7 @@ def load_weights(path: Path, model: nn.Module, prefix: str = "average") -> None:
     model.load_state_dict(weights)
 
 
-def load_optimizer(path: Path, model: nn.Module, optimizer: optim.Adam) -> None:
+def load_moments(path: Path, model: nn.Module, descent: Descent) -> None:
     """Load the optimiser's moments, in the memory order of the parameters."""
     with safe_open(path, "pt") as file:
         known = set(file.keys())
@@ -78,4 +80,4 @@ def load_optimizer(path: Path, model: nn.Module, optimizer: optim.Adam) -> None:
                     like = parameter if key != "step" else value.to(parameter.device)
                     state[key] = torch.empty_like(like).copy_(value)
             if state:
-                optimizer.state[parameter] = state
+                descent.set_state(parameter, state)

@@ -15,6 +15,8 @@ from torch import nn
 
 CHECKPOINT_HELP = "File of the run; continued if it exists."
 
+ADAM, MUON = "adam", "muon"
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -26,6 +28,7 @@ class RunConfig:
     minutes: float = 60.0
     batch: int
     learning_rate: float
+    optimizer: str = ADAM
     decay_fraction: float = 0.3
     quantised: bool = False
     bf16: bool = False
@@ -55,6 +58,7 @@ def run_options(
         click.option("--minutes", default=60.0, help="Time limit."),
         click.option("--batch", default=batch, help="Pictures per step."),
         click.option("--learning-rate", default=learning_rate),
+        click.option("--optimizer", type=click.Choice([ADAM, MUON]), default=ADAM),
         click.option(
             "--decay-fraction",
             default=0.3,

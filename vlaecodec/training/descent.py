@@ -2,40 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
+
+from vlaecodec.training.muon import Muon, is_matrix
 
 BETAS = (0.9, 0.99)
 
 
-def adam(parameters: Iterable[nn.Parameter], device: torch.device) -> torch.optim.Adam:
-    """Adam whose steps a GPU can replay; `set_rate` before the first."""
-    rate = torch.zeros((), device=device)
-    return torch.optim.Adam(
-        parameters,
-        lr=rate if device.type == "cuda" else 0.0,
-        betas=BETAS,
-        fused=True,
-        capturable=device.type == "cuda",
-    )
+class Descent:
+    """Adam for all weights, or Muon for those that mix channels and Adam for the rest.
 
+    A GPU can replay its steps; `set_rate` before the first.
+    """
 
-def set_rate(optimizer: torch.optim.Adam, rate: float) -> None:
-    """Set the learning rate, in place where it is a tensor."""
-    for group in optimizer.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
+    def __init__(self, network: nn.Module, device: torch.device, *, muon: bool = False) -> None:
+        self.network = network
+        on_gpu = device.type == "cuda"
+        rate = torch.zeros((), device=device) if on_gpu else 0.0
+        matrices = [p for p in network.parameters() if muon and is_matrix(p)]
+        taken = {id(p) for p in matrices}
+        others = [p for p in network.parameters() if id(p) not in taken]
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.Adam(others, lr=rate, betas=BETAS, fused=True, capturable=on_gpu)
+        ]
+        if matrices:
+            self.optimizers.append(Muon(matrices, rate))
 
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate, in place where it is a tensor."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
 
-def descend(optimizer: torch.optim.Adam, network: nn.Module, loss: Tensor, limit: float) -> None:
-    """One step, its gradient's norm limited; left out if a gradient is not finite."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), limit)
-    # The optimiser itself leaves such a step out: a GPU need not be asked for the norm.
-    optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
-    optimizer.step()
+    def descend(self, loss: Tensor, limit: float) -> None:
+        """One step, its gradient's norm limited; left out if a gradient is not finite."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit)
+        # The optimisers themselves leave such a step out: a GPU need not be asked for the norm.
+        found_inf = (~torch.isfinite(norm)).float()
+        for optimizer in self.optimizers:
+            optimizer.found_inf = found_inf  # type: ignore[attr-defined]
+            optimizer.step()
+
+    def state(self, weight: nn.Parameter) -> dict[str, Tensor]:
+        """The moments of a weight; empty before its first step."""
+        found: dict[str, Tensor] = {}
+        for optimizer in self.optimizers:
+            found |= optimizer.state.get(weight, {})
+        return found
+
+    def set_state(self, weight: nn.Parameter, state: dict[str, Tensor]) -> None:
+        """Go on with the moments of a run before."""
+        for optimizer in self.optimizers:
+            if any(weight is p for group in optimizer.param_groups for p in group["params"]):
+                optimizer.state[weight] = state

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from vlaecodec.networks.common.fixed_point import set_quantised
 from vlaecodec.training.checkpoint import (
     Progress,
-    load_optimizer,
+    load_moments,
     load_weights,
     save_checkpoint,
 )
-from vlaecodec.training.config import RunConfig, follow, learning_rate_at
-from vlaecodec.training.descent import adam, set_rate
+from vlaecodec.training.config import MUON, RunConfig, follow, learning_rate_at
+from vlaecodec.training.descent import Descent
 from vlaecodec.training.report import Report
 
 SAVE_MINUTES = 5.0
@@ -51,11 +51,11 @@ class Run(Generic[Network]):
         for module in (network, self.average):
             module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             set_quantised(module, config.quantised)
-        self.optimizer = adam(network.parameters(), device)
+        self.descent = Descent(network, device, muon=config.optimizer == MUON)
         if resume is not None:
             load_weights(resume, network, "model")
             load_weights(resume, self.average, "average")
-            load_optimizer(resume, network, self.optimizer)
+            load_moments(resume, network, self.descent)
         self._decay = decay
         self.seed = config.seed + progress.steps
         torch.manual_seed(self.seed)
@@ -86,7 +86,7 @@ class Run(Generic[Network]):
                     if part >= 1:
                         break
                     rate = learning_rate_at(config, part, done)
-                    set_rate(self.optimizer, rate)
+                    self.descent.set_rate(rate)
                     values = step(part)
                     follow(self.average, self.network, progress.steps, self._decay)
                     progress.steps += 1
@@ -124,7 +124,7 @@ class Run(Generic[Network]):
             self.config.checkpoint,
             self.network,
             self.average,
-            self.optimizer,
+            self.descent,
             self.sizes,
             self.progress,
         )

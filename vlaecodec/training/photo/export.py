@@ -21,6 +21,8 @@ from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.training.checkpoint import Progress, load_weights, read_progress
 from vlaecodec.training.model_folder import read_progress_of, write_model_folder
 from vlaecodec.training.photo.card import model_card
+from vlaecodec.training.photo.data import Photo
+from vlaecodec.training.photo.equalise import equalise, telling_pictures
 from vlaecodec.training.photo.grow import grow_model
 
 
@@ -33,12 +35,14 @@ def export_model(
     local_from: Path,
     default: bool,
     tuned_for: Tune = PSNR,
+    photos: list[Photo] | None = None,
 ) -> str:
     """Write weights and model card to the folder, and list the model in the index beside it.
 
     The averaged weights are exported: whole numbers for the decoding path, float16 for the analysis
     network. local_from: the model folder that local decoders are taken from; see `attach` for how
-    they get there. `data` says what the model was trained on, `tuned_for` for which of TUNES.
+    they get there. photos: what layers are equalised on, see `equalise`; None: they are not. `data`
+    says what the model was trained on, `tuned_for` for which of TUNES.
     Returns the weights' SHA-256.
     """
     sizes, progress = read_progress(checkpoint)
@@ -46,6 +50,8 @@ def export_model(
     architecture = Architecture.from_dict(sizes | local_sizes)
     network = GlobalNetworks(architecture)
     load_weights(checkpoint, network, "average")
+    if photos is not None:
+        equalise(network, telling_pictures(photos))
     tensors = {
         f"analysis.{n}": p.detach().to(torch.float16)
         for n, p in network.analysis.named_parameters()

@@ -17,7 +17,7 @@ from vlaecodec.networks.photo.photo_vlae import GlobalNetworks
 from vlaecodec.networks.photo.rate_distortion import add_noise, round_latents
 from vlaecodec.training.checkpoint import Progress, read_progress
 from vlaecodec.training.config import RunConfig
-from vlaecodec.training.descent import descend
+from vlaecodec.training.descent import Descent
 from vlaecodec.training.loop import Run
 from vlaecodec.training.photo.data import Crops, Photo, center_crops, read_photos
 from vlaecodec.training.photo.device_crops import DeviceCrops
@@ -74,7 +74,7 @@ def train(config: TrainingConfig) -> Progress:
     run = _start(config, photos)
     crops = _crops(config, photos, run.seed, device)
     validation = center_crops(read_photos(config.validation), 256)
-    step = Replay(lambda drawn: _step(run.network, run.optimizer, drawn, config))
+    step = Replay(lambda drawn: _step(run.network, run.descent, drawn, config))
     return run.train(
         lambda _: step(crops.draw()),
         lambda: _validate(run.average, validation, config),
@@ -113,10 +113,7 @@ def _start(config: TrainingConfig, photos: list[Photo]) -> Run[GlobalNetworks]:
 
 
 def _step(
-    model: GlobalNetworks,
-    optimizer: torch.optim.Adam,
-    crops: Tensor,
-    config: TrainingConfig,
+    model: GlobalNetworks, descent: Descent, crops: Tensor, config: TrainingConfig
 ) -> dict[str, Tensor]:
     """One step on uint8 crops [B, 3, H, W]."""
     device = torch.device(config.device)
@@ -134,7 +131,7 @@ def _step(
         if config.seam_weight:
             losses.step_error, losses.step_spread = step_errors(mean_image, image)
         loss = objective(losses, quality, config.weights)
-    descend(optimizer, model, loss, GRADIENT_LIMIT)
+    descent.descend(loss, GRADIENT_LIMIT)
     return {
         "loss": loss,
         "bpp": losses.rate_bpp.mean(),

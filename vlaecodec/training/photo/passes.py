@@ -12,7 +12,7 @@ from torch import Tensor
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
 from vlaecodec.training.checkpoint import Progress, read_progress
-from vlaecodec.training.descent import descend
+from vlaecodec.training.descent import Descent
 from vlaecodec.training.loop import Run
 from vlaecodec.training.photo.crop_source import CropsConfig, Source, open_source
 from vlaecodec.training.photo.latent_cache import Crops
@@ -54,7 +54,7 @@ def train_passes(config: PassesConfig) -> Progress:
 
     if config.start_from is not None and not run.progress.steps:
         run.validate(validate)
-    step = Replay(lambda *x: _step(config, objective, run.network, run.optimizer, Crops(*x)))
+    step = Replay(lambda *x: _step(config, objective, run.network, run.descent, Crops(*x)))
     return run.train(
         lambda _: {"loss": step(*source.draw(rng, run.network.reach).tensors)},
         validate,
@@ -86,11 +86,11 @@ def _step(
     config: PassesConfig,
     objective: Objective,
     local: LocalDecoder,
-    optimizer: torch.optim.Adam,
+    descent: Descent,
     crops: Crops,
 ) -> Tensor:
     """One step. Returns the loss."""
     with torch.autocast(crops.pixels.device.type, dtype=torch.bfloat16, enabled=config.bf16):
         loss = objective.loss(local, crops)
-    descend(optimizer, local, loss, GRADIENT_LIMIT)
+    descent.descend(loss, GRADIENT_LIMIT)
     return loss.detach()

@@ -15,7 +15,7 @@ from vlaecodec.networks.small.preset import PRESETS, Preset
 from vlaecodec.networks.small.small_vlae import SmallVLAE
 from vlaecodec.training.checkpoint import Progress, read_progress
 from vlaecodec.training.config import RunConfig
-from vlaecodec.training.descent import descend
+from vlaecodec.training.descent import Descent
 from vlaecodec.training.loop import Run
 from vlaecodec.training.small.bound import measure_bound, objective
 from vlaecodec.training.small.datasets import Dataset, to_samples
@@ -62,7 +62,7 @@ def train_small(config: SmallConfig, data: Dataset) -> Progress:
             set_quantised(run.network, True)
             set_quantised(run.average, True)
         image = next(batches).to(config.device)
-        values = _step(run.network, run.optimizer, image, config, weight)
+        values = _step(run.network, run.descent, image, config, weight)
         if preset.free_total_nats:
             weight = steer(weight, float(values["kl_nats"]), preset.free_total_nats)
         return values
@@ -121,7 +121,7 @@ def _batches(data: Dataset, batch: int, seed: int) -> Iterator[Tensor]:
 
 def _step(
     model: SmallVLAE,
-    optimizer: torch.optim.Adam,
+    descent: Descent,
     image: Tensor,
     config: SmallConfig,
     divergence_weight: float,
@@ -130,7 +130,7 @@ def _step(
     with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=config.bf16):
         bound = measure_bound(model, image, config.sample)
     loss = objective(bound, model.preset.free_nats, divergence_weight)
-    descend(optimizer, model, loss, GRADIENT_LIMIT * image[0].numel())
+    descent.descend(loss, GRADIENT_LIMIT * image[0].numel())
     return {
         "nats": bound.total.detach().mean(),
         "kl_nats": bound.divergence.detach().mean(0).sum(),
