@@ -41,12 +41,12 @@ SMALL_MODELS = (
 )
 """Results of the small models, which name their models themselves."""
 
-SAME_BUT_TEXTURE = {"97da5b01": "cd650277"}
-"""Earlier models, and the shipped ones whose latents, mean images and exact pixels are theirs to
-the bit: texture decoders are all that differs."""
+SAME_BUT_LOCAL = {"b934d6d8": "96691c37", "bd0783a5": "57506d67"}
+"""Earlier models, and the shipped ones whose latents and mean images are theirs to the bit: local
+decoders are all that differs."""
 
-TEXTURE_RECORDS = ("texture.json",)
-"""Results that depend on the texture decoder."""
+LOCAL_RECORDS = ("texture.json", "lossless.json", "speed.json")
+"""Results that depend on local decoders."""
 
 TABLES: dict[str, tuple[Callable[[Record], Table], ...]] = {
     "kodak.json": (rate_distortion_table, similarity_table),

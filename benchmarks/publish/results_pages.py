@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.kit.record import RESULTS, ROOT, write_text
 from benchmarks.kit.tables import Record, read_record
-from benchmarks.publish.contents import SAME_BUT_TEXTURE, SMALL_MODELS, TABLES, TEXTURE_RECORDS
+from benchmarks.publish.contents import LOCAL_RECORDS, SAME_BUT_LOCAL, SMALL_MODELS, TABLES
 from benchmarks.publish.plots import draw_charts
 from vlaecodec.model.registry import list_models
 
@@ -51,12 +51,12 @@ def render(document: Path) -> str:
 
 
 def is_current(name: str, record: Record) -> bool:
-    """Whether a record is of a model that is shipped, or of one that differs in its texture alone
-    where the record has none; those of small models name theirs in rows."""
+    """Whether a record is of a model that is shipped, or of one that differs in its local decoders
+    alone where the record has none; those of small models name theirs in rows."""
     shipped = {entry.fingerprint.hex() for entry in list_models()[1]}
     model = record.get("fingerprint", "") if name in SMALL_MODELS else record["model"]
-    if name not in TEXTURE_RECORDS:
-        model = SAME_BUT_TEXTURE.get(model, model)
+    if name not in LOCAL_RECORDS:
+        model = SAME_BUT_LOCAL.get(model, model)
     return not model or model in shipped
 
 

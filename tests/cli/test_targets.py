@@ -45,7 +45,7 @@ def test_target_size_is_not_exceeded(picture: Path) -> None:
         (["--effort", "10"], "effort"),
         (["--tune", "looks", "--lossless"], "tune is for lossy"),
         (["--tune", "looks", "--roi", "0,0,9,9", "--effort", "2"], "roi cannot be combined"),
-        (["--tune", "looks", "-m", "photo-small", "--effort", "1"], "takes effort 2"),
+        (["--tune", "looks", "-m", "photo-psnr", "--effort", "1"], "takes effort 2"),
     ],
 )
 def test_what_cannot_be_met_is_said(picture: Path, arguments: list[str], words: str) -> None:

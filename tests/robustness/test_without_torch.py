@@ -68,7 +68,7 @@ def test_pillow_opens_our_files_and_the_library_verifies_them() -> None:
         "print(vlaecodec.verify(path.read_bytes()).model)"
     )
     done = run(code, FILES / "everything-png-alpha.vlae")
-    assert (done.stdout, done.stderr) == ("photo-small\n", "")
+    assert (done.stdout, done.stderr) == ("photo-psnr\n", "")
 
 
 def test_encoding_a_photo_says_what_is_missing(tmp_path) -> None:

@@ -60,11 +60,11 @@ def code_again(original: np.ndarray, quality: float, times: int) -> tuple[float,
 def test_four_generations_lose_little_and_keep_size_and_brightness() -> None:
     lost_db, shift, growth = code_again(crop("kodim23"), QUALITY, 4)
     assert lost_db < 0.7
-    assert abs(shift) < 0.3
+    assert abs(shift) < 0.4
     assert abs(growth - 1) < 0.03
 
 
-@pytest.mark.parametrize(("quality", "most_lost_db"), [(30, 0.5), (50, 0.5), (75, 2.0)])
+@pytest.mark.parametrize(("quality", "most_lost_db"), [(30, 0.7), (50, 0.5), (75, 2.0)])
 def test_four_more_generations_of_a_ramp_keep_brightness_and_size(quality, most_lost_db) -> None:
     """It lost 4.4 dB at 30, 9.0 at 75, and 1.3 and 2.2 levels."""
     part = np.add.outer(0.7 * np.arange(128), 0.3 * np.arange(128))[..., None] / 127

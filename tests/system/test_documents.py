@@ -13,7 +13,7 @@ from PIL import Image
 from benchmarks.kit.codecs import find_codecs
 from benchmarks.kit.record import RESULTS, ROOT
 from benchmarks.publish import api_page, results_pages, transcript
-from benchmarks.publish.contents import SAME_BUT_TEXTURE
+from benchmarks.publish.contents import SAME_BUT_LOCAL
 from tests.conftest import photo
 
 DOCUMENTS = sorted(f"docs/{p.relative_to(ROOT / 'docs')}" for p in (ROOT / "docs").rglob("*.md"))
@@ -33,7 +33,7 @@ def test_plots_are_those_of_the_stored_results() -> None:
 def test_what_is_measured_of_another_model_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert results_pages.is_current("paper.json", {"model": "00000000"})
     assert not results_pages.is_current("kodak.json", {"model": "00000000"})
-    for before in SAME_BUT_TEXTURE:
+    for before in SAME_BUT_LOCAL:
         assert results_pages.is_current("kodak.json", {"model": before})
         assert not results_pages.is_current("texture.json", {"model": before})
     monkeypatch.setattr(results_pages, "list_models", lambda: ("", []))

@@ -87,7 +87,7 @@ def test_tuning_for_ms_ssim_descends_on_it(shape: tuple[int, int]) -> None:
     "options",
     [
         {"tune": "ssim"},
-        {"tune": "looks", "model": "photo-small", "effort": 1},
+        {"tune": "looks", "model": "photo-psnr", "effort": 1},
         {"tune": "looks", "lossless": True},
         {"tune": "looks", "roi": (0, 0, 8, 8), "effort": 2},
         {"tune": "looks", "model": "mnist-dynamic"},

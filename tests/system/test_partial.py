@@ -131,7 +131,7 @@ def test_thumbnails_of_large_pictures_are_the_same_in_blocks(four_tiles) -> None
     small = np.asarray(vlaecodec.decode_thumbnail(four_tiles, 256)).astype(float)
     whole = Image.fromarray(decode_pixels(four_tiles))
     reference = np.asarray(whole.resize(small.shape[1::-1], Image.Resampling.BOX)).astype(float)
-    assert np.abs(small - reference).mean() < 2
+    assert np.abs(small - reference).mean() < 3
     assert max(small.shape) == 256
 
 

@@ -49,7 +49,7 @@ def test_a_tuning_is_that_of_the_files_model() -> None:
     done: list[float] = []
     for tune, name in (
         (None, "photo"),
-        ("psnr", "photo-small"),
+        ("psnr", "photo-psnr"),
         ("looks", "photo"),
     ):
         done.clear()
@@ -62,7 +62,7 @@ def test_the_papers_models_are_small() -> None:
     """All of them together are smaller than one of photos."""
     _, entries = list_models()
     sizes = {entry.name: (entry.folder / WEIGHTS_NAME).stat().st_size for entry in entries}
-    assert sum(sizes[name] for name in PRESETS) < min(16e6, sizes["photo-small"])
+    assert sum(sizes[name] for name in PRESETS) < min(16e6, sizes["photo-psnr"])
 
 
 def test_a_missing_model_is_named(copied) -> None:

@@ -172,7 +172,7 @@ def test_targets_take_fewer_colours_too(cartoon) -> None:
     small = vlaecodec.encode(cartoon, target_size=5000)
     networks = vlaecodec.encode(cartoon, target_size=5000, only_nets=True)
     assert len(small) <= 5000
-    assert psnr_db(cartoon, decode_pixels(small)) > psnr_db(cartoon, decode_pixels(networks)) + 6
+    assert psnr_db(cartoon, decode_pixels(small)) > psnr_db(cartoon, decode_pixels(networks)) + 5
     near = vlaecodec.encode(cartoon, target_psnr=47.0)
     assert psnr_db(cartoon, decode_pixels(near)) >= 47.0
     assert len(near) < len(vlaecodec.encode(cartoon, lossless=True)) / 2

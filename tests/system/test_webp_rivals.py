@@ -53,7 +53,7 @@ def test_of_a_photo_no_whole_webp_is_tried(monkeypatch) -> None:
         raise AssertionError("a photo waits for a WebP of it all")
 
     monkeypatch.setattr(choice, "good_vp8l_size", refuse)
-    data = vlaecodec.encode(_crop("kodim23"), lossless=True)
+    data = vlaecodec.encode(_crop("kodim05"), lossless=True)
     assert vlaecodec.read_info(data).coding == "networks"
     with pytest.raises(AssertionError, match="waits"):
         vlaecodec.encode(_repeated_photos(), lossless=True)
