@@ -42,3 +42,19 @@ def test_moments_follow_weights_whose_channels_are_last_in_memory(tmp_path, muon
     step(fresh, descent_of(fresh, muon), 2)
     assert not torch.allclose(model.weight, fresh.weight, atol=1e-4)
     assert torch.allclose(model.weight, resumed.weight, atol=1e-6)
+
+
+@pytest.mark.parametrize("muon", [False, True])
+def test_a_run_goes_on_with_the_other_optimiser(tmp_path, muon) -> None:
+    """A CPU continues with Adam what a GPU began with Muon."""
+    model, path = network(), tmp_path / "run.safetensors"
+    descent = descent_of(model, muon)
+    step(model, descent, 1)
+    save_checkpoint(path, model, copy.deepcopy(model), descent, {}, Progress())
+    resumed = network()
+    load_weights(path, resumed, "model")
+    other = descent_of(resumed, not muon)
+    load_moments(path, resumed, other)
+    step(resumed, other, 2)
+    assert not torch.equal(model.weight, resumed.weight)
+    assert resumed.weight.isfinite().all()

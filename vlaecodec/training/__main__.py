@@ -101,7 +101,7 @@ def gpu(**options: Any) -> None:
         bf16=True,
         crops_on_device=True,
         rescale_part=0.3,
-        seam_weight=4.0,
+        seam_weight=20.0,
         decay_fraction=0.9,
         validation_minutes=1e9,
     )

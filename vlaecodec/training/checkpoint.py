@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from vlaecodec.training.descent import Descent
+from vlaecodec.training.descent import ADAM_STATE, Descent
 
 
 @dataclass
@@ -73,7 +73,7 @@ def load_moments(path: Path, model: nn.Module, descent: Descent) -> None:
         known = set(file.keys())
         for name, parameter in model.named_parameters():
             state: dict[str, Tensor] = {}
-            for key in ("step", "exp_avg", "exp_avg_sq"):
+            for key in ADAM_STATE:
                 if f"adam.{key}.{name}" in known:
                     value = file.get_tensor(f"adam.{key}.{name}")
                     # Of the weights' own memory order: the fused optimiser goes by that alone.

@@ -9,6 +9,8 @@ from vlaecodec.training.muon import Muon, is_matrix
 
 BETAS = (0.9, 0.99)
 
+ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
+
 
 class Descent:
     """Adam for all weights, or Muon for those that mix channels and Adam for the rest.
@@ -58,7 +60,9 @@ class Descent:
         return found
 
     def set_state(self, weight: nn.Parameter, state: dict[str, Tensor]) -> None:
-        """Go on with the moments of a run before."""
+        """Go on with the moments of a run before, if it had those that this weight's steps need."""
         for optimizer in self.optimizers:
-            if any(weight is p for group in optimizer.param_groups for p in group["params"]):
-                optimizer.state[weight] = state
+            names = ("exp_avg",) if isinstance(optimizer, Muon) else ADAM_STATE
+            owned = any(weight is p for group in optimizer.param_groups for p in group["params"])
+            if owned and all(name in state for name in names):
+                optimizer.state[weight] = {name: state[name] for name in names}

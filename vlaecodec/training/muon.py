@@ -2,6 +2,7 @@
 
 Steps are scaled to the size that Adam's have (Liu and others, arXiv 2502.16982), so that one
 learning rate serves both: convolutions over channels take Muon's steps, all else takes Adam's.
+torch.optim.Muon takes weights of two dimensions only, and cannot leave out a step on a GPU.
 """
 
 from __future__ import annotations
