@@ -49,12 +49,11 @@ def telling_pictures(photos: list[Photo]) -> Tensor:
 
     Float [B, 3, PICTURE_PX, PICTURE_PX].
     """
-    drawings = [p for p in draw_pictures(DRAWINGS, seed=5) if min(p.shape[:2]) >= PICTURE_PX]
     corners = torch.tensor(list(product((0.0, 255.0), repeat=3)))[:, :, None, None]
     return torch.cat(
         [
             center_crops(photos, PICTURE_PX).float(),
-            center_crops(drawings, PICTURE_PX).float(),
+            center_crops(draw_pictures(DRAWINGS, seed=5), PICTURE_PX).float(),
             corners.expand(-1, -1, PICTURE_PX, PICTURE_PX),
         ]
     )
