@@ -64,7 +64,7 @@ def test_four_generations_lose_little_and_keep_size_and_brightness() -> None:
     assert abs(growth - 1) < 0.03
 
 
-@pytest.mark.parametrize(("quality", "most_lost_db"), [(30, 0.7), (50, 0.5), (75, 2.0)])
+@pytest.mark.parametrize(("quality", "most_lost_db"), [(30, 0.5), (50, 0.7), (75, 1.5)])
 def test_four_more_generations_of_a_ramp_keep_brightness_and_size(quality, most_lost_db) -> None:
     """It lost 4.4 dB at 30, 9.0 at 75, and 1.3 and 2.2 levels."""
     part = np.add.outer(0.7 * np.arange(128), 0.3 * np.arange(128))[..., None] / 127
@@ -89,6 +89,31 @@ def test_likeness_of_a_sunset_rises_with_quality() -> None:
     assert len(files[0]) < len(files[1]) < len(files[2])
 
 
+def grain(colour: tuple[int, int, int], deviation: float, side: int) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, deviation, (side, side, 3))
+    return np.rint(np.array(colour) + noise).clip(0, 255).astype(np.uint8)
+
+
+def test_a_wall_keeps_its_colour() -> None:
+    """It was off by 0.25 levels more each time: what is near took 1.12 times a smaller file."""
+    lost_db, shift, _ = code_again(grain((120, 100, 90), 0.7, 192), 75, 5)
+    assert lost_db < 1
+    assert abs(shift) < 0.3
+
+
+def test_likeness_of_a_sky_rises_to_the_top_of_the_scale() -> None:
+    """It fell by 0.9 dB from 90 to 95, where it took too many bits to count as smooth."""
+    y, x = np.indices((256, 256))[:, :, :, None] / 255
+    part = 0.7 * y + 0.3 * x
+    sky = part * (190, 210, 245) + (1 - part) * (100, 150, 225)
+    noise = np.random.default_rng(0).normal(0, 0.7, sky.shape)
+    original = np.rint(sky + noise).astype(np.uint8)
+    files = [vlaecodec.encode(original, quality) for quality in (90, 95, 100)]
+    likeness_db = [psnr_db(original, np.asarray(vlaecodec.decode(data))) for data in files]
+    assert likeness_db == sorted(likeness_db)
+    assert len(files[0]) < len(files[1]) < len(files[2])
+
+
 def test_photos_are_not_smooth_whatever_they_take() -> None:
     """A sky of few bits is, if its error is a shift or next to none."""
     rng = np.random.default_rng(0)
@@ -98,7 +123,7 @@ def test_photos_are_not_smooth_whatever_they_take() -> None:
     assert not is_smooth(pixels, detail, 10)
     assert is_smooth(pixels, pixels + np.uint8(1), 10)
     assert is_smooth(pixels, detail + np.uint8(6), 10)
-    assert not is_smooth(pixels, detail + np.uint8(6), 2000)
+    assert not is_smooth(pixels, detail + np.uint8(6), 2000), "as many bits as noise takes"
     assert not is_smooth(detail, pixels + np.uint8(6), 10), "a photo at -q 1, all of it a shift"
 
 
