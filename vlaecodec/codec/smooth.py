@@ -89,9 +89,7 @@ def code_smooth(
     """
     target = pixels.astype(np.float32)
     draft_bytes = count_bytes(draft)
-    most_bytes = max(
-        MOST_GROWTH * draft_bytes, draft_bytes + GROWTH_BPP / 8 * pixels[..., 0].size
-    )
+    most_bytes = max(MOST_GROWTH * draft_bytes, draft_bytes + GROWTH_BPP / 8 * pixels[..., 0].size)
 
     def attempt(coded: D) -> _Attempt[D]:
         error = _difference(pixels, encoder.mean_image(coded))

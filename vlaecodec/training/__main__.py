@@ -177,6 +177,16 @@ def prune(checkpoint: Path, smaller: Path, photos: tuple[Path, ...]) -> None:
 )
 @click.option("--cache", type=PATH, help="Folder for decoded photos; on a GPU leave it out.")
 @click.option("--start-from", type=PATH, help="Model folder whose decoder is the start.")
+@click.option(
+    "--reduced-part",
+    default=0.0,
+    help="Share of photos made smaller first, so that they are no JPEGs any more; with --cache.",
+)
+@click.option(
+    "--exact-part",
+    type=float,
+    help="Share of photos decoded as they are for exact pixels. Default: half; none for texture.",
+)
 @click.option("--crop", default=64, help="Side of a training crop, pixels; a multiple of 8.")
 @run_options(batch=8, learning_rate=2e-3, validation_minutes=10.0)
 def passes(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) -> None:

@@ -21,9 +21,15 @@ NEWTON_SCHULZ = ((3.4445, -4.7750, 2.0315),) * 5
 """Coefficients of the quintic that pulls singular values towards 1, for each iteration."""
 
 
+FEWEST_CHANNELS = 9
+
+
 def is_matrix(weight: Tensor) -> bool:
-    """Whether a weight mixes channels: depthwise kernels, biases and knots do not."""
-    return weight.ndim == 4 and min(weight.shape[:2]) > 1
+    """Whether a weight mixes channels: depthwise kernels, biases and knots do not.
+
+    Nor do the local decoders' predictors and distributions, of a few numbers each.
+    """
+    return weight.ndim == 4 and min(weight.shape[:2]) >= FEWEST_CHANNELS
 
 
 class Muon(torch.optim.Optimizer):

@@ -42,6 +42,8 @@ class CropsConfig(RunConfig):
     batch: int = 8
     photos: int | None = None
     """Train on so many photos only; with a cache."""
+    reduced_part: float = 0.0
+    """Of the photos are reduced, as if they had never been JPEGs; with a cache."""
     exact_part: float | None = None
     """Instead of the one in EXACT_PARTS. Runs of equal ones can share a cache."""
 
@@ -84,10 +86,12 @@ class CacheSource:
         from vlaecodec.training.photo.build_cache import build_cache
 
         part = self._config.decoded_exact_part
-        place = self._folder / f"{name}-{100 * part:.0f}"
+        reduced = self._config.reduced_part
+        place = self._folder / f"{name}-{100 * part:.0f}-{100 * reduced:.0f}"
         if not (place / INDEX_NAME).exists():
             seed = self._config.seed
-            build_cache(place, _load(model), read_photos(photos), part, seed, count)
+            found = read_photos(photos)
+            build_cache(place, _load(model), found, part, seed, count, reduced_part=reduced)
         return LatentCache(place)
 
     def draw(self, rng: np.random.Generator, border: int) -> Crops:
