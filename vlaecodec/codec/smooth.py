@@ -33,8 +33,7 @@ BLOCK_PX = 32
 """The side of the blocks whose averages are the error of wide areas."""
 
 SMOOTH_BPP = 1.5
-"""Most bits for a pixel of smooth pictures. Photos take as few only at low quality, where they
-never come as near as NEAR_SQUARED_ERROR, and little of their error is wide."""
+"""Most bits for a pixel of smooth pictures: at -q 95 skies take 0.6 for their noise."""
 
 NEAR_SQUARED_ERROR = 8.0
 
