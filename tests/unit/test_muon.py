@@ -26,13 +26,13 @@ def test_a_step_has_the_size_that_adams_has() -> None:
 def test_it_takes_matrices_and_adam_the_rest() -> None:
     torch.manual_seed(0)
     network = torch.nn.Sequential(
-        torch.nn.Conv2d(4, 8, 1), torch.nn.Conv2d(8, 8, 3, groups=8), torch.nn.Conv2d(8, 2, 1)
+        torch.nn.Conv2d(9, 16, 1), torch.nn.Conv2d(16, 16, 3, groups=16), torch.nn.Conv2d(16, 2, 1)
     )
     descent = Descent(network, torch.device("cpu"), muon=True)
     adam, muon = descent.optimizers
-    assert [p.shape[:2] for p in muon.param_groups[0]["params"]] == [(8, 4), (2, 8)]
-    assert len(adam.param_groups[0]["params"]) == 4
-    x, wanted = torch.randn(16, 4, 5, 5), torch.randn(16, 2, 3, 3)
+    assert [p.shape[:2] for p in muon.param_groups[0]["params"]] == [(16, 9)]
+    assert len(adam.param_groups[0]["params"]) == 5
+    x, wanted = torch.randn(16, 9, 5, 5), torch.randn(16, 2, 3, 3)
     losses = []
     for step in range(60):
         descent.set_rate(0.02 * (1 - step / 60))

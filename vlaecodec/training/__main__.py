@@ -18,6 +18,7 @@ from vlaecodec.training.photo.attach import attach_decoders
 from vlaecodec.training.photo.data import read_photos
 from vlaecodec.training.photo.export import export_model
 from vlaecodec.training.photo.loop import TrainingConfig, train
+from vlaecodec.training.photo.narrow import narrow_checkpoint
 from vlaecodec.training.photo.objectives import LIKELIHOODS
 from vlaecodec.training.photo.passes import PassesConfig, train_passes
 from vlaecodec.training.photo.prune import prune_checkpoint
@@ -192,6 +193,21 @@ def prune(checkpoint: Path, smaller: Path, photos: tuple[Path, ...]) -> None:
 def passes(photos: tuple[Path, ...], validation: tuple[Path, ...], **options: Any) -> None:
     """Train a local decoder on PHOTOS that a frozen model decodes."""
     train_passes(PassesConfig(train=list(photos), validation=list(validation), **options))
+
+
+@main.command()
+@click.argument("checkpoint", type=EXISTING)
+@click.argument("narrower", type=PATH)
+@click.option("--decoder", type=click.Choice(sorted(LIKELIHOODS)), default="local")
+@click.option("--cache", required=True, type=EXISTING, help="Decoded photos: a part of a cache.")
+@click.option("--channels", required=True, type=int, help="Hidden units to keep.")
+@click.option("--colour-channels", "merged", required=True, type=int, help="Of each colour.")
+def narrow(checkpoint: Path, narrower: Path, **options: Any) -> None:
+    """Write the local decoder in CHECKPOINT to NARROWER, without its weakest hidden units.
+
+    `passes` goes on with NARROWER.
+    """
+    narrow_checkpoint(checkpoint, narrower, **options)
 
 
 @main.command()
