@@ -11,7 +11,7 @@ from vlaecodec.training.descent import Descent
 
 def network() -> torch.nn.Module:
     torch.manual_seed(0)
-    return torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+    return torch.nn.Conv2d(9, 12, 3).to(memory_format=torch.channels_last)
 
 
 def descent_of(model: torch.nn.Module, muon: bool) -> Descent:
@@ -22,7 +22,7 @@ def descent_of(model: torch.nn.Module, muon: bool) -> Descent:
 
 def step(model: torch.nn.Module, descent: Descent, seed: int) -> None:
     torch.manual_seed(seed)
-    descent.descend(model(torch.randn(2, 3, 8, 8)).square().sum(), 100.0)
+    descent.descend(model(torch.randn(2, 9, 8, 8)).square().sum(), 100.0)
 
 
 @pytest.mark.parametrize("muon", [False, True])
