@@ -146,7 +146,7 @@ ARCHITECTURES = {
     ),
     # "small" grown where it costs decoders little, and pruned where blocks had died: 23 kMAC per
     # pixel for analysis, 27 for decoding. The encoder sees across the edges of its blocks. Its local
-    # decoders are narrower: 48 kMAC per pixel for exact pixels, 20 for texture.
+    # decoders are narrower: 46 kMAC per pixel for exact pixels, 20 for texture.
     "photo": Architecture(
         eighth_channels=160,
         sixteenth_channels=320,
