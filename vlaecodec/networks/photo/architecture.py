@@ -145,8 +145,8 @@ ARCHITECTURES = {
         prior_blocks=2,
     ),
     # "small" grown where it costs decoders little, and pruned where blocks had died: 23 kMAC per
-    # pixel for analysis, 27 for decoding. The encoder sees across the edges of its blocks. Its local
-    # decoders are narrower: 46 kMAC per pixel for exact pixels, 20 for texture.
+    # pixel for analysis, 27 for decoding, 46 for exact pixels, 20 for texture. The encoder sees
+    # across the edges of its blocks.
     "photo": Architecture(
         eighth_channels=160,
         sixteenth_channels=320,
