@@ -222,7 +222,7 @@ def test_a_file_with_a_damaged_map_draws_without_it() -> None:
             read(forged)
 
 
-@pytest.mark.parametrize(("quality", "most_db"), [(20, 1.4), (85, 0.6)])
+@pytest.mark.parametrize(("quality", "most_db"), [(20, 1.4), (85, 0.5)])
 def test_recommended_texture_costs_little_and_less_at_high_quality(quality, most_db) -> None:
     crop = np.asarray(Image.open(GOLDEN / "photo.png"))
     data = vlaecodec.encode(crop, quality, texture="auto", only_nets=True)
