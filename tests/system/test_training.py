@@ -258,6 +258,19 @@ def test_local_decoders_are_trained_alone_and_attached(folder, tmp_path, monkeyp
         first, second = (row["bpsp"] for row in progress.curve)
         assert second < first
         chosen += [f"--{name}", str(checkpoint)]
+    narrower = tmp_path / "narrower.safetensors"
+    narrow = [
+        *("narrow", tmp_path / "local.safetensors", narrower, "--cache", tmp_path / "cache/0-50-0"),
+        *("--colour-channels", 8, "--channels"),
+    ]
+    refused = CliRunner().invoke(main, [str(a) for a in (*narrow, 17)])
+    assert refused.exit_code == 1
+    assert "local_channels is 16" in refused.output
+    for run in ((*narrow, 12), (*arguments, "--checkpoint", narrower)):
+        done = CliRunner().invoke(main, [str(a) for a in run])
+        assert done.exit_code == 0, done.output
+    assert read_progress(narrower)[0]["local_channels"] == 12
+    chosen[1] = str(narrower)
     chosen += ["--texture-gain", "1.5", "--texture-chroma", "0.5", "--texture-floor", "2"]
     chosen += ["--notes", "Noise."]
     attached = CliRunner().invoke(main, ["attach", str(model), *chosen])
@@ -312,6 +325,15 @@ def test_refitted_decoders_code_exactly(folder, tmp_path, monkeypatch) -> None:
     pixels = photo(40, 50)
     data = vlaecodec.encode(pixels, lossless=True, model="tiny", only_nets=True)
     assert np.array_equal(np.asarray(vlaecodec.decode(data)), pixels)
+
+
+def test_photos_are_reduced_into_a_cache_only(folder, tmp_path) -> None:
+    model = export_untrained_photo(tmp_path / "models" / "tiny")
+    arguments = ["passes", folder, "--validation", folder, "--model", model]
+    arguments += ["--checkpoint", tmp_path / "c", "--reduced-part", 0.5]
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert result.exit_code == 1
+    assert "cache" in result.output
 
 
 def test_bf16_and_quantisation_exclude_each_other(folder) -> None:

@@ -66,8 +66,13 @@ class Source(Protocol):
 
 
 def open_source(config: CropsConfig) -> Source:
-    """From the cache, or decoded anew for every batch where there is none."""
+    """From the cache, or decoded anew for every batch where there is none.
+
+    Raises ValueError if photos are to be reduced without a cache.
+    """
     if config.cache is None:
+        if config.reduced_part:
+            raise ValueError("only photos that are decoded into a cache are reduced")
         return DeviceSource(config)
     return CacheSource(config, config.cache)
 

@@ -32,13 +32,17 @@ def narrow_checkpoint(
     """Write a decoder with so many hidden units, and `merged` for each colour, without moments.
 
     checkpoint: its averaged weights are taken. decoder: "local" or "texture". cache: a folder that
-    `build_cache` wrote.
+    `build_cache` wrote. Raises ValueError if the decoder has fewer units.
     """
     sizes, progress = read_progress(checkpoint)
     arch = Architecture.from_dict(sizes)
     before = LocalDecoder(arch, drawing=decoder == "texture")
     load_weights(checkpoint, before, "average")
-    sizes |= {f"{decoder}_channels": channels, f"{decoder}_colour_channels": merged}
+    fewer = {f"{decoder}_channels": channels, f"{decoder}_colour_channels": merged}
+    for name, size in fewer.items():
+        if not 0 < size <= getattr(arch, name):
+            raise ValueError(f"{name} is {getattr(arch, name)}; it cannot become {size}")
+    sizes |= fewer
     photos = LatentCache(cache)
     numbers = range(min(PHOTOS, len(photos.photos)))
     crops = (photos.center(number, SIDE_PX, before.reach) for number in numbers)
