@@ -1,6 +1,7 @@
 """Training that is resumed goes on as if it had not stopped."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
@@ -25,14 +26,21 @@ def step(model: torch.nn.Module, descent: Descent, seed: int) -> None:
     descent.descend(model(torch.randn(2, 9, 8, 8)).square().sum(), 100.0)
 
 
-@pytest.mark.parametrize("muon", [False, True])
-def test_moments_follow_weights_whose_channels_are_last_in_memory(tmp_path, muon) -> None:
-    model, path = network(), tmp_path / "run.safetensors"
+def begin(path: Path, muon: bool) -> tuple[torch.nn.Module, Descent, torch.nn.Module]:
+    """A network after one step, its descent, and the network that its checkpoint holds."""
+    model = network()
     descent = descent_of(model, muon)
     step(model, descent, 1)
     save_checkpoint(path, model, copy.deepcopy(model), descent, {}, Progress())
     resumed = network()
     load_weights(path, resumed, "model")
+    return model, descent, resumed
+
+
+@pytest.mark.parametrize("muon", [False, True])
+def test_moments_follow_weights_whose_channels_are_last_in_memory(tmp_path, muon) -> None:
+    path = tmp_path / "run.safetensors"
+    model, descent, resumed = begin(path, muon)
     other = descent_of(resumed, muon)
     load_moments(path, resumed, other)
     step(model, descent, 2)
@@ -47,12 +55,8 @@ def test_moments_follow_weights_whose_channels_are_last_in_memory(tmp_path, muon
 @pytest.mark.parametrize("muon", [False, True])
 def test_a_run_goes_on_with_the_other_optimiser(tmp_path, muon) -> None:
     """A CPU continues with Adam what a GPU began with Muon."""
-    model, path = network(), tmp_path / "run.safetensors"
-    descent = descent_of(model, muon)
-    step(model, descent, 1)
-    save_checkpoint(path, model, copy.deepcopy(model), descent, {}, Progress())
-    resumed = network()
-    load_weights(path, resumed, "model")
+    path = tmp_path / "run.safetensors"
+    model, _, resumed = begin(path, muon)
     other = descent_of(resumed, not muon)
     load_moments(path, resumed, other)
     step(resumed, other, 2)
