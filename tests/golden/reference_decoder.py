@@ -54,6 +54,14 @@ class Model:
             if not name.startswith("analysis."):
                 self.tensors[name] = self.tensors[name].astype(np.int64)
 
+    def residual_table(self, mean: int, g: int, u: int, step: int) -> tuple[int, int, int]:
+        """Section 7: table, coarse base and low bits."""
+        scales = len(self.tensors["tables.residual.lows"]) // 64
+        b = max(0, (g + 4 - scales) // 4)
+        width = step << b
+        p = (mean + width // 2 - 4 * (width - step)) // width
+        return (u * scales + g - 4 * b) * 8 + p % 8, p // 8, b
+
     def convolve(self, x: Array, name: str, target: tuple[int, int]) -> Array:
         weight, x = operand(self.tensors[f"{name}.weight"]), operand(x)
         bias, shift = self.tensors[f"{name}.bias"], self.tensors[f"{name}.shift"]
@@ -355,10 +363,7 @@ class PixelDecoder:
         s = min(max(s + shift, DISTRIBUTION[0]), DISTRIBUTION[1])
         g = min(max((s - OFFSET[self.error] + 8) >> 4, 0), 40)
         u = min(max((t + 64) >> 7, 0), 7)
-        b = max(0, (g - 16) // 4)
-        width = self.step << b
-        p = (mean + width // 2 - 4 * (width - self.step)) // width
-        return (u * 20 + g - 4 * b) * 8 + p % 8, p // 8, b
+        return self.model.residual_table(mean, g, u, self.step)
 
     def corrected(
         self, number: int, i: int, j: int, colour: int, s: int, seen: list[Array]
@@ -392,7 +397,7 @@ def uniform(count: int) -> list[int]:
 def pop_values(stack: Stack, tables: list[tuple[int, int, int]]) -> list[int]:
     symbols = stack.pop("residual", np.array([t for t, _, _ in tables], np.int64)).tolist()
     values = [(base + v) << b for (_, base, b), v in zip(tables, symbols, strict=True)]
-    for bits in range(1, 7):
+    for bits in range(1, 10):
         for place, (_, _, b) in enumerate(tables):
             if b == bits:
                 values[place] += stack.pop_entry(uniform(1 << bits))
@@ -408,9 +413,7 @@ def decode_tile(decoder: PixelDecoder, words: list[int]) -> Array:
             popped = []
             for _ in range(6):
                 g = min(stack.pop_entry(uniform(64)), 40)
-                b = max(0, (g - 16) // 4)
-                p = ((1 << b) // 2 - 4 * ((1 << b) - 1)) // (1 << b)
-                table = ((g - 4 * b) * 8 + p % 8, p // 8, b)
+                table = decoder.model.residual_table(0, g, 0, 1)
                 popped.append(pop_values(stack, [table] * (3 * rows)))
             decoder.corrections[number] = np.clip(popped, -128, 127).reshape(6, rows, 3)
     for number in range(len(decoder.grids)):
@@ -445,8 +448,9 @@ def draw(decoder: PixelDecoder, seed: int, strength: int, levels: bytes | None) 
                 row = mix(mix(3 * seed + colour) + i & 0xFFFFFFFF)
                 z = mix(row + j & 0xFFFFFFFF)
                 q = 335544 + (((z >> 22) * 16106128 + 8053064) >> 10)
-                entry = min(bisect.bisect_right(stack.cumulative("residual", table)[0], q) - 1, 62)
-                decoder.store(i, j, colour, ((base + entry - 32) << b) + z % (1 << b))
+                sums, low = stack.cumulative("residual", table)
+                entry = min(bisect.bisect_right(sums, q) - 1, len(sums) - 3)
+                decoder.store(i, j, colour, ((base + low + entry) << b) + z % (1 << b))
     drawn = decoder.residual
     decoder.residual = drawn.copy()
     for i, j in itertools.product(range(height), range(width)):

@@ -11,6 +11,7 @@ from PIL import Image
 
 import vlaecodec
 from tests.conftest import TINY, photo, random_network
+from vlaecodec.entropy import tables
 from vlaecodec.entropy.tables import model_tables
 from vlaecodec.metrics.distortion import psnr_db
 from vlaecodec.model.frozen import WEIGHTS_NAME, read_model
@@ -238,7 +239,9 @@ def export_untrained_photo(folder: Path) -> Path:
 
 
 def test_local_decoders_are_trained_alone_and_attached(folder, tmp_path, monkeypatch) -> None:
-    model = export_untrained_photo(tmp_path / "models" / "tiny")
+    with monkeypatch.context() as patch:  # as models once were
+        patch.setattr(tables, "RESIDUAL_ROWS", 20)
+        model = export_untrained_photo(tmp_path / "models" / "tiny")
     monkeypatch.setattr(least_squares, "SAMPLES", 4000)
     monkeypatch.setattr(passes, "FIT_BATCHES", 2)
     arguments = [
@@ -278,6 +281,7 @@ def test_local_decoders_are_trained_alone_and_attached(folder, tmp_path, monkeyp
     after = read_model((model / WEIGHTS_NAME).read_bytes())
     assert np.array_equal(before.decoder.enter.matrix, after.decoder.enter.matrix)
     assert after.arch.grain == Grain(gain=96, chroma=32, floor=16)
+    assert (before.residual_rows, after.residual_rows) == (20, tables.RESIDUAL_ROWS)
     for name in ("local", "texture"):
         old, new = (getattr(m, name).project.matrix for m in (before, after))
         assert not np.array_equal(old, new)
@@ -285,6 +289,15 @@ def test_local_decoders_are_trained_alone_and_attached(folder, tmp_path, monkeyp
     pixels = photo(40, 50)
     data = vlaecodec.encode(pixels, lossless=True, model="tiny")
     assert np.array_equal(np.asarray(vlaecodec.decode(data)), pixels)
+    wider = tmp_path / "wider.safetensors"
+    run = (*arguments, "--start-from", model, "--channels", 20, "--checkpoint", wider)
+    done = CliRunner().invoke(main, [str(a) for a in run])
+    assert done.exit_code == 0, done.output
+    sizes, progress = read_progress(wider)
+    assert (sizes["local_channels"], sizes["local_colour_channels"]) == (20, 8)
+    refused = CliRunner().invoke(main, [str(a) for a in (*arguments, "--channels", 24, *run[-2:])])
+    assert refused.exit_code == 1
+    assert "other sizes" in refused.output
 
 
 def test_decoders_follow_a_trunk_that_tells_the_same_in_other_numbers(folder, tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""Narrower local decoders."""
+"""Narrower and wider local decoders."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from vlaecodec.networks.photo.local_decoder import LocalDecoder
 from vlaecodec.training.photo.latent_cache import Crops
 from vlaecodec.training.photo.local_loss import exact_contexts, local_bits
 from vlaecodec.training.photo.narrow import narrow, watch_units
+from vlaecodec.training.photo.widen import widen
 
 NARROWER = dataclasses.replace(TINY, local_channels=12, local_colour_channels=6)
+WIDER = dataclasses.replace(TINY, local_channels=24, local_colour_channels=11)
 
 
 @pytest.fixture
@@ -69,3 +71,20 @@ def test_an_architecture_of_other_layers_is_refused(crops) -> None:
     other = Architecture.from_dict({**NARROWER.to_dict(), "local_layers": 2})
     with pytest.raises(RuntimeError):
         narrow(local, other, watch_units(local, [crops]))
+
+
+def test_a_wider_decoder_computes_the_same_and_learns_more(crops) -> None:
+    local, wider = random_network().local, LocalDecoder(WIDER)
+    widen(local, wider)
+    assert torch.allclose(count_bits(wider, crops), count_bits(local, crops), atol=1e-4)
+    contexts = exact_contexts(crops, near_lossless=0)
+    torch.cat([bits.flatten() for _, bits in local_bits(wider, crops, contexts)]).mean().backward()
+    read = wider.hidden[0].weight.grad[:, TINY.local_channels :]
+    assert read.abs().sum(0).gt(0).any()
+
+
+@pytest.mark.parametrize("sizes", [{"local_channels": 8}, {"local_features": 7}])
+def test_a_decoder_of_fewer_units_or_other_inputs_is_not_wider(sizes) -> None:
+    other = LocalDecoder(dataclasses.replace(TINY, **sizes))
+    with pytest.raises(ValueError, match="widened"):
+        widen(random_network().local, other)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from tests.conftest import photo
-from vlaecodec.entropy.scales import RESIDUAL_ROWS
+from vlaecodec.entropy.scales import FRACTIONS, RESIDUAL_INDICES, RESIDUAL_ROWS, SCALE_UNITS
 from vlaecodec.entropy.tables import residual_tables
 from vlaecodec.errors import DamagedError
 from vlaecodec.pixels import fitting, lossless, passes
 from vlaecodec.pixels.correction import CLASSES, Correction, corrected_grids
 from vlaecodec.pixels.fitting import apply_all
-from vlaecodec.pixels.residual import LOW_BITS, ROWS, ResidualGrid
+from vlaecodec.pixels.residual import ResidualGrid, low_bits
 
 
 def sample(model, height: int, width: int, seed: int = 0):
@@ -69,24 +69,32 @@ def test_damage_is_noticed_without_checksums(tiny_model) -> None:
 @pytest.mark.parametrize("max_error", [0, 1, 7, 15])
 def test_a_sample_that_is_as_predicted_is_the_likeliest(max_error) -> None:
     """The table that a prediction leads to has its mode where the prediction says."""
-    tables, grid = residual_tables(), ResidualGrid(max_error)
+    tables, grid = residual_tables(), ResidualGrid(RESIDUAL_ROWS, max_error)
     for grey in (-200, -37, 0, 5, 120):
         for index in range(8, 41):
             prediction = (np.array([v], np.int32) for v in (8 * grey, 16 * index, 128))
             index = grid.select_tables(*prediction)
-            mode = int(np.argmax(tables.table(int(index.table[0]))[:-1])) - 32 + int(index.base[0])
+            mode = int(np.argmax(tables.table(int(index.table[0]))[:-1]))
+            mode += int(tables.lows[index.table[0]]) + int(index.base[0])
             width = grid.step << int(index.bits[0])
             middle = (mode * width) + (width - grid.step) / 2
             assert abs(middle - grey) <= width * (1 / 2 + 1 / 16)
 
 
-def test_wide_scales_use_rows_of_the_last_octave() -> None:
-    assert LOW_BITS[RESIDUAL_ROWS - 1] == 0
-    assert LOW_BITS[RESIDUAL_ROWS] == 1
-    assert (ROWS >= 0).all()
-    assert (ROWS < RESIDUAL_ROWS).all()
-    scales = 2.0 ** (ROWS / 4) * 2.0**LOW_BITS
-    assert np.allclose(scales, 2.0 ** (np.arange(len(ROWS)) / 4))
+@pytest.mark.parametrize("rows", [20, RESIDUAL_ROWS, RESIDUAL_INDICES])
+def test_wide_scales_use_rows_of_the_last_octave(rows) -> None:
+    bits = low_bits(rows)
+    assert bits[rows - 1] == 0
+    assert (bits[rows : rows + 1] == 1).all()
+    chosen = ResidualGrid(rows).select_tables(
+        np.zeros(RESIDUAL_INDICES, np.int32),
+        SCALE_UNITS * np.arange(RESIDUAL_INDICES, dtype=np.int32),
+        np.zeros(RESIDUAL_INDICES, np.int32),
+    )
+    assert np.array_equal(chosen.bits, bits)
+    row = chosen.table // FRACTIONS
+    assert ((row >= 0) & (row < rows)).all()
+    assert np.allclose(2.0 ** (row / 4) * 2.0**bits, 2.0 ** (np.arange(RESIDUAL_INDICES) / 4))
 
 
 def test_pixels_cost_what_their_words_hold(tiny_model) -> None:

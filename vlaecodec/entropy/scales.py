@@ -36,10 +36,13 @@ RESIDUAL_OCTAVE = 4
 RESIDUAL_INDICES = 41
 """How many scale indices there are; the widest logistic has a scale of 64 grey levels."""
 
-RESIDUAL_ROWS = 20
-"""Scale rows in the tables. Wider distributions use the last octave's on a coarser grid."""
+RESIDUAL_ROWS = 24
+"""Scale rows in the tables of a new model. Wider distributions use the last octave's on a coarser
+grid, within whose steps all values are as likely: 20 rows cost photos 0.14 % more, 28 would cost
+0.02 % less and take more memory and time."""
 
-RESIDUAL_ENTRIES = 64
+RESIDUAL_ENTRIES = 128
+"""In each of these tables."""
 
 TAIL_LEVELS = 8
 

@@ -172,6 +172,8 @@ def flag_tables() -> FrequencyTables:
 def residual_tables() -> FrequencyTables:
     """Tables of the local decoder's residuals, with escape; all of RESIDUAL_ENTRIES entries.
 
+    A model may have some of other RESIDUAL_ROWS and entries.
+
     Index (tail level * RESIDUAL_ROWS + scale row) * FRACTIONS + fraction of the mean. A sample is a
     mixture of two logistics, one TAIL_RATIO times as wide as the other.
     """

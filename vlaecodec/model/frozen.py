@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from vlaecodec.entropy.scales import (
     FRACTIONS,
-    RESIDUAL_ENTRIES,
-    RESIDUAL_ROWS,
+    RESIDUAL_INDICES,
+    RESIDUAL_OCTAVE,
     SCALES,
     TAIL_LEVELS,
     TOP_SCALES,
@@ -48,7 +48,6 @@ MODEL_KIND = "photo-vlae/3"
 """Names the structure that the weights are for."""
 
 TABLE_COUNTS = {"latent": SCALES * FRACTIONS, "posterior": TOP_SCALES, "top": 2, "flag": 1}
-TABLE_COUNTS["residual"] = TAIL_LEVELS * RESIDUAL_ROWS * FRACTIONS
 
 M = TypeVar("M", bound="FrozenModel")
 
@@ -79,6 +78,11 @@ class PhotoModel(FrozenModel):
         self.arch = arch
         self.prior = Prior(weights, arch)
         self.decoder = GlobalDecoder(weights.within("decoder"), arch)
+
+    @property
+    def residual_rows(self) -> int:
+        """Of how many scales there are residual tables; see entropy.scales.RESIDUAL_ROWS."""
+        return len(self.tables["residual"]) // (TAIL_LEVELS * FRACTIONS)
 
     @property
     def synthesis_halo(self) -> int:
@@ -139,6 +143,7 @@ def read_model(data: bytes) -> PhotoModel:
 def _build_photo_model(weights: Tensors, metadata: dict[str, str]) -> PhotoModel:
     arch = Architecture.from_dict(json.loads(metadata["architecture"]))
     tables = {kind: read_tables(weights, kind, n) for kind, n in TABLE_COUNTS.items()}
+    tables["residual"] = _read_residual_tables(weights)
     return PhotoModel(weights, tables, arch)
 
 
@@ -177,6 +182,16 @@ def read_tables(weights: Tensors, kind: str, count: int) -> FrequencyTables:
     tables.check()
     if len(tables) != count:
         raise ValueError(f"{len(tables)} probability tables of the {kind} family")
-    if kind == "residual" and bool(np.any(np.diff(tables.starts) != RESIDUAL_ENTRIES)):
+    return tables
+
+
+def _read_residual_tables(weights: Tensors) -> FrequencyTables:
+    """Those of all tail levels and fractions, of as many scales as the model has."""
+    stored = weights.within("tables").within("residual")["lows"]
+    rows, rest = divmod(len(stored), TAIL_LEVELS * FRACTIONS)
+    if rest or not RESIDUAL_OCTAVE <= rows <= RESIDUAL_INDICES:
+        raise ValueError("the tables of the residual family are too few or too many")
+    tables = read_tables(weights, "residual", rows * TAIL_LEVELS * FRACTIONS)
+    if np.ptp(np.diff(tables.starts)):
         raise ValueError("the tables of the residual family differ in size")
     return tables

@@ -55,7 +55,7 @@ def encode_pixels(
     bottom of the stack first, and the pixels as they will be decoded: none off by more than
     max_error.
     """
-    grid = ResidualGrid(max_error)
+    grid = ResidualGrid(model.residual_rows, max_error)
     values, decoded = _quantise(pixels, mean, grid.step)
     conditioning = conditioning_of(model.local, mean, trunk)
     passes = Passes(model.local, conditioning, condition=STEP_CONDITIONS[max_error])
@@ -92,7 +92,7 @@ def decode_pixels(
     colours: int = 3,
 ) -> Pixels:
     """Decode a tile's pixels. Raises DamagedError if the words are not all used up exactly."""
-    grid = ResidualGrid(max_error)
+    grid = ResidualGrid(model.residual_rows, max_error)
     stack, tables = AnsStack(words), coding_tables(model)
     conditioning = conditioning_of(model.local, mean, trunk)
     passes = Passes(model.local, conditioning, condition=STEP_CONDITIONS[max_error])
@@ -161,7 +161,7 @@ def pixel_bits(
 
     What corrections cost is shared among all pixels.
     """
-    grid = ResidualGrid(max_error)
+    grid = ResidualGrid(model.residual_rows, max_error)
     values, _ = _quantise(pixels, mean, grid.step)
     conditioning = conditioning_of(model.local, mean, trunk)
     passes = Passes(model.local, conditioning, condition=STEP_CONDITIONS[max_error])

@@ -19,7 +19,6 @@ from vlaecodec.entropy.scales import (
     MEAN_UNITS,
     RESIDUAL_INDICES,
     RESIDUAL_OCTAVE,
-    RESIDUAL_ROWS,
     SCALE_UNITS,
     TAIL_LEVELS,
     TAIL_UNITS,
@@ -27,13 +26,6 @@ from vlaecodec.entropy.scales import (
 from vlaecodec.networks.photo.distribution import DISTRIBUTION
 
 Array = NDArray[np.int32]
-
-_EXCESS = np.maximum(np.arange(RESIDUAL_INDICES, dtype=np.int32) - (RESIDUAL_ROWS - 1), 0)
-LOW_BITS: Array = -(-_EXCESS // RESIDUAL_OCTAVE)
-"""How many low bits each scale index leaves to a uniform distribution."""
-
-ROWS: Array = np.arange(RESIDUAL_INDICES, dtype=np.int32) - RESIDUAL_OCTAVE * LOW_BITS
-"""The row of the tables for each scale index."""
 
 SCALE_OFFSETS = tuple(
     round(SCALE_UNITS * RESIDUAL_OCTAVE * math.log2(2 * e + 1)) for e in range(MAX_ERROR + 1)
@@ -56,22 +48,28 @@ class TableIndex:
         return TableIndex(self.table[key], self.base[key], self.bits[key])
 
 
-class ResidualGrid:
-    """Residuals in steps of 2 * max_error + 1 grey levels."""
+def low_bits(rows: int) -> Array:
+    """How many low bits each scale index leaves to a uniform distribution, with so many rows."""
+    excess = np.maximum(np.arange(RESIDUAL_INDICES, dtype=np.int32) - (rows - 1), 0)
+    return -(-excess // RESIDUAL_OCTAVE)
 
-    def __init__(self, max_error: int = 0) -> None:
+
+class ResidualGrid:
+    """Residuals in steps of 2 * max_error + 1 grey levels, for tables of so many scale rows."""
+
+    def __init__(self, rows: int, max_error: int = 0) -> None:
         self.step = 2 * max_error + 1
         # Everything about a scale or a tail level is looked up by what was predicted.
         predicted = np.arange(DISTRIBUTION.low, DISTRIBUTION.high + 1, dtype=np.int32)
         scale = predicted - SCALE_OFFSETS[max_error] + SCALE_UNITS // 2
         index = np.clip(scale // SCALE_UNITS, 0, RESIDUAL_INDICES - 1)
         level = np.clip((predicted + TAIL_UNITS // 2) // TAIL_UNITS, 0, TAIL_LEVELS - 1)
-        self._bits = LOW_BITS[index]
+        self._bits = low_bits(rows)[index]
         width = np.left_shift(self.step, self._bits)
         # A coarse value stands for the middle of the 2**bits residuals that it covers.
         self._shift = width // 2 - MEAN_UNITS // 2 * (width - self.step)
-        self._row = ROWS[index] * FRACTIONS
-        self._level = level * (RESIDUAL_ROWS * FRACTIONS)
+        self._row = (index - RESIDUAL_OCTAVE * self._bits) * FRACTIONS
+        self._level = level * (rows * FRACTIONS)
 
     def select_tables(self, mean: Array, scale: Array, tail: Array) -> TableIndex:
         """The tables for samples, from whole numbers in DISTRIBUTION units."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from vlaecodec.bitstream.header import TEXTURE_UNIT
 from vlaecodec.bitstream.tiles import FOLD
-from vlaecodec.entropy.scales import RESIDUAL_ENTRIES
 from vlaecodec.entropy.tables import FREQUENCY_SUM
 from vlaecodec.frozen.synthesis import Features
 from vlaecodec.model.frozen import PhotoModel
@@ -120,7 +119,7 @@ def _draw(
     model: PhotoModel, conditioning: Conditioning, noise: NDArray[np.uint32], colours: int
 ) -> Plane:
     """Draw lanes side by side. noise: [3, lanes, H, W]. Returns residuals likewise."""
-    grid, entries = ResidualGrid(), _entries(model)
+    grid, entries = ResidualGrid(model.residual_rows), _entries(model)
 
     def choose(colour: int, subgrid: SubGrid, rows: slice, *outputs: Ints) -> Ints:
         index = grid.select_tables(*outputs)
@@ -147,5 +146,5 @@ def _entries(model: PhotoModel) -> NDArray[np.int32]:
     ends = np.cumsum(tables.frequencies.reshape(len(tables), -1), axis=1, dtype=np.int64)
     found = np.stack([np.searchsorted(row, quantiles, side="right") for row in ends])
     # The last entry stands for what is outside the table.
-    found = np.minimum(found, RESIDUAL_ENTRIES - 2) + tables.lows[:, None]
+    found = np.minimum(found, ends.shape[1] - 2) + tables.lows[:, None]
     return found.astype(np.int32).ravel()

@@ -178,6 +178,8 @@ def prune(checkpoint: Path, smaller: Path, photos: tuple[Path, ...]) -> None:
 )
 @click.option("--cache", type=PATH, help="Folder for decoded photos; on a GPU leave it out.")
 @click.option("--start-from", type=PATH, help="Model folder whose decoder is the start.")
+@click.option("--channels", type=int, help="Hidden units; may be more than the start has.")
+@click.option("--colour-channels", type=int, help="Of each colour, likewise.")
 @click.option(
     "--reduced-part",
     default=0.0,

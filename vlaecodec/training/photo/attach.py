@@ -9,9 +9,10 @@ from pathlib import Path
 from safetensors.torch import load
 from torch import Tensor
 
+from vlaecodec.entropy.tables import residual_tables
 from vlaecodec.frozen.tensors import read_metadata
 from vlaecodec.model.frozen import WEIGHTS_NAME
-from vlaecodec.model.integer_weights import integer_layers
+from vlaecodec.model.integer_weights import integer_layers, table_tensors
 from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
 from vlaecodec.training.checkpoint import load_weights, read_progress
@@ -26,9 +27,9 @@ def attach_decoders(
     """Replace an exported model's local decoders: "local", "texture", or both, each by a
     checkpoint's.
 
-    grain: sizes of the architecture that say how draws are shown, those that are not to be as in
-    training. The model's learning curve gets the runs' last points, and its card the notes. Returns
-    the weights' SHA-256.
+    With "local" go today's tables of residuals. grain: sizes of the architecture that say how draws
+    are shown, those that are not to be as in training. The model's learning curve gets the runs'
+    last points, and its card the notes. Returns the weights' SHA-256.
     """
     data = (folder / WEIGHTS_NAME).read_bytes()
     sizes = json.loads(read_metadata(data)["architecture"])
@@ -47,6 +48,8 @@ def attach_decoders(
             progress.curve.append({f"{name}_{key}": value for key, value in run.curve[-1].items()})
     if not all(any(n.startswith(f"{name}.") for n in tensors) for name in ("local", "texture")):
         raise ValueError("a model needs both local decoders")
+    if "local" in checkpoints:
+        tensors |= table_tensors({"residual": residual_tables()})
     sizes |= grain or {}
     arch = Architecture.from_dict(sizes)
     weights = pack_model(tensors, arch)

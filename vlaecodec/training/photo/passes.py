@@ -34,8 +34,18 @@ class PassesConfig(CropsConfig):
     validation_minutes: float = 10.0
     start_from: Path | None = None
     """Folder of a model whose decoder to begin with, its features fitted to the first trunk."""
+    channels: int | None = None
+    """Hidden units; by default as many as the model's decoder has."""
+    colour_channels: int | None = None
+    """Of each colour, likewise."""
     squeezenet: Path | None = None
     """Its weights. If given, train a decoder that draws for how its draws look."""
+
+    @property
+    def decoder_sizes(self) -> dict[str, int]:
+        """Of the architecture, those that are asked for."""
+        sizes = {"channels": self.channels, "colour_channels": self.colour_channels}
+        return {f"{self.decoder}_{n}": size for n, size in sizes.items() if size is not None}
 
 
 def train_passes(config: PassesConfig) -> Progress:
@@ -65,11 +75,13 @@ def train_passes(config: PassesConfig) -> Progress:
 def _start(config: PassesConfig, source: Source) -> Run[LocalDecoder]:
     """The decoder in the checkpoint, another model's, or one with predictors by least squares."""
     torch.manual_seed(config.seed)
-    progress, arch, resume = Progress(), source.arch, None
+    progress, sizes, resume = Progress(), source.arch.to_dict(), None
     if config.checkpoint.exists():
         resume = config.checkpoint
         sizes, progress = read_progress(resume)
-        arch = Architecture.from_dict(sizes)
+    arch = Architecture.from_dict(sizes | config.decoder_sizes)
+    if resume is not None and arch != Architecture.from_dict(sizes):
+        raise ValueError(f"{resume} is of a decoder of other sizes")
     local = LocalDecoder(arch, drawing=config.decoder == "texture").to(config.device)
     if resume is None and config.start_from is not None:
         take_decoder(local, config.decoder, config.start_from)

@@ -7,6 +7,7 @@ train.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,11 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vlaecodec.frozen.tensors import read_tensors
+from vlaecodec.frozen.tensors import read_metadata, read_tensors
 from vlaecodec.model.float_weights import dequantise_layers
 from vlaecodec.model.frozen import WEIGHTS_NAME
 from vlaecodec.networks.common.formats import SIGNED
+from vlaecodec.networks.photo.architecture import Architecture
 from vlaecodec.networks.photo.local_decoder import LocalDecoder
+from vlaecodec.training.photo.widen import widen
 
 _RIDGE = 1e-3
 
@@ -26,12 +29,15 @@ _RIDGE = 1e-3
 def take_decoder(local: LocalDecoder, name: str, folder: Path) -> None:
     """Give a local decoder, "local" or "texture", the weights of an exported model's.
 
-    Raises ValueError if they are of other sizes.
+    It may be new and wider, see `widen`. Raises ValueError if it is of other sizes.
     """
-    stored = read_tensors((folder / WEIGHTS_NAME).read_bytes()).within(name)
+    data = (folder / WEIGHTS_NAME).read_bytes()
+    arch = Architecture.from_dict(json.loads(read_metadata(data)["architecture"]))
+    trained = LocalDecoder(arch, drawing=local.drawing)
     try:
-        local.load_state_dict(dequantise_layers(local, stored))
-    except (KeyError, RuntimeError) as error:
+        trained.load_state_dict(dequantise_layers(trained, read_tensors(data).within(name)))
+        widen(trained, local)
+    except (KeyError, RuntimeError, ValueError) as error:
         raise ValueError(f"{folder} has another {name} decoder: {error}") from error
 
 
