@@ -5,9 +5,10 @@ numpy lets go of the interpreter while it computes, so that plain threads run si
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
@@ -33,7 +34,7 @@ def workers(count: int, between: Callable[[], None] | None = None) -> Iterator[N
         if count > 1:
             from concurrent.futures import ThreadPoolExecutor  # takes a while to import
 
-            pool = stack.enter_context(ThreadPoolExecutor(count))
+            pool = stack.enter_context(ThreadPoolExecutor(count - 1))
             stack.callback(_pool.reset, _pool.set(pool))
         yield
 
@@ -44,16 +45,42 @@ def count_workers() -> int | None:
 
 
 def do_all(work: Callable[[J], None], jobs: Sequence[J]) -> None:
-    """Call `work` with every job, in any order."""
+    """Call `work` with every job, in any order. Raises what one of them raises."""
     pool, between = _pool.get(), _between.get()
     if between is not None:
         between()
     if pool is None or len(jobs) == 1:
         for job in jobs:
             work(job)
-    else:
-        for _ in pool.map(work, jobs):
-            pass
+        return
+    # A future for each job would take as long as a small job does.
+    left = deque(jobs)
+
+    def share() -> None:
+        try:
+            for job in _take_all(left):
+                work(job)
+        except BaseException:
+            left.clear()
+            raise
+
+    others = [pool.submit(share) for _ in range(min(_count.get() or 1, len(jobs)) - 1)]
+    try:
+        Context().run(share)  # there and here work finds nobody to share it further
+    finally:
+        for other in others:
+            other.exception()  # waits
+    for other in others:
+        other.result()
+
+
+def _take_all(left: deque[J]) -> Iterator[J]:
+    while True:
+        try:
+            job = left.popleft()
+        except IndexError:
+            return
+        yield job
 
 
 def in_groups(jobs: Iterable[J], size_of: Callable[[J], Hashable]) -> list[list[J]]:

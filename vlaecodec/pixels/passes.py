@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vlaecodec.frozen.bands import do_all
+from vlaecodec.frozen.bands import do_all, split
 from vlaecodec.frozen.layers import Floats
 from vlaecodec.frozen.local import LocalDecoder
 from vlaecodec.frozen.synthesis import Features
@@ -29,7 +29,7 @@ from vlaecodec.pixels.kernel import Ints, KernelCorrection, PixelKernel, Workspa
 Plane = NDArray[np.int16]
 """Samples of pictures, int16 [3, lanes, H, W], colours in coding order."""
 
-BLOCK_PX = 2**11
+BLOCK_PX = 2**12
 """About this many pixels are computed at once; any number gives the same picture."""
 
 T = TypeVar("T", bound=np.generic)
@@ -133,8 +133,7 @@ class Passes:
         rows, columns = grid.size(self.height, self.width)
         if columns == 0:
             return []
-        count = max(1, BLOCK_PX // (columns * self.lanes))
-        return [slice(top, min(top + count, rows)) for top in range(0, rows, count)]
+        return split(rows, BLOCK_PX // (columns * self.lanes))
 
     def run(
         self,
