@@ -75,14 +75,14 @@ class FrequencyTables:
 
         escape_bits: what an escaped symbol costs beside its escape.
         """
-        entries = symbols.astype(np.int64) - self.lows[indices]
-        escaped = np.zeros(entries.shape, bool)
-        if self.escape:
-            last = self.starts[indices + 1] - self.starts[indices] - 1
-            escaped = (entries < 0) | (entries >= last)
-            entries = np.where(escaped, last, entries)
-        lengths: NDArray[np.float64] = self.entry_bits[self.starts[indices] + entries]
-        return lengths + escape_bits * escaped
+        starts = self.starts.take(indices)
+        entries = symbols.astype(np.int64) - self.lows.take(indices)
+        if not self.escape:
+            return self.entry_bits.take(starts + entries)
+        last = self.starts.take(indices + 1) - starts - 1
+        escaped = (entries < 0) | (entries >= last)
+        entries = np.where(escaped, last, entries)
+        return self.entry_bits.take(starts + entries) + escape_bits * escaped
 
     def check(self) -> None:
         """Raise ValueError unless every table is usable."""

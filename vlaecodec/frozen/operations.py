@@ -18,7 +18,7 @@ from vlaecodec.frozen.bands import do_all, split
 from vlaecodec.frozen.layers import Floats, Layer, round_operand
 from vlaecodec.networks.common.formats import Format
 
-BAND = 2**16
+BAND = 2**17
 """Numbers of the input that are worked on in one go: these, and what comes of them, fit a cache."""
 
 

@@ -80,15 +80,15 @@ def correct(
     seen [inputs, n], own [3, n]: what pixels see and their own residuals, grey levels. mean, scale:
     what was predicted, [3, n] in coding order, in MEAN_UNITS and SCALE_UNITS.
     """
-    matrices, pixels = correction.for_kernel(), np.arange(seen.shape[1])
-    total = matrices.seen @ seen + matrices.bias[:, None]
+    matrices, pixels = correction.for_kernel(), np.arange(seen.shape[1], dtype=np.int32)
+    total = (matrices.seen @ seen + matrices.bias[:, None]).ravel()
     means, scales = mean.copy(), scale.copy()
     for number in range(3):
         classes = classes_of(scale[number])
-        added = total[3 * classes + number, pixels]
+        added = total.take((3 * classes + number) * len(pixels) + pixels)
         for before in range(number):
             added += matrices.known[:, number, before].take(classes) * own[before]
         means[number] += np.floor(added).astype(np.int32)
-        shifted = scale[number] + correction.shift[classes, number]
+        shifted = scale[number] + correction.shift[:, number].take(classes)
         scales[number] = np.clip(shifted, DISTRIBUTION.low, DISTRIBUTION.high)
     return means, scales

@@ -30,11 +30,11 @@ from vlaecodec.pixels.passes import Passes
 from vlaecodec.pixels.residual import ResidualGrid
 from vlaecodec.pixels.residual_coder import row_bits, value_bits
 
-FIT_PIXELS = 2**15
-"""A correction is fitted on one to two times as many pixels of a sub-grid, where it has them."""
+FIT_PIXELS = 2**14
+"""A correction is fitted on about so many pixels of a sub-grid, where it has them."""
 
-WEIGHED_PIXELS = 2**14
-"""What it saves is seen on one to two times as many of these."""
+WEIGHED_PIXELS = 2**13
+"""What it saves is seen on about so many of these."""
 
 MIN_PIXELS = 2**14
 """Smaller tiles gain less than the coefficients cost."""
@@ -139,10 +139,10 @@ class Sample:
 
 
 def _take_sample(values: Ints, passes: Passes, number: int, predicted: Ints) -> Sample:
-    """Evenly spread rows, of FIT_PIXELS or more pixels together, where there are so many."""
+    """Evenly spread rows, of about FIT_PIXELS pixels together, where there are so many."""
     subgrid = passes.grids[number]
     rows, columns = subgrid.size(passes.height, passes.width)
-    lines = slice(0, rows, max(1, rows * columns // FIT_PIXELS))
+    lines = slice(0, rows, _odd(rows * columns // FIT_PIXELS))
     chosen = predicted.reshape(3, 3, rows, columns)[:, :, lines].reshape(3, 3, -1)
     means, scales, tails = chosen
     return Sample(
@@ -156,11 +156,16 @@ def _take_sample(values: Ints, passes: Passes, number: int, predicted: Ints) -> 
     )
 
 
+def _odd(step: int) -> int:
+    """So that every place of the blocks that a JPEG had, if it was one, is among what is taken."""
+    return step | 1
+
+
 def _choose(
     model: PhotoModel, fitted: Correction, sample: Sample, grid: ResidualGrid
 ) -> Correction | None:
     """The fitted means with the shifts that suit them, as far as these are worth their bytes."""
-    some = sample.thinned(max(1, sample.seen.shape[1] // WEIGHED_PIXELS))
+    some = sample.thinned(_odd(sample.seen.shape[1] // WEIGHED_PIXELS))
     moved, _ = correct(fitted, some.seen, some.own, some.means, some.scales)
     unmoved_bits, moved_bits = (
         _bits_by_class(model, some, grid, each) for each in (some.means, moved)

@@ -32,6 +32,8 @@ SCALE_OFFSETS = tuple(
 )
 """What a grid of 2 e + 1 grey levels takes off a scale, in SCALE_UNITS."""
 
+_FRACTION_BITS = FRACTIONS.bit_length() - 1
+
 
 @dataclass(frozen=True)
 class TableIndex:
@@ -80,4 +82,7 @@ class ResidualGrid:
         if self.step > 1:
             position //= self.step
         table = self._row.take(scale) + self._level.take(tail - DISTRIBUTION.low)
-        return TableIndex(table + position % FRACTIONS, position // FRACTIONS, bits)
+        # FRACTIONS is a power of two: numpy's divisions take several times as long.
+        return TableIndex(
+            table + np.bitwise_and(position, FRACTIONS - 1), position >> _FRACTION_BITS, bits
+        )

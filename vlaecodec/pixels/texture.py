@@ -136,7 +136,7 @@ def _draw(
 
 
 @lru_cache(maxsize=4)
-def _entries(model: PhotoModel) -> NDArray[np.int32]:
+def _entries(model: PhotoModel) -> NDArray[np.int16]:
     """What each table draws for each of DRAWS numbers: the symbols at evenly spread quantiles.
 
     All tables in one row: number n of table t at t * DRAWS + n.
@@ -147,4 +147,4 @@ def _entries(model: PhotoModel) -> NDArray[np.int32]:
     found = np.stack([np.searchsorted(row, quantiles, side="right") for row in ends])
     # The last entry stands for what is outside the table.
     found = np.minimum(found, ends.shape[1] - 2) + tables.lows[:, None]
-    return found.astype(np.int32).ravel()
+    return found.astype(np.int16).ravel()
