@@ -145,7 +145,7 @@ ARCHITECTURES = {
         prior_blocks=2,
     ),
     # "small" grown where it costs decoders little, and pruned where blocks had died: 23 kMAC per
-    # pixel for analysis, 27 for decoding, 46 for exact pixels, 20 for texture. The encoder sees
+    # pixel for analysis, 27 for decoding, 57 for exact pixels, 20 for texture. The encoder sees
     # across the edges of its blocks.
     "photo": Architecture(
         eighth_channels=160,
@@ -158,7 +158,7 @@ ARCHITECTURES = {
         decoder_sixteenth_blocks=1,
         decoder_eighth_blocks=7,
         prior_blocks=4,
-        local_channels=96,
+        local_channels=112,
         local_colour_channels=40,
         texture_channels=64,
         texture_colour_channels=32,
