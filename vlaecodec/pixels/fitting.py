@@ -30,7 +30,7 @@ from vlaecodec.pixels.passes import Passes
 from vlaecodec.pixels.residual import ResidualGrid
 from vlaecodec.pixels.residual_coder import row_bits, value_bits
 
-FIT_PIXELS = 2**14
+FIT_PIXELS = 2**15
 """A correction is fitted on about so many pixels of a sub-grid, where it has them."""
 
 WEIGHED_PIXELS = 2**13
