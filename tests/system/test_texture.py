@@ -247,3 +247,19 @@ def test_texture_has_no_mean_around_any_pixel(shape: tuple[int, int]) -> None:
         assert np.array_equal(fine[..., y, x], drawn[..., y, x] - mean)
     extreme = np.full((3, 1, *shape), 255, np.int16)
     assert not grain.take_means_off(extreme).any()
+
+
+def test_grain_is_the_same_in_any_bands(monkeypatch) -> None:
+    rng = np.random.default_rng(3)
+    drawn = rng.integers(-255, 256, (3, 1, 37, 21)).astype(np.int16)
+    weights = rng.integers(0, 65, (37, 21)).astype(np.int32)
+
+    def shape() -> list[np.ndarray]:
+        fine = grain.take_means_off(drawn)
+        return [fine, grain.shape_fine(fine, Grain(100, 40, 9), weights)]
+
+    whole = shape()
+    for rows in (1, 2, 5, 36):
+        monkeypatch.setattr(grain, "BAND", rows * 3 * 21)
+        for found, expected in zip(shape(), whole, strict=True):
+            assert np.array_equal(found, expected)

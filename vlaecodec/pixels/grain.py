@@ -11,12 +11,16 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from vlaecodec.frozen.bands import do_all, split
 from vlaecodec.networks.photo.architecture import GRAIN_FLOOR_UNITS, GRAIN_UNITS, Grain
 from vlaecodec.networks.photo.distribution import MEAN_REACH
 from vlaecodec.pixels.passes import Plane
 
 LUMA_QUARTERS = (2, 1, 1)
 """Of green, red and blue, in the luma that stays where colour is taken off."""
+
+BAND = 2**20
+"""About so many numbers are worked on at once; any number shows the same."""
 
 WEIGHT_UNITS = 64
 """Units of weights in 1."""
@@ -30,8 +34,16 @@ _LIMIT = 2 * 255 * GRAIN_FLOOR_UNITS
 
 def shape_fine(fine: Plane, grain: Grain, weights: Weights | int = WEIGHT_UNITS) -> Plane:
     """What draws without local means add to the mean image: [3, lanes, H, W], grey levels."""
-    places = _eighths(fine, grain.chroma, weights)
-    return _curve(grain.gain, grain.floor).take(places + _LIMIT, mode="clip")
+    shown = np.empty(fine.shape, np.int16)
+    curve = _curve(grain.gain, grain.floor)
+
+    def work(rows: slice) -> None:
+        strong = weights[rows] if isinstance(weights, np.ndarray) else weights
+        places = _eighths(fine[:, :, rows], grain.chroma, strong)
+        shown[:, :, rows] = curve.take(places + _LIMIT, mode="clip")
+
+    do_all(work, _bands_of(fine))
+    return shown
 
 
 def take_means_off(drawn: Plane) -> Plane:
@@ -42,13 +54,28 @@ def take_means_off(drawn: Plane) -> Plane:
     Low frequencies are in the latent already; only the high-pass part is kept.
     """
     height, width = drawn.shape[2:]
-    counts = [_sum_around(np.ones(side, np.int16), 0) for side in (height, width)]
-    area = counts[0][:, None] * counts[1]
-    # Sums of 49 numbers within 255 fit int16.
-    sums = _sum_around(_sum_around(drawn, 2), 3)
-    sums += area // 2
-    sums //= area
-    return drawn - sums
+    high, wide = (_sum_around(np.ones(side, np.int16), 0) for side in (height, width))
+    fine = np.empty(drawn.shape, np.int16)
+
+    def work(rows: slice) -> None:
+        first = max(0, rows.start - MEAN_REACH)
+        around = drawn[:, :, first : rows.stop + MEAN_REACH]
+        # Sums of 49 numbers within 255 fit int16.
+        columns = _sum_around(around, 2)[:, :, rows.start - first :][:, :, : rows.stop - rows.start]
+        sums = _sum_around(columns, 3)
+        area = high[rows, None] * wide
+        sums += area // 2
+        sums //= area
+        np.subtract(drawn[:, :, rows], sums, out=fine[:, :, rows])
+
+    do_all(work, _bands_of(drawn))
+    return fine
+
+
+def _bands_of(plane: Plane) -> list[slice]:
+    """Its rows, to be worked on side by side."""
+    colours, lanes, height, width = plane.shape
+    return split(height, BAND // (colours * lanes * width))
 
 
 def _sum_around(values: Plane, axis: int) -> Plane:
