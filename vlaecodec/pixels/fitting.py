@@ -53,7 +53,7 @@ right."""
 _SPREADS = residual_scale(
     np.arange(DISTRIBUTION.low, DISTRIBUTION.high + 1, dtype=np.float32) / SCALE_UNITS
 )
-_RIDGE = 1e-4
+_RIDGE = 4e-3
 _OUTLIER_SCALES = 3.0
 
 
