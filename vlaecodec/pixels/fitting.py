@@ -53,7 +53,9 @@ right."""
 _SPREADS = residual_scale(
     np.arange(DISTRIBUTION.low, DISTRIBUTION.high + 1, dtype=np.float32) / SCALE_UNITS
 )
-_RIDGE = 4e-3
+_RIDGES = (1e-4, 4e-3)
+"""Fits that are tried: sharp scans want the weak ridge, noisy ones the strong one."""
+
 _OUTLIER_SCALES = 3.0
 
 
@@ -162,21 +164,21 @@ def _odd(step: int) -> int:
 
 
 def _choose(
-    model: PhotoModel, fitted: Correction, sample: Sample, grid: ResidualGrid
+    model: PhotoModel, fits: list[Correction], sample: Sample, grid: ResidualGrid
 ) -> Correction | None:
-    """The fitted means with the shifts that suit them, as far as these are worth their bytes."""
+    """Of fitted means with the shifts that suit them what is worth its bytes, for each class."""
     some = sample.thinned(_odd(sample.seen.shape[1] // WEIGHED_PIXELS))
-    moved, _ = correct(fitted, some.seen, some.own, some.means, some.scales)
-    unmoved_bits, moved_bits = (
-        _bits_by_class(model, some, grid, each) for each in (some.means, moved)
-    )
-    none = Correction.from_rows(np.zeros_like(fitted.to_rows()))
-    shifted = replace(none, shift=_cheapest_shifts(unmoved_bits))
-    fitted = replace(fitted, shift=_cheapest_shifts(moved_bits))
-    # Each class takes what is cheapest for it.
-    rows_of = np.stack([each.to_rows() for each in (none, shifted, fitted)])
-    costs = np.stack([unmoved_bits[0], unmoved_bits.min(0), moved_bits.min(0)]).sum(2)
-    costs /= some.part
+    none = Correction.from_rows(np.zeros_like(fits[0].to_rows()))
+    bits = _bits_by_class(model, some, grid, some.means)
+    tried, all_bits = [none], [bits[0]]
+    for number, each in enumerate([none, *fits]):
+        if number:
+            moved, _ = correct(each, some.seen, some.own, some.means, some.scales)
+            bits = _bits_by_class(model, some, grid, moved)
+        tried.append(replace(each, shift=_cheapest_shifts(bits)))
+        all_bits.append(bits.min(0))
+    rows_of = np.stack([each.to_rows() for each in tried])
+    costs = np.stack(all_bits).sum(2) / some.part
     costs += [[row_bits(model, row) for row in each] for each in rows_of]
     costs += OPTIMISM_BITS * (1 / sample.part - 1) * np.count_nonzero(rows_of, axis=2)
     best = costs.argmin(0)
@@ -204,10 +206,13 @@ def _bits_by_class(
     return np.stack(costs)
 
 
-def fit_means(samples: list[Sample]) -> list[Correction]:
-    """The weighted least squares of what each sample's means miss; scales are left as they are."""
+def fit_means(samples: list[Sample]) -> list[list[Correction]]:
+    """The weighted least squares of what each sample's means miss; scales are left as they are.
+
+    For each sample one correction for each of _RIDGES.
+    """
     inputs = [len(sample.seen) for sample in samples]
-    fitted = [np.zeros((CLASSES, 1 + count + 2, 3), np.int32) for count in inputs]
+    fitted = [np.zeros((len(_RIDGES), CLASSES, 1 + count + 2, 3), np.int32) for count in inputs]
     regressors: list[Floats] = [np.empty((0, 0), np.float32)] * len(samples)
 
     def gather(number: int) -> None:
@@ -219,22 +224,22 @@ def fit_means(samples: list[Sample]) -> list[Correction]:
     def fit(job: tuple[int, int]) -> None:
         number, colour = job
         solutions = _fit_colour(regressors[number], samples[number], colour)
-        fitted[number][:, : solutions.shape[1], colour] = solutions
+        fitted[number][:, :, : solutions.shape[2], colour] = solutions
 
     numbers = range(len(samples))
     do_all(gather, list(numbers))
     do_all(fit, list(product(numbers, range(3))))
     shift = np.zeros((CLASSES, 3), np.int32)
     return [
-        Correction(found[:, 1 : 1 + count], found[:, 1 + count :], found[:, 0], shift)
-        for count, found in zip(inputs, fitted, strict=True)
+        [Correction(fit[:, 1 : 1 + count], fit[:, 1 + count :], fit[:, 0], shift) for fit in fits]
+        for count, fits in zip(inputs, fitted, strict=True)
     ]
 
 
 def _fit_colour(regressors: Floats, sample: Sample, colour: int) -> Ints:
     """For each class the coefficients of one, what pixels see, and the colours before.
 
-    regressors: [n, inputs], for the last colour. Returns [CLASSES, inputs].
+    regressors: [n, inputs], for the last colour. Returns [_RIDGES, CLASSES, inputs].
     """
     used = regressors.shape[1] - 2 + colour
     scale = sample.scales[colour]
@@ -244,7 +249,7 @@ def _fit_colour(regressors: Floats, sample: Sample, colour: int) -> Ints:
     trust = np.sqrt(np.minimum(1, _OUTLIER_SCALES * spread / (np.abs(missed) + 1e-9)))
     weight = trust / (spread + np.float32(0.3))
     classes = classes_of(scale)
-    fitted = np.zeros((CLASSES, used), np.int32)
+    fitted = np.zeros((len(_RIDGES), CLASSES, used), np.int32)
     for of_class in range(CLASSES):
         chosen = np.flatnonzero(classes == of_class)
         if len(chosen) < MIN_SAMPLES:
@@ -252,9 +257,11 @@ def _fit_colour(regressors: Floats, sample: Sample, colour: int) -> Ints:
         rows = regressors.take(chosen, axis=0)[:, :used]
         rows *= weight[chosen, None]
         normal = (rows.T @ rows).astype(np.float64)
-        normal += np.eye(used) * (len(rows) * _RIDGE + np.diagonal(normal) * _RIDGE)
-        solution = np.linalg.solve(normal, rows.T @ (missed * weight)[chosen])
-        fitted[of_class] = np.clip(
-            np.floor(solution * COEFFICIENT_UNIT + 0.5), -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT - 1
-        )
+        right = rows.T @ (missed * weight)[chosen]
+        for number, ridge in enumerate(_RIDGES):
+            added = ridge * (len(rows) + np.diagonal(normal))
+            solution = np.linalg.solve(normal + np.diag(added), right)
+            whole = np.floor(solution * COEFFICIENT_UNIT + 0.5)
+            limits = -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT - 1
+            fitted[number, of_class] = np.clip(whole, *limits)
     return fitted
